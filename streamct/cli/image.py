@@ -1,0 +1,111 @@
+"""`streamct image`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streamct.cli import options as o
+from streamct.cli.report import Display, complain
+from streamct.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from streamct.settings import Settings
+
+
+def image(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="A picture, or a folder of pictures.")],
+    reference: o.Reference,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Default: <stem>.graded<ext> beside SRC; for a folder <name>.graded/."),
+    ] = None,
+    preset: o.Preset = None,
+    config: o.Config = None,
+    strength: o.Strength = None,
+    alpha: o.Alpha = None,
+    palette_size: o.PaletteSize = None,
+    correspondence: o.Correspondence = None,
+    propagation: o.Propagation = None,
+    assignment: o.Assignment = None,
+    reach: o.Reach = None,
+    mask: o.StillMask = None,
+    ref_mask: o.RefMask = None,
+    quality: o.Quality = None,
+    overwrite: o.Overwrite = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """Give a picture, or every picture of a folder, the colours of a reference picture.
+
+    JPEG, PNG, TIFF, WebP and AVIF, by the output's ending. Bit depth, alpha, EXIF and the colour profile are kept.
+
+    Example:  streamct image photo.tif ref.jpg -o graded.tif
+    """
+    settings = o.build_settings(
+        preset,
+        config,
+        strength=strength,
+        alpha=alpha,
+        palette_size=palette_size,
+        correspondence=correspondence,
+        propagation=propagation,
+        assignment=assignment,
+        reach=reach,
+        quality=quality,
+    )
+    from streamct.pipeline import grade_picture
+
+    if not source.is_dir():
+        with Display("picture", quiet=quiet, as_json=as_json) as display:
+            grade_picture(
+                source, reference, output, settings,
+                mask=mask, ref_mask=ref_mask, overwrite=overwrite, progress=display,
+            )  # fmt: skip
+        return
+    failed = _grade_folder(
+        source, reference, output, settings, mask, ref_mask, overwrite, verbose,
+        Display("picture", quiet=quiet, as_json=as_json),
+    )  # fmt: skip
+    if failed:
+        raise InputError(f"{len(failed)} of the pictures in {source} failed: {', '.join(failed)}.")
+
+
+def _grade_folder(
+    source: Path,
+    reference: Path,
+    output: Path | None,
+    settings: Settings,
+    mask: Path | None,
+    ref_mask: Path | None,
+    overwrite: bool,
+    verbose: bool,
+    display: Display,
+) -> list[str]:
+    from streamct.media.image import WRITABLE_EXTENSIONS, list_pictures
+    from streamct.pipeline import grade_picture
+
+    pictures = list_pictures(source)
+    if not pictures:
+        raise InputError(f"{source}: holds no pictures ({', '.join(WRITABLE_EXTENSIONS)}).")
+    folder = output or source.resolve().with_name(f"{source.resolve().name}.graded")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        raise OutputError(f"{folder}: can't be made into a folder ({cause.strerror}).") from cause
+    failed = []
+    with display:
+        for picture in pictures:
+            ending = picture.suffix if picture.suffix.lower() in WRITABLE_EXTENSIONS else ".png"
+            try:
+                grade_picture(
+                    picture, reference, folder / f"{picture.stem}{ending}", settings,
+                    mask=mask, ref_mask=ref_mask, overwrite=overwrite, progress=display,
+                )  # fmt: skip
+            except (InputError, OutputError) as error:
+                complain(error, verbose)
+                failed.append(picture.name)
+    return failed

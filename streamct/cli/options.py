@@ -1,0 +1,150 @@
+"""Options that commands share. Their defaults live in `streamct.settings`; here None means "not given"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from streamct.settings import Settings
+
+LOOK, TIME, REGIONS, ENCODING, BEHAVIOUR = "Look", "Time", "Foreground", "Encoding", "Behaviour"
+
+
+def _option(*names: str, help: str, panel: str, **more: Any) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=panel, show_default=False, **more)
+
+
+Reference = Annotated[Path, typer.Argument(metavar="REF", help="The picture whose colours are wanted.")]
+Preset = Annotated[
+    str | None,
+    _option("--preset", "-p", help="film (default), paper (as published) or draft (fast).", panel=LOOK),
+]
+Config = Annotated[Path | None, _option("--config", help="TOML file of settings; flags go over it.", panel=LOOK)]
+Strength = Annotated[
+    float | None,
+    _option("--strength", help="How much of the shift: 0 none, 1 all (default), up to 2.", panel=LOOK),
+]
+Alpha = Annotated[
+    float | None,
+    _option("--alpha", "--lightness", help="Weight of the mapped lightness, 0..1; 0.3 by default.", panel=LOOK),
+]
+PaletteSize = Annotated[
+    int | None, _option("--palette-size", help="Most colours in a palette, 1..64; 32 by default.", panel=LOOK)
+]
+Correspondence = Annotated[
+    str | None,
+    _option("--correspondence", help="transport (film) or nearest (paper): how palettes are matched.", panel=LOOK),
+]
+Propagation = Annotated[
+    str | None,
+    _option("--propagation", help="offset (film) or absolute (paper): what unmatched colours follow.", panel=LOOK),
+]
+Assignment = Annotated[
+    str | None,
+    _option("--assignment", help="soft (film) or hard (paper): how a pixel follows the palette.", panel=LOOK),
+]
+Reach = Annotated[
+    float | None,
+    _option("--reach", help="Matches farther than this (Delta E) are not taken; no limit by default.", panel=LOOK),
+]
+Temporal = Annotated[
+    str | None,
+    _option("--temporal", help="window (default): steady over time; off: frame by frame.", panel=TIME),
+]
+Radius = Annotated[
+    int | None,
+    _option("--radius", help="Frames either side that steady a frame, 1..120; 12 by default.", panel=TIME),
+]
+Segmenter = Annotated[
+    str | None, _option("--segmenter", help="none (default): the whole frame is one region.", panel=REGIONS)
+]
+Mask = Annotated[
+    Path | None,
+    _option(
+        "--mask",
+        help="White = foreground: a picture, a folder of numbered pictures, or a video.",
+        panel=REGIONS,
+    ),
+]
+StillMask = Annotated[Path | None, _option("--mask", help="A picture, white = foreground.", panel=REGIONS)]
+RefMask = Annotated[Path | None, _option("--ref-mask", help="The reference's foreground, a picture.", panel=REGIONS)]
+Codec = Annotated[
+    str | None,
+    _option("--codec", help="h264 (default), hevc, ffv1 (lossless), vp9, av1, prores, ...", panel=ENCODING),
+]
+Crf = Annotated[
+    float | None,
+    _option(
+        "--crf",
+        help="Constant quality, lower is better; visually clean by default (16 for h264).",
+        panel=ENCODING,
+    ),
+]
+EncoderPreset = Annotated[
+    str | None,
+    _option("--encoder-preset", help="Encoder speed; veryfast by default for h264.", panel=ENCODING),
+]
+PixFmt = Annotated[str | None, _option("--pix-fmt", help="Pixel format; the source's by default.", panel=ENCODING)]
+Quality = Annotated[
+    int | None,
+    _option("--quality", help="JPEG, WebP and AVIF quality, 1..100; 95 by default.", panel=ENCODING),
+]
+Overwrite = Annotated[bool, _option("--overwrite", "-y", help="Replace an existing output.", panel=BEHAVIOUR)]
+Quiet = Annotated[bool, _option("--quiet", "-q", help="Only errors.", panel=BEHAVIOUR)]
+Verbose = Annotated[
+    bool, _option("--verbose", "-v", help="More detail; errors come with their cause.", panel=BEHAVIOUR)
+]
+Json = Annotated[bool, _option("--json", help="One JSON object per event on stdout.", panel=BEHAVIOUR)]
+
+
+def build_settings(
+    preset: str | None,
+    config: Path | None,
+    *,
+    strength: float | None = None,
+    alpha: float | None = None,
+    palette_size: int | None = None,
+    correspondence: str | None = None,
+    propagation: str | None = None,
+    assignment: str | None = None,
+    reach: float | None = None,
+    temporal: str | None = None,
+    radius: int | None = None,
+    segmenter: str | None = None,
+    codec: str | None = None,
+    crf: float | None = None,
+    encoder_preset: str | None = None,
+    pix_fmt: str | None = None,
+    quality: int | None = None,
+) -> Settings:
+    """Settings from preset, config file and flags.
+
+    Raises:
+        SettingsError: see `streamct.settings.load`.
+    """
+    from streamct.settings import load
+
+    return load(
+        preset,
+        config,
+        {
+            "mapping__strength": strength,
+            "mapping__alpha": alpha,
+            "palette__size": palette_size,
+            "mapping__correspondence": correspondence,
+            "mapping__propagation": propagation,
+            "mapping__assignment": assignment,
+            "mapping__reach": reach,
+            "time__mode": temporal,
+            "time__radius": radius,
+            "segment__segmenter": segmenter,
+            "output__codec": codec,
+            "output__crf": crf,
+            "output__encoder_preset": encoder_preset,
+            "output__pix_fmt": pix_fmt,
+            "output__quality": quality,
+        },
+    )

@@ -1,0 +1,138 @@
+"""What the user sees while a command runs, and when it fails."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+import time
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from streamct.errors import StreamctError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from streamct.model import Event
+
+_LINE_SECONDS = 5.0
+_WIDTH = 100
+
+
+def complain(error: StreamctError, verbose: bool) -> None:
+    """Print an error of ours, with its cause if asked for."""
+    _print_wrapped("error: ", str(error))
+    if verbose:
+        traceback.print_exception(error, file=sys.stderr)
+
+
+def complain_internal(error: Exception, verbose: bool) -> None:
+    """Print an error that is a fault of streamct's own."""
+    _print_wrapped("internal error: ", f"{type(error).__name__}: {error}")
+    if verbose:
+        traceback.print_exception(error, file=sys.stderr)
+    else:
+        print(
+            "       This is a fault of streamct. Please report it with what --verbose prints.",
+            file=sys.stderr,
+        )
+
+
+def _print_wrapped(head: str, text: str) -> None:
+    indent = " " * len("error: ")
+    options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+    print(textwrap.fill(text, _WIDTH, initial_indent=head, subsequent_indent=indent, **options), file=sys.stderr)
+
+
+class Display:
+    """Shows a run's events: a bar on a terminal, lines elsewhere, JSON on stdout if asked for.
+
+    Use as a context manager; call it with each event.
+    """
+
+    def __init__(self, unit: str, *, quiet: bool, as_json: bool) -> None:
+        self._unit = unit
+        self._quiet = quiet
+        self._json = as_json
+        self._bar: tqdm[Any] | None = None
+        self._total: int | None = None
+        self._began = self._told = time.monotonic()
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, event: Event) -> None:
+        if self._json:
+            print(json.dumps(_plain(event)), flush=True)
+        if event.kind == "start":
+            self._start(event.total)
+        elif event.kind == "progress":
+            self._progress(event.done)
+        elif event.kind == "done":
+            self._done(event)
+        elif not self._quiet:
+            self._say(f"{event.kind}: {event.message}")
+
+    def _start(self, total: int | None) -> None:
+        self._total = total
+        self._began = self._told = time.monotonic()
+        if not self._quiet and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, unit=f" {self._unit}", file=sys.stderr, dynamic_ncols=True, leave=False)
+
+    def _progress(self, done: int) -> None:
+        if self._bar is not None:
+            self._bar.update(done - self._bar.n)
+        elif not self._quiet and time.monotonic() - self._told >= _LINE_SECONDS:
+            self._told = time.monotonic()
+            rate = done / (self._told - self._began)
+            if self._total:
+                left = f", {(self._total - done) / rate:.0f} s left" if rate else ""
+                print(
+                    f"{done} of {self._total} {self._unit}s, {rate:.1f} {self._unit}s/s{left}",
+                    file=sys.stderr,
+                )
+            else:
+                print(f"{done} {self._unit}s, {rate:.1f} {self._unit}s/s", file=sys.stderr)
+
+    def _done(self, event: Event) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        report = event.data["report"]
+        if not self._quiet:
+            plural = "" if report.frames == 1 else "s"
+            rate = f", {report.details['fps']:.1f} {self._unit}s/s" if "fps" in report.details else ""
+            print(f"{report.frames} {self._unit}{plural} in {report.seconds:.1f} s{rate}", file=sys.stderr)
+        if not self._json:
+            print(report.output, flush=True)
+
+    def _say(self, line: str) -> None:
+        if self._bar is not None:
+            self._bar.write(line, file=sys.stderr)
+        else:
+            print(line, file=sys.stderr)
+
+
+def _plain(event: Event) -> dict[str, Any]:
+    out: dict[str, Any] = {"event": event.kind}
+    if event.message:
+        out["message"] = event.message
+    if event.kind in ("start", "progress"):
+        out["total"] = event.total
+    if event.kind == "progress":
+        out["done"] = event.done
+    for name, value in event.data.items():
+        out[name] = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(value).items()}
+    return out

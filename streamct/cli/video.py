@@ -1,0 +1,74 @@
+"""`streamct video`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streamct.cli import options as o
+from streamct.cli.report import Display
+
+
+def video(
+    input: Annotated[Path, typer.Argument(metavar="IN", help="The video to grade.")],
+    reference: o.Reference,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Default: <stem>.graded<ext> beside the input.")
+    ] = None,
+    preset: o.Preset = None,
+    config: o.Config = None,
+    strength: o.Strength = None,
+    alpha: o.Alpha = None,
+    palette_size: o.PaletteSize = None,
+    correspondence: o.Correspondence = None,
+    propagation: o.Propagation = None,
+    assignment: o.Assignment = None,
+    reach: o.Reach = None,
+    temporal: o.Temporal = None,
+    radius: o.Radius = None,
+    segmenter: o.Segmenter = None,
+    mask: o.Mask = None,
+    ref_mask: o.RefMask = None,
+    codec: o.Codec = None,
+    crf: o.Crf = None,
+    encoder_preset: o.EncoderPreset = None,
+    pix_fmt: o.PixFmt = None,
+    overwrite: o.Overwrite = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """Give a video the colours of a reference picture.
+
+    Sound, subtitles, chapters and tags are copied; frame times stay exact. The path of the graded video is
+    printed on stdout, everything else on stderr.
+
+    Example:  streamct video in.mp4 ref.jpg --strength 0.8 -o graded.mp4
+    """
+    settings = o.build_settings(
+        preset,
+        config,
+        strength=strength,
+        alpha=alpha,
+        palette_size=palette_size,
+        correspondence=correspondence,
+        propagation=propagation,
+        assignment=assignment,
+        reach=reach,
+        temporal=temporal,
+        radius=radius,
+        segmenter=segmenter,
+        codec=codec,
+        crf=crf,
+        encoder_preset=encoder_preset,
+        pix_fmt=pix_fmt,
+    )
+    from streamct.pipeline import grade_video
+
+    with Display("frame", quiet=quiet, as_json=as_json) as display:
+        grade_video(
+            input, reference, output, settings,
+            mask=mask, ref_mask=ref_mask, overwrite=overwrite, progress=display,
+        )  # fmt: skip

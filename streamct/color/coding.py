@@ -1,0 +1,58 @@
+"""Coded samples <-> R'G'B': BT.601, BT.709 and BT.2020 matrices, studio and full range (ITU-T H.273).
+
+Coded values are handled in *code units of 8 bits*: u = code / 2^(depth - 8), whatever the depth, so one Lut
+geometry serves all depths. For full range the depth still matters: 1023 is white in 10 bits, not 4 x 255.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streamct.model import Coding, FloatArray
+
+_LUMA = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
+
+
+def _scales(coding: Coding, depth: int) -> tuple[FloatArray, FloatArray]:
+    """Offset and extent of each plane's code units that stand for 0 and 1 (chroma: 0 and +1)."""
+    top = (2**depth - 1) / 2 ** (depth - 8)
+    if coding.matrix == "rgb":
+        return (np.zeros(3), np.full(3, top)) if coding.full_range else (np.full(3, 16.0), np.full(3, 219.0))
+    if coding.full_range:
+        return np.array([0.0, 128.0, 128.0]), np.full(3, top)
+    return np.array([16.0, 128.0, 128.0]), np.array([219.0, 224.0, 224.0])
+
+
+def _to_rgb_matrix(matrix: str) -> FloatArray:
+    """R', G', B' from the normalised planes: Y', Cb, Cr with Cb, Cr in -0.5..0.5, or G', B', R'."""
+    if matrix == "rgb":
+        return np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    kr, kb = _LUMA[matrix]
+    kg = 1 - kr - kb
+    return np.array(
+        [
+            [1.0, 0.0, 2 * (1 - kr)],
+            [1.0, -2 * kb * (1 - kb) / kg, -2 * kr * (1 - kr) / kg],
+            [1.0, 2 * (1 - kb), 0.0],
+        ]
+    )
+
+
+def code_to_rgb(units: FloatArray, coding: Coding, depth: int) -> FloatArray:
+    """Code units (..., 3) in plane order to R'G'B' (..., 3) float64, 0..1 nominal, not clipped."""
+    offset, extent = _scales(coding, depth)
+    return np.asarray((units - offset) / extent @ _to_rgb_matrix(coding.matrix).T)
+
+
+def rgb_to_code(rgb: FloatArray, coding: Coding, depth: int) -> FloatArray:
+    """The inverse of `code_to_rgb`: unrounded code units (..., 3) in plane order."""
+    offset, extent = _scales(coding, depth)
+    return np.asarray(rgb @ np.linalg.inv(_to_rgb_matrix(coding.matrix)).T * extent + offset)
+
+
+def black_code(coding: Coding, depth: int) -> tuple[int, int, int]:
+    """The code of black in each plane, in whole codes of `depth` bits."""
+    luma, chroma = (0 if coding.full_range else 16), (0 if coding.matrix == "rgb" else 128)
+    if coding.matrix == "rgb" and not coding.full_range:
+        chroma = 16
+    return luma << (depth - 8), chroma << (depth - 8), chroma << (depth - 8)

@@ -1,0 +1,135 @@
+"""Source palette x reference palette -> target colours (Lv & Zhang, Eq. 6-10; entropic optimal transport)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamct.color.jit import kernel
+from streamct.model import FloatArray, IntArray, Palette
+from streamct.settings import MappingSettings
+
+_OFFSET_NEIGHBOURS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Correspondence:
+    """Where each palette colour goes: source (k, 3) and targets (k, 3) float64 Lab."""
+
+    source: FloatArray
+    targets: FloatArray
+
+
+def correspond(source: Palette, reference: Palette, settings: MappingSettings) -> Correspondence:
+    """The targets of the source palette's colours, as `settings` choose."""
+    if settings.correspondence == "transport":
+        targets = transport_targets(source, reference, settings)
+    else:
+        targets = nearest_targets(source, reference, settings)
+    return Correspondence(source.colours, targets)
+
+
+def nearest_targets(source: Palette, reference: Palette, settings: MappingSettings) -> FloatArray:
+    """Eq. 6-10: the nearest reference colour; of those that share one the heaviest keeps it (Eq. 8).
+
+    Ties go to the lower index, which is the heavier colour. Colours without a match, also those farther than
+    `reach`, follow the matched ones: by weighted values (`absolute`, Eq. 9-10, all matched colours) or by
+    weighted shifts (`offset`, the 8 nearest, inverse square distance). Where nothing lies within `reach`,
+    the closest pair is taken.
+
+    Returns: (k, 3) float64.
+    """
+    distance = np.linalg.norm(source.colours[:, None] - reference.colours[None], axis=2)
+    nearest = distance.argmin(axis=1)
+    gap = distance[np.arange(len(nearest)), nearest]
+    reach = np.inf if settings.reach is None else settings.reach
+    if not (gap <= reach).any():
+        reach = gap.min()
+    keeper: dict[int, int] = {}
+    for i in range(len(source)):
+        if gap[i] <= reach:
+            held = keeper.setdefault(int(nearest[i]), i)
+            if source.weights[i] > source.weights[held]:
+                keeper[int(nearest[i])] = i
+    matched = np.array(sorted(keeper.values()))
+    targets = source.colours.copy()
+    targets[matched] = reference.colours[nearest[matched]]
+    for q in np.setdiff1d(np.arange(len(source)), matched):
+        targets[q] = _propagated(source.colours, targets, matched, int(q), settings.propagation)
+    return targets
+
+
+def _propagated(colours: FloatArray, targets: FloatArray, matched: IntArray, q: int, propagation: str) -> FloatArray:
+    distance = np.maximum(np.linalg.norm(colours[matched] - colours[q], axis=1), 1e-9)
+    if propagation == "absolute":
+        weights = 1 / distance
+        return np.asarray(weights @ targets[matched] / weights.sum())
+    near = np.argsort(distance, kind="stable")[:_OFFSET_NEIGHBOURS]
+    weights = 1 / distance[near] ** 2
+    shifts = targets[matched[near]] - colours[matched[near]]
+    return np.asarray(colours[q] + weights @ shifts / weights.sum())
+
+
+def transport_targets(source: Palette, reference: Palette, settings: MappingSettings) -> FloatArray:
+    """Own colour + (barycentre of the plan to the reference - barycentre of the plan to itself).
+
+    The second plan's blur equals the first one's, so the two cancel and a palette matched with itself stays
+    where it is. `reach` relaxes the marginals (unbalanced transport, Chizat et al. 2018) with lambda = reach^2.
+
+    Returns: (k, 3) float64.
+    """
+    relaxation = np.inf if settings.reach is None else settings.reach**2
+    blur, steps = settings.transport_blur, settings.transport_iterations
+    to_reference = barycentres(source, reference, blur, relaxation, steps)
+    to_itself = barycentres(source, source, blur, relaxation, steps)
+    return np.asarray(source.colours + to_reference - to_itself)
+
+
+def barycentres(source: Palette, reference: Palette, blur: float, relaxation: float, steps: int) -> FloatArray:
+    """Mean reference colour of each row of the entropic plan (Cuturi 2013; Peyre & Cuturi 2019, 4.4, 10.2).
+
+    Cost: squared Lab distance; kernel exp(-d^2 / (2 blur^2)); `relaxation`: weight of the marginals'
+    Kullback-Leibler penalty, inf for exact marginals. `steps` of Sinkhorn in the log domain.
+
+    Returns: (k, 3) float64.
+    """
+    cost = ((source.colours[:, None] - reference.colours[None]) ** 2).sum(axis=2) / (2 * blur * blur)
+    # The entropic problem's epsilon is 2 blur^2; its exponent for the relaxed marginals:
+    exponent = 1.0 if np.isinf(relaxation) else relaxation / (relaxation + 2 * blur * blur)
+    plan = _sinkhorn(cost, np.log(source.weights), np.log(reference.weights), exponent, steps)
+    return np.asarray(plan @ reference.colours / plan.sum(axis=1, keepdims=True))
+
+
+@kernel
+def _soft_minimum(cost: FloatArray, log_weights: FloatArray, potential: FloatArray, out: FloatArray) -> None:
+    """out[i] = -log sum_j exp(log_weights[j] + potential[j] - cost[i, j])."""
+    for i in range(cost.shape[0]):
+        top = -np.inf
+        for j in range(cost.shape[1]):
+            top = max(top, log_weights[j] + potential[j] - cost[i, j])
+        total = 0.0
+        for j in range(cost.shape[1]):
+            total += np.exp(log_weights[j] + potential[j] - cost[i, j] - top)
+        out[i] = -(top + np.log(total))
+
+
+@kernel
+def _sinkhorn(cost: FloatArray, log_a: FloatArray, log_b: FloatArray, exponent: float, steps: int) -> FloatArray:
+    n, m = cost.shape
+    turned = cost.T.copy()
+    f = np.zeros(n)
+    g = np.zeros(m)
+    for _ in range(steps):
+        _soft_minimum(cost, log_b, g, f)
+        f *= exponent
+        _soft_minimum(turned, log_a, f, g)
+        g *= exponent
+    # One more half step: rows, whose barycentres are asked for, then have their exact mass.
+    _soft_minimum(cost, log_b, g, f)
+    f *= exponent
+    plan = np.empty((n, m))
+    for i in range(n):
+        for j in range(m):
+            plan[i, j] = np.exp(log_a[i] + log_b[j] + f[i] + g[j] - cost[i, j])
+    return plan

@@ -1,0 +1,120 @@
+"""Weighted colours -> palette (Lv & Zhang, section 3, Eq. 1-4).
+
+Peaks of the three one-dimensional histograms are combined into candidates; every colour votes for the
+nearest; the `size` with most votes stay and become the means of the colours nearest to them. Candidates
+form a grid, so the nearest one is the nearest peak in each channel by itself: no tree is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from streamct.color.histogram import Points
+from streamct.color.jit import kernel
+from streamct.model import FloatArray, IntArray, Palette
+from streamct.settings import PaletteSettings
+
+_UNIT_RANGES = ((0.0, 100.0, 100), (-110.0, 110.0, 220), (-110.0, 110.0, 220))
+
+
+@kernel
+def _find_peaks(histogram: IntArray, radius: int, least: float) -> IntArray:
+    found = np.empty(histogram.shape[0], np.int64)
+    n = 0
+    for i in range(histogram.shape[0]):
+        if histogram[i] <= least:
+            continue
+        peak = True
+        for j in range(max(0, i - radius), min(histogram.shape[0], i + radius + 1)):
+            if histogram[j] > histogram[i] or (histogram[j] == histogram[i] and j < i):
+                peak = False
+                break
+        if peak:
+            found[n] = i
+            n += 1
+    return found[:n].copy()
+
+
+@kernel
+def _nearest_of_sorted(values: FloatArray, levels: FloatArray, out: IntArray) -> None:
+    for i in range(values.shape[0]):
+        best = 0
+        for j in range(1, levels.shape[0]):
+            if abs(values[i] - levels[j]) < abs(values[i] - levels[best]):
+                best = j
+        out[i] = best
+
+
+@kernel
+def nearest_colours(lab: FloatArray, colours: FloatArray, out: IntArray) -> None:
+    """Index of the nearest of colours (k, 3) for each of lab (n, 3), ties to the lower (Eq. 4), into out."""
+    for i in range(lab.shape[0]):
+        best = 0
+        least = np.inf
+        for j in range(colours.shape[0]):
+            dl = lab[i, 0] - colours[j, 0]
+            da = lab[i, 1] - colours[j, 1]
+            db = lab[i, 2] - colours[j, 2]
+            d = dl * dl + da * da + db * db
+            if d < least:
+                least = d
+                best = j
+        out[i] = best
+
+
+def peak_levels(values: FloatArray, weights: IntArray, channel: int, settings: PaletteSettings) -> FloatArray:
+    """Centres of the peak bins of one channel (Eq. 1-2), ascending, at least one.
+
+    values: (n,) float64, weights: (n,) int64; channel: 0 L*, 1 a*, 2 b*. Of equal bins the first counts. Where
+    no bin holds more than `peak_share` of the weight, the fullest one is taken.
+    """
+    if settings.bins == "unit":
+        low, high, bins = _UNIT_RANGES[channel]
+    else:
+        low, high, bins = float(values.min()), float(values.max()), settings.range_bins
+    width = (high - low) / bins
+    if width <= 0:
+        return np.array([low])
+    index = np.clip(((values - low) / width).astype(np.int64), 0, bins - 1)
+    histogram = np.zeros(bins, np.int64)
+    np.add.at(histogram, index, weights)
+    peaks = _find_peaks(histogram, settings.peak_radius, settings.peak_share * float(weights.sum()))
+    if len(peaks) == 0:
+        peaks = np.array([int(histogram.argmax())])
+    return np.asarray(low + (peaks + 0.5) * width)
+
+
+def extract(points: Points, settings: PaletteSettings) -> Palette:
+    """The palette of a region (Eq. 1-4); shorter than `settings.size` where the region has fewer colours.
+
+    Raises:
+        ValueError: there is no point.
+    """
+    if len(points.lab) == 0:
+        raise ValueError("a palette needs at least one colour, got none")
+    levels = [peak_levels(points.lab[:, c], points.weights, c, settings) for c in range(3)]
+    kept = _most_voted(points, levels, settings.size)
+    labels = np.empty(len(points.lab), np.int64)
+    nearest_colours(points.lab, kept, labels)
+    weights = np.bincount(labels, points.weights, len(kept))
+    sums = np.stack([np.bincount(labels, points.weights * points.lab[:, c], len(kept)) for c in range(3)], axis=1)
+    colours = sums / weights[:, None]
+    order = np.argsort(-weights, kind="stable")
+    return Palette(np.ascontiguousarray(colours[order]), weights[order] / weights.sum())
+
+
+def _most_voted(points: Points, levels: Sequence[FloatArray], size: int) -> FloatArray:
+    """The at most `size` candidates with most votes (Eq. 3), ties to the lower L*, then a*, then b*."""
+    index = np.empty((3, len(points.lab)), np.int64)
+    for c in range(3):
+        _nearest_of_sorted(np.ascontiguousarray(points.lab[:, c]), levels[c], index[c])
+    candidate = (index[0] * len(levels[1]) + index[1]) * len(levels[2]) + index[2]
+    votes = np.bincount(candidate, points.weights, len(levels[0]) * len(levels[1]) * len(levels[2]))
+    best = np.argsort(-votes, kind="stable")[:size]
+    best = np.sort(best[votes[best] > 0])
+    b = best % len(levels[2])
+    a = best // len(levels[2]) % len(levels[1])
+    lightness = best // (len(levels[2]) * len(levels[1]))
+    return np.stack([levels[0][lightness], levels[1][a], levels[2][b]], axis=1)

@@ -1,0 +1,56 @@
+"""What can go wrong, as one tree. Messages name the file, the place and the remedy.
+
+    StreamctError                 exit code 1
+    ├── UsageError                exit code 2: the command or call itself is wrong
+    │   └── SettingsError         an unknown key, a value out of range, an unreadable config file
+    ├── InputError                the input can't be used (missing, a folder, unreadable)
+    │   ├── NoVideoError          a readable file without a picture to grade
+    │   └── DamagedInputError     decoding stopped early or produced corrupt frames
+    ├── ReferenceError            the reference picture can't be used
+    ├── MaskError                 a matte is missing, unreadable or of the wrong length
+    └── OutputError               the output can't be written, exists, or failed its check
+
+Nothing below `cli` prints or exits; it raises one of these.
+"""
+
+from __future__ import annotations
+
+
+class StreamctError(Exception):
+    """Base of every error that streamct raises on purpose. `exit_code` is what the CLI returns."""
+
+    exit_code = 1
+
+
+class UsageError(StreamctError):
+    """The request contradicts itself or names something that does not exist."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """A setting is unknown, has a value out of range, or its file can't be read."""
+
+
+class InputError(StreamctError):
+    """The input can't be used: it is missing, a folder, unreadable or of an unknown format."""
+
+
+class NoVideoError(InputError):
+    """The file can be read but holds nothing to grade."""
+
+
+class DamagedInputError(InputError):
+    """Decoding stopped before the declared end, or frames came out corrupt."""
+
+
+class ReferenceError(StreamctError):
+    """The reference picture can't be used."""
+
+
+class MaskError(StreamctError):
+    """A matte is missing, unreadable, or does not have one picture a frame."""
+
+
+class OutputError(StreamctError):
+    """The output exists, can't be written, or did not pass its check. Older output is untouched."""

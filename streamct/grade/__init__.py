@@ -1,0 +1,1 @@
+"""From frames' colours to grades: small data, in order of time."""

@@ -1,0 +1,103 @@
+"""Frame -> FrameSample: what one frame tells the grader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamct.color.apply import Content
+from streamct.color.histogram import Counter
+from streamct.color.lab import srgb_to_lab
+from streamct.color.proxy import picture_proxy_rgb, planes_proxy_rgb, proxy_size
+from streamct.grade.borders import find_content, find_picture_content
+from streamct.grade.regions import Regions, count_regions
+from streamct.model import Coding, FloatArray, Frame, PixelFormat
+from streamct.settings import PaletteSettings
+
+MaskSource = Callable[[int, int], NDArray[np.uint8]]
+"""(width, height) -> (height, width) foreground weights 0..255."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSample:
+    """What the grade of a clip needs to know of one frame.
+
+    index, pts: the frame's. regions: its colours inside the black border. content: the picture inside the
+    border, None for a black frame. change: mean absolute difference of the proxy's R'G'B' to the previous
+    frame's, summed over channels, in 0..255 codes (0 for the first).
+    """
+
+    index: int
+    pts: int
+    regions: Regions
+    content: Content | None
+    change: float
+
+
+class Sampler:
+    """Takes the samples of one clip, frame after frame; one thread."""
+
+    def __init__(self, layout: PixelFormat, coding: Coding, settings: PaletteSettings) -> None:
+        self._layout = layout
+        self._coding = coding
+        self._settings = settings
+        self._counter = Counter()
+        self._previous: FloatArray | None = None
+
+    def sample(self, frame: Frame, mask: MaskSource | None = None) -> FrameSample:
+        """The sample of the next frame."""
+        height, width = frame.planes[0].shape
+        columns, rows = proxy_size(width, height, self._settings.proxy_size)
+        rgb = planes_proxy_rgb(frame.planes, self._layout, self._coding, columns, rows)
+        change = 0.0
+        if self._previous is not None:
+            change = float(np.abs(rgb - self._previous).mean()) * 3 * 255
+        self._previous = rgb
+        content = find_content(frame.planes, self._layout, self._coding)
+        weights = None if mask is None else mask(columns, rows)
+        regions = _inside(rgb, weights, content, (width, height), self._counter, self._settings)
+        return FrameSample(frame.index, frame.pts, regions, content, change)
+
+
+def sample_picture(
+    rgb: NDArray[np.float32], mask: MaskSource | None, settings: PaletteSettings, counter: Counter
+) -> Regions:
+    """Colours of a still (h, w, 3), sampled like a frame; a picture that is black throughout counts whole."""
+    height, width = rgb.shape[:2]
+    columns, rows = proxy_size(width, height, settings.proxy_size)
+    content = find_picture_content(rgb) or Content(0, height, 0, width)
+    weights = None if mask is None else mask(columns, rows)
+    proxy = picture_proxy_rgb(rgb, columns, rows)
+    return _inside(proxy, weights, content, (width, height), counter, settings)
+
+
+def _inside(
+    rgb: FloatArray,
+    mask: NDArray[np.uint8] | None,
+    content: Content | None,
+    size: tuple[int, int],
+    counter: Counter,
+    settings: PaletteSettings,
+) -> Regions:
+    if content is None:
+        area = (slice(0, 0), slice(0, 0))
+    else:
+        area = _proxy_area(content, size, (rgb.shape[1], rgb.shape[0]))
+    lab = srgb_to_lab(np.ascontiguousarray(rgb[area]).reshape(-1, 3))
+    weights = None if mask is None else np.ascontiguousarray(mask[area]).reshape(-1)
+    return count_regions(lab, weights, counter, settings)
+
+
+def _proxy_area(content: Content, size: tuple[int, int], proxy: tuple[int, int]) -> tuple[slice, slice]:
+    """Proxy pixels whose boxes lie inside the content; at least one row and column."""
+
+    def inside(low: int, high: int, full: int, small: int) -> slice:
+        first = -(-low * small // full)
+        last = high * small // full
+        return slice(first, last) if last > first else slice(min(first, small - 1), min(first, small - 1) + 1)
+
+    rows = inside(content.top, content.bottom, size[1], proxy[1])
+    return rows, inside(content.left, content.right, size[0], proxy[0])

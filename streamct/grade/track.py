@@ -1,0 +1,164 @@
+"""FrameSamples in, Grades out: a streaming grader with finite support.
+
+The grade of frame t is made from samples t-D..t+D only, D = `delay`: Luts baked at *knots* from histograms of
++-radius frames, averaged over the knots within +-radius, all within t's shot. So it does not matter where
+the stream began or who computed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from streamct.color.apply import Content
+from streamct.color.colormap import color_map
+from streamct.color.correspondence import correspond
+from streamct.color.histogram import Counter
+from streamct.color.lut import Lut, LutGrid, mix
+from streamct.color.palette import extract
+from streamct.grade.borders import union
+from streamct.grade.cuts import LOOK, is_cut
+from streamct.grade.regions import SPLIT_SHARES, Colours, Palettes, add_colours
+from streamct.grade.sample import FrameSample
+from streamct.model import Palette
+from streamct.settings import Settings
+
+_RAMP = 0.02
+_ONE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What is done to one frame. luts: one for the frame, or foreground and background. content: the picture
+    inside the black border, None for a black frame, which passes untouched."""
+
+    luts: tuple[Lut, ...]
+    content: Content | None
+
+
+class Grader:
+    """Turns a clip's samples, pushed in order, into grades, which come out in order.
+
+    knot_ticks: pts between knots; None sets them by frame number.
+    """
+
+    def __init__(
+        self, reference: Palettes, grid: LutGrid, settings: Settings, knot_ticks: Fraction | None = None
+    ) -> None:
+        steady = settings.time.mode == "window"
+        self._reference = reference
+        self._grid = grid
+        self._settings = settings
+        self._radius = settings.time.radius if steady else 0
+        self._spacing = min(settings.time.knot_spacing, max(self._radius, 1)) if steady else 1
+        self._ticks = knot_ticks
+        self.delay = 2 * self._radius + LOOK if steady else 0
+        self._samples: dict[int, FrameSample] = {}
+        self._cuts: dict[int, bool] = {}
+        self._knots: dict[int, tuple[Lut, ...]] = {}
+        self._first: int | None = None
+        self._pushed = 0
+        self._next = 0
+        self._ended = False
+        self._counter = Counter()
+
+    def push(self, sample: FrameSample) -> Iterator[Grade]:
+        """Take the next frame's sample; yields the grades that are now determined."""
+        if self._first is None:
+            self._first = self._next = sample.index
+        self._samples[sample.index] = sample
+        self._pushed = sample.index + 1
+        yield from self._ready()
+
+    def finish(self) -> Iterator[Grade]:
+        """The clip has ended: yields the remaining grades."""
+        self._ended = True
+        yield from self._ready()
+
+    def _ready(self) -> Iterator[Grade]:
+        while self._next < self._pushed and (self._ended or self._next + self.delay < self._pushed):
+            yield self._grade(self._next)
+            self._next += 1
+            self._forget(self._next - self.delay - LOOK - self._spacing)
+
+    def _forget(self, before: int) -> None:
+        for index in [i for i in self._samples if i < before]:
+            del self._samples[index]
+            self._cuts.pop(index, None)
+            self._knots.pop(index, None)
+
+    def _grade(self, index: int) -> Grade:
+        shot = self._window(index)
+        content = union(self._samples[i].content for i in shot)
+        knots = [i for i in shot if self._is_knot(i)]
+        weights = [self._radius + 1 - abs(i - index) for i in knots]
+        luts = [self._knot(i) for i in knots]
+        if all(len(lut) == 1 for lut in luts):
+            return Grade((mix([lut[0] for lut in luts], weights),), content)
+        return Grade(tuple(mix([lut[min(side, len(lut) - 1)] for lut in luts], weights) for side in (0, 1)), content)
+
+    def _window(self, index: int) -> range:
+        """Frames within the radius that belong to the same shot."""
+        low = high = index
+        while low > index - self._radius and low > self._first_index() and not self._is_cut(low):
+            low -= 1
+        while high < index + self._radius and high + 1 < self._pushed and not self._is_cut(high + 1):
+            high += 1
+        return range(low, high + 1)
+
+    def _first_index(self) -> int:
+        return self._first if self._first is not None else 0
+
+    def _is_cut(self, index: int) -> bool:
+        if index not in self._cuts:
+            low = max(index - LOOK, min(self._samples))
+            high = min(index + LOOK + 1, self._pushed)
+            changes = [self._samples[i].change for i in range(low, high)]
+            self._cuts[index] = is_cut(changes, index - low)
+        return self._cuts[index]
+
+    def _is_knot(self, index: int) -> bool:
+        if self._spacing == 1 or index == self._first_index() or self._is_cut(index):
+            return True
+        if self._ticks is None:
+            return index % self._spacing == 0
+        return self._samples[index].pts // self._ticks != self._samples[index - 1].pts // self._ticks
+
+    def _knot(self, index: int) -> tuple[Lut, ...]:
+        if index not in self._knots:
+            self._knots[index] = self._baked(index)
+        return self._knots[index]
+
+    def _baked(self, index: int) -> tuple[Lut, ...]:
+        shot = self._window(index)
+        samples = [self._samples[i] for i in shot]
+        weights = [self._radius + 1 - abs(i - index) for i in shot]
+        blend = self._split_weight(samples, weights)
+        whole = None
+        if blend < _ONE:
+            whole = self._lut([s.regions.whole for s in samples], weights, self._reference.whole)
+        if blend == 0 or self._reference.split is None:
+            return (whole or self._grid.identity,)
+        sides = []
+        for side, reference in enumerate(self._reference.split):
+            parts = [s.regions.foreground if side == 0 else s.regions.background for s in samples]
+            lut = self._lut([p for p in parts if p is not None], weights, reference)
+            sides.append(lut if whole is None else mix([lut, whole], [blend, _ONE - blend]))
+        return tuple(sides)
+
+    def _split_weight(self, samples: list[FrameSample], weights: list[int]) -> int:
+        """0..256: how far foreground and background are graded apart; fades at the ends of `SPLIT_SHARES`."""
+        if self._reference.split is None or samples[0].regions.foreground is None:
+            return 0
+        share = sum(s.regions.share * w for s, w in zip(samples, weights, strict=True)) / sum(weights)
+        inside = min(share - SPLIT_SHARES[0], SPLIT_SHARES[1] - share)
+        return round(_ONE * min(max(inside / _RAMP, 0.0), 1.0))
+
+    def _lut(self, colours: list[Colours], weights: list[int], reference: Palette) -> Lut:
+        points = add_colours(colours, weights, self._counter)
+        if len(points.lab) == 0:
+            return self._grid.identity
+        source = extract(points, self._settings.palette)
+        mapping = self._settings.mapping
+        return self._grid.bake(color_map(correspond(source, reference, mapping), mapping))

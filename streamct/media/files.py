@@ -1,0 +1,100 @@
+"""Files appear under their final name whole, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from streamct.errors import OutputError
+
+
+def check_target(target: Path, sources: tuple[Path, ...], overwrite: bool) -> None:
+    """Refuse a target that is one of the sources, exists without leave, or can't be written to.
+
+    Raises:
+        OutputError: any of these.
+    """
+    for source in sources:
+        if target.exists() and source.exists() and target.samefile(source):
+            raise OutputError(f"{target}: is an input of this run; an input is never overwritten. Name another output.")
+    if target.is_dir():
+        raise OutputError(f"{target}: is a folder. Name a file.")
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target}: exists already. Pass --overwrite (-y) to replace it, or name another output.")
+    folder = target.parent
+    if not folder.is_dir():
+        raise OutputError(f"{target}: the folder {folder} does not exist. Create it first.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{target}: the folder {folder} can't be written to. Check its permissions.")
+
+
+@contextmanager
+def written_whole(target: Path) -> Iterator[Path]:
+    """A temporary name beside `target`; renamed to it when the block ends well, removed when it does not.
+
+    Leftovers of processes that no longer live are removed first.
+
+    Raises:
+        OutputError: no space, or the folder can't be written to.
+    """
+    _sweep(target)
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
+    try:
+        with writing(target):
+            yield temporary
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+            _sync_folder(target.parent)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Turn the system's errors while `target` is written into our own."""
+    try:
+        yield
+    except OSError as cause:
+        if cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise OutputError(
+                f"{target}: no space left in {target.parent}. Free some, or write elsewhere with -o."
+            ) from cause
+        if cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise OutputError(
+                f"{target}: the folder {target.parent} can't be written to ({cause.strerror})."
+            ) from cause
+        raise OutputError(f"{target}: can't be written ({cause}).") from cause
+
+
+def _sweep(target: Path) -> None:
+    pattern = re.compile(rf"\.{re.escape(target.stem)}\.(\d+)\.partial{re.escape(target.suffix)}")
+    with suppress(OSError):
+        for entry in target.parent.iterdir():
+            match = pattern.fullmatch(entry.name)
+            if match and not _alive(int(match[1])):
+                entry.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,93 @@
+"""Pixel formats: which are graded on their own planes, and what the others become first."""
+
+from __future__ import annotations
+
+import av
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+
+from streamct.model import Coding, PixelFormat
+
+_SUBSAMPLING = {"420": (1, 1), "422": (1, 0), "444": (0, 0), "440": (0, 1), "411": (2, 0), "410": (2, 2)}
+
+FULL_RANGE_ALIASES = {f"yuvj{name}p": f"yuv{name}p" for name in ("420", "422", "444", "440", "411")}
+"""Names that say "full range" of layouts that have another name without."""
+
+
+def _direct() -> dict[str, PixelFormat]:
+    table = {}
+    for depth in (8, 9, 10, 12):
+        suffix = "" if depth == 8 else f"{depth}le"
+        for name, (x, y) in _SUBSAMPLING.items():
+            for alpha in (False, True):
+                spelled = f"yuv{'a' if alpha else ''}{name}p{suffix}"
+                table[spelled] = PixelFormat(spelled, depth, x, y, alpha=alpha)
+        for alpha in (False, True):
+            spelled = f"gbr{'a' if alpha else ''}p{suffix}"
+            table[spelled] = PixelFormat(spelled, depth, 0, 0, rgb=True, alpha=alpha)
+    return {name: layout for name, layout in table.items() if _known(name)}
+
+
+def _known(name: str) -> bool:
+    try:
+        av.VideoFormat(name)
+    except ValueError:
+        return False
+    return True
+
+
+DIRECT = _direct()
+"""Planar formats of up to 12 bits, whose planes are graded as they are."""
+
+
+def graded_format(name: str) -> PixelFormat:
+    """The direct format in which frames of FFmpeg's format `name` are graded.
+
+    Semi-planar, packed, palette and grey formats go to the planar one that holds all of them; more than 12
+    bits a sample go to 12.
+    """
+    name = FULL_RANGE_ALIASES.get(name, name)
+    if name in DIRECT:
+        return DIRECT[name]
+    layout = av.VideoFormat(name)
+    components = layout.components
+    depth = max(component.bits for component in components)
+    depth = 8 if depth <= 8 else 10 if depth <= 10 else 12
+    suffix = "" if depth == 8 else f"{depth}le"
+    alpha = any(component.is_alpha for component in components)
+    if layout.is_rgb or layout.has_palette or name == "pal8":
+        return DIRECT[f"gbr{'a' if alpha or layout.has_palette else ''}p{suffix}"]
+    if len(components) < 3:
+        return DIRECT[f"yuv{'a' if alpha else ''}444p{suffix}"]
+    wide, tall = layout.chroma_width(8), layout.chroma_height(8)
+    chroma = {(4, 4): "420", (4, 8): "422", (8, 8): "444", (8, 4): "440", (2, 8): "411", (2, 2): "410"}
+    return DIRECT[f"yuv{'a' if alpha else ''}{chroma[wide, tall]}p{suffix}"]
+
+
+def is_full_range_by_name(name: str) -> bool:
+    """Whether the format's name already says full range: yuvj..., grey and RGB."""
+    layout = av.VideoFormat(name)
+    return name in FULL_RANGE_ALIASES or layout.is_rgb or layout.has_palette or len(layout.components) < 3
+
+
+def convert(
+    frame: av.VideoFrame,
+    name: str,
+    coding: Coding,
+    converter: VideoReformatter,
+    size: tuple[int, int] | None = None,
+) -> av.VideoFrame:
+    """`frame` in the format `name` and `size`, matrix and range stated on both sides and so unchanged.
+
+    RGB and Y'CbCr turn into each other by `coding`'s matrix (BT.709 where `coding` is RGB).
+    """
+    matrix = {"bt601": Colorspace.ITU601, "bt2020": Colorspace.BT2020}.get(coding.matrix, Colorspace.ITU709)
+    target = av.VideoFormat(name)
+    coded_range = ColorRange.JPEG if coding.full_range else ColorRange.MPEG
+    source_range = ColorRange.JPEG if is_full_range_by_name(frame.format.name) else coded_range
+    target_range = ColorRange.JPEG if target.is_rgb else coded_range
+    width, height = size or (frame.width, frame.height)
+    out = converter.reformat(
+        frame, width, height, name, matrix, matrix, "BICUBIC", source_range, target_range, threads=1
+    )
+    out.pts, out.time_base = frame.pts, frame.time_base
+    return out

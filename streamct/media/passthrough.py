@@ -1,0 +1,156 @@
+"""Every stream but the graded one: copied packet by packet into the output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.packet import Packet
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from streamct.media.output import OutputPlan, supported_codecs
+from streamct.media.probe import open_input
+from streamct.model import Clip
+
+_CONTAINER_KEYS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
+_STREAM_KEYS = {"encoder", "duration", "bps", "number_of_frames", "number_of_bytes"}
+_TEXT = {"mov_text", "subrip", "text", "webvtt"}
+
+Rewrite = Callable[[bytes], bytes | None]
+
+
+class Passthrough:
+    """The other streams of a clip. `attach` adds them to the output; `advance` copies what is due.
+
+    `notes` tells which streams the container can't take.
+    """
+
+    def __init__(self, clip: Clip, plan: OutputPlan) -> None:
+        self._clip = clip
+        self._plan = plan
+        self._input = open_input(clip.path)
+        self._targets: dict[int, tuple[Stream, Rewrite | None]] = {}
+        self._packets: Iterator[Packet] | None = None
+        self._held: Packet | None = None
+        self.notes: list[str] = []
+
+    def attach(self, output: av.container.OutputContainer, video: Callable[[], VideoStream]) -> VideoStream:
+        """Add all streams in the input's order, the graded one made by `video`; copy tags and chapters."""
+        graded: VideoStream | None = None
+        for source in self._input.streams:
+            if source.index == self._clip.stream:
+                graded = video()
+                _copy_tags(source, graded)
+                continue
+            added = self._add(output, source)
+            if added is not None:
+                _copy_tags(source, added[0])
+                self._targets[source.index] = added
+        assert graded is not None
+        for key, value in self._input.metadata.items():
+            if key.lower() not in _CONTAINER_KEYS:
+                output.metadata[key] = value
+        chapters = self._input.chapters()
+        if chapters:
+            output.set_chapters(chapters)
+        self._packets = self._demuxed()
+        return graded
+
+    def advance(self, output: av.container.OutputContainer, until: Fraction | None) -> None:
+        """Copy packets up to the time `until` in seconds; None: all that are left."""
+        assert self._packets is not None
+        while True:
+            packet = self._held or next(self._packets, None)
+            self._held = None
+            if packet is None:
+                return
+            time = packet.dts if packet.dts is not None else packet.pts
+            if until is not None and time is not None and time * packet.time_base > until:
+                self._held = packet
+                return
+            self._copy(output, packet)
+
+    def close(self) -> None:
+        """Close the input."""
+        self._input.close()
+
+    def _demuxed(self) -> Iterator[Packet]:
+        streams = [self._input.streams[index] for index in self._targets]
+        if streams:
+            for packet in self._input.demux(*streams):
+                if packet.size:
+                    yield packet
+
+    def _copy(self, output: av.container.OutputContainer, packet: Packet) -> None:
+        target, rewrite = self._targets[packet.stream.index]
+        if rewrite is not None:
+            payload = rewrite(bytes(packet))
+            if payload is None:
+                return
+            fresh = Packet(payload)
+            fresh.pts, fresh.dts, fresh.duration = packet.pts, packet.dts, packet.duration
+            fresh.time_base = packet.time_base
+            packet = fresh
+        packet.stream = target
+        output.mux_one(packet)
+
+    def _add(self, output: av.container.OutputContainer, source: Stream) -> tuple[Stream, Rewrite | None] | None:
+        container = self._plan.container
+        if source.type == "attachment":
+            if container in ("matroska", "webm"):
+                return output.add_stream_from_template(source), None
+            self._left_out(source, "attachments")
+            return None
+        if source.type == "data":
+            if source.metadata.get("timecode") and container in ("mp4", "mov"):
+                return None  # the muxer writes the timecode track again, from the video stream's tag
+            self._left_out(source, "data streams")
+            return None
+        name = source.codec_context.name if source.codec_context is not None else ""
+        codec = source.codec_context.codec.canonical_name if source.codec_context is not None else ""
+        if source.type == "subtitle" and codec in _TEXT:
+            return self._add_text(output, source, codec)
+        if container != "mpegts" and codec not in supported_codecs(container):
+            self._left_out(source, f"{name or 'unknown'} streams")
+            return None
+        try:
+            return output.add_stream_from_template(source, opaque=True), None
+        except ValueError:
+            self._left_out(source, f"{name} streams")
+            return None
+
+    def _add_text(
+        self, output: av.container.OutputContainer, source: Stream, codec: str
+    ) -> tuple[Stream, Rewrite | None] | None:
+        container = self._plan.container
+        if codec in supported_codecs(container):
+            return output.add_stream_from_template(source, opaque=True), None
+        if codec == "mov_text" and container == "matroska":
+            self.notes.append(f"subtitle stream {source.index} becomes plain text (SubRip): Matroska has no mov_text")
+            return output.add_mux_stream("subrip", time_base=source.time_base), _plain_text
+        self._left_out(source, f"{codec} subtitles")
+        return None
+
+    def _left_out(self, source: Stream, what: str) -> None:
+        self.notes.append(
+            f"stream {source.index} ({source.type}) is left out: {self._plan.path.suffix} files take no {what}"
+        )
+
+
+def _plain_text(sample: bytes) -> bytes | None:
+    """The text of a 3GPP timed text sample (TS 26.245): its length in two bytes, then UTF-8."""
+    text = sample[2 : 2 + int.from_bytes(sample[:2], "big")]
+    return text or None
+
+
+def _copy_tags(source: Stream, target: Stream) -> None:
+    kept: dict[str, Any] = {
+        key: value
+        for key, value in source.metadata.items()
+        if key.lower() not in _STREAM_KEYS and not key.lower().startswith("_statistics")
+    }
+    target.metadata.update(kept)
+    target.disposition = Disposition(source.disposition)

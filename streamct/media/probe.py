@@ -1,0 +1,169 @@
+"""File -> Clip."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+
+from streamct.errors import InputError, NoVideoError
+from streamct.media.formats import graded_format, is_full_range_by_name
+from streamct.model import Clip, Coding, ColorTags, Matrix
+
+av.logging.set_level(None)
+
+_MATRICES: dict[int, Matrix] = {
+    0: "rgb", 1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt601", 9: "bt2020", 10: "bt2020",
+}  # fmt: skip
+_TRANSFERS: dict[int, Literal["pq", "hlg"]] = {16: "pq", 18: "hlg"}
+_BT2020_PRIMARIES = 9
+_HD_LINES = 720
+_FASTEST = 480
+"""Frames/s above which an average rate is a slip of the container, not a rate."""
+
+
+def open_input(path: Path) -> av.container.InputContainer:
+    """The opened file.
+
+    Raises:
+        InputError: missing, a folder, empty, unreadable, or of no known format.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, not a video. Give one file.")
+    if not path.exists():
+        raise InputError(f"{path}: no such file. Check the path.")
+    try:
+        if path.stat().st_size == 0:
+            raise InputError(f"{path}: is empty (0 bytes). Copy or export it again.")
+        return av.open(str(path), metadata_errors="replace")
+    except PermissionError as cause:
+        raise InputError(f"{path}: may not be read. Check its permissions.") from cause
+    except (av.FFmpegError, OSError) as cause:
+        reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
+        raise InputError(
+            f"{path}: can't be opened as a video ({reason}). It is damaged, incomplete or not a video."
+        ) from cause
+
+
+def video_stream(container: av.container.InputContainer, index: int) -> av.video.stream.VideoStream:
+    """The stream with this index, which must be a video."""
+    stream = container.streams[index]
+    assert isinstance(stream, av.video.stream.VideoStream)
+    return stream
+
+
+def is_cover(stream: av.stream.Stream) -> bool:
+    """Whether a video stream is a still attached to the file (cover art)."""
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def probe(path: Path, stream: int | None = None) -> Clip:
+    """What the file declares, and what its first frame shows.
+
+    stream: index of the video stream to grade; None: the best one.
+
+    Raises:
+        InputError: the file can't be opened, or has no such stream.
+        NoVideoError: no video stream, or none of its frames can be decoded.
+    """
+    with open_input(path) as container:
+        chosen = _choose(container, path, stream)
+        first = _first_frame(container, chosen, path)
+        context = chosen.codec_context
+        name = first.format.name
+        tags = ColorTags(
+            matrix=int(first.colorspace),
+            primaries=int(context.color_primaries),
+            transfer=int(context.color_trc),
+            range=int(first.color_range),
+        )
+        rate = chosen.average_rate or chosen.guessed_rate
+        if rate and rate > _FASTEST and chosen.guessed_rate:
+            rate = chosen.guessed_rate
+        time_base = chosen.time_base
+        assert time_base is not None
+        return Clip(
+            path=path,
+            stream=chosen.index,
+            width=first.width,
+            height=first.height,
+            time_base=time_base,
+            frames=_count(container, chosen),
+            rate=Fraction(rate) if rate else None,
+            codec=context.name,
+            container=container.format.name,
+            source_format=name,
+            format=graded_format(name),
+            coding=_coding(tags, name, first.height),
+            tags=tags,
+            duration=_duration(container, chosen),
+            sample_aspect=chosen.sample_aspect_ratio or None,
+            display_matrix=_display_matrix(first),
+        )
+
+
+def _choose(container: av.container.InputContainer, path: Path, index: int | None) -> av.video.stream.VideoStream:
+    videos = [s for s in container.streams.video if not is_cover(s) and s.codec_context is not None]
+    if index is not None:
+        for video in videos:
+            if video.index == index:
+                return video
+        known = ", ".join(str(v.index) for v in videos) or "none"
+        raise InputError(f"{path}: stream {index} is not a video stream. Video streams: {known}.")
+    if not videos:
+        kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+        raise NoVideoError(f"{path}: has no video stream (found: {kinds}). Give a file with a picture.")
+    best = container.streams.best("video")
+    return best if best in videos else videos[0]
+
+
+def _first_frame(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream, path: Path
+) -> av.VideoFrame:
+    try:
+        for frame in container.decode(stream):
+            return frame
+    except (av.FFmpegError, OSError) as cause:
+        raise NoVideoError(
+            f"{path}: no frame of its video stream ({stream.codec_context.name}) can be decoded ({cause}). "
+            "It is damaged or incomplete; export it again."
+        ) from cause
+    raise NoVideoError(f"{path}: its video stream has no decodable frame. It is damaged or incomplete.")
+
+
+def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    side_data: Any = frame.side_data
+    for item in side_data.keys():  # noqa: SIM118  (iterating yields keys that look-up refuses)
+        if item.type.name == "DISPLAYMATRIX":
+            return struct.unpack("=9i", bytes(item))
+    return None
+
+
+def _coding(tags: ColorTags, name: str, height: int) -> Coding:
+    layout = av.VideoFormat(name)
+    full = tags.range == 2 or (tags.range == 0 and is_full_range_by_name(name)) or name.startswith("yuvj")
+    transfer: Literal["srgb", "pq", "hlg"] = _TRANSFERS.get(tags.transfer) or "srgb"
+    primaries: Literal["bt709", "bt2020"] = "bt2020" if tags.primaries == _BT2020_PRIMARIES else "bt709"
+    if layout.is_rgb or layout.has_palette:
+        return Coding("rgb", True, transfer, primaries)
+    full = full or is_full_range_by_name(name)
+    untagged: Matrix = "bt709" if height >= _HD_LINES else "bt601"
+    matrix = _MATRICES.get(tags.matrix, untagged)
+    return Coding(untagged if matrix == "rgb" else matrix, full, transfer, primaries)
+
+
+def _count(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> int | None:
+    """Frames that decoding should give: the container's index where it has a whole one, else what it says."""
+    entries = stream.index_entries
+    if container.format.name.startswith("mov") and stream.frames and len(entries) == stream.frames:
+        return sum(1 for entry in entries if not entry.is_discard)
+    return stream.frames or None
+
+
+def _duration(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> Fraction | None:
+    if stream.duration and stream.time_base:
+        return stream.duration * stream.time_base
+    return Fraction(container.duration, 1_000_000) if container.duration else None

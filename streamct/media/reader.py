@@ -1,0 +1,145 @@
+"""Clip -> Frames, in presentation order with the source's exact times."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from types import TracebackType
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from streamct.errors import DamagedInputError
+from streamct.media.formats import FULL_RANGE_ALIASES, convert
+from streamct.media.probe import open_input, video_stream
+from streamct.model import Clip, Frame, PixelFormat, Plane
+
+
+def plane_views(frame: av.VideoFrame, layout: PixelFormat) -> tuple[Plane, ...]:
+    """The planes of `frame` as (rows, columns) arrays on its own memory."""
+    views = []
+    for plane in frame.planes:
+        flat = np.frombuffer(memoryview(plane), layout.dtype)
+        step = plane.line_size // flat.itemsize
+        views.append(flat[: step * plane.height].reshape(plane.height, step)[:, : plane.width])
+    return tuple(views)
+
+
+class Reader:
+    """Decodes a clip's video stream. Use as a context manager and iterate once.
+
+    threads: of the decoder, None for its own choice. `warnings` tells what was repaired.
+
+    Raises (while iterating):
+        DamagedInputError: fewer frames than declared, corrupt frames, or a decoder error.
+    """
+
+    def __init__(self, clip: Clip, threads: int | None = None) -> None:
+        self._clip = clip
+        self._container = open_input(clip.path)
+        self._stream = video_stream(self._container, clip.stream)
+        self._stream.thread_type = "AUTO"
+        if threads is not None:
+            self._stream.codec_context.thread_count = threads
+        self._converter = VideoReformatter()
+        self._lock = threading.Lock()
+        self.warnings: list[str] = []
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the decoder and close the file."""
+        with self._lock:
+            self._container.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        clip = self._clip
+        index, corrupt, first_corrupt = 0, 0, None
+        last: int | None = None
+        for decoded in self._decoded():
+            pts = self._time(decoded, last)
+            last = pts
+            if decoded.is_corrupt:
+                corrupt += 1
+                first_corrupt = first_corrupt if first_corrupt is not None else pts
+            frame = self._direct(decoded)
+            yield Frame(
+                plane_views(frame, clip.format), clip.format, index, pts, clip.time_base,
+                decoded.duration or 0, bool(decoded.key_frame), bool(decoded.is_corrupt), frame,
+            )  # fmt: skip
+            index += 1
+        self._check(index, last, corrupt, first_corrupt)
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        count, end = 0, None
+        try:
+            for frame in self._container.decode(self._stream):
+                assert isinstance(frame, av.VideoFrame)
+                count, end = count + 1, frame.pts
+                yield frame
+        except (av.FFmpegError, OSError) as cause:
+            where = "" if end is None else f" after {timecode(float(end * self._clip.time_base))}"
+            raise DamagedInputError(
+                f"{self._clip.path}: decoding stopped at frame {count}{where} ({cause}). "
+                "The file is damaged; export or copy it again."
+            ) from cause
+
+    def _time(self, frame: av.VideoFrame, last: int | None) -> int:
+        step = frame.duration or self._ticks_per_frame()
+        if frame.pts is None:
+            self._warn("frames without a time were placed after their neighbours")
+            return 0 if last is None else last + step
+        if last is not None and frame.pts <= last:
+            self._warn("frame times that repeat or run backwards were moved forward")
+            return last + 1
+        return int(frame.pts)
+
+    def _ticks_per_frame(self) -> int:
+        rate = self._clip.rate
+        return max(1, round(1 / (rate * self._clip.time_base))) if rate else 1
+
+    def _direct(self, frame: av.VideoFrame) -> av.VideoFrame:
+        clip = self._clip
+        if (frame.width, frame.height) != (clip.width, clip.height):
+            self._warn(
+                f"the picture's size changes from {clip.width}x{clip.height} to {frame.width}x{frame.height}; "
+                "all frames are scaled to the first one's"
+            )
+        elif FULL_RANGE_ALIASES.get(frame.format.name, frame.format.name) == clip.format.name:
+            return frame
+        return convert(frame, clip.format.name, clip.coding, self._converter, (clip.width, clip.height))
+
+    def _check(self, count: int, last: int | None, corrupt: int, first_corrupt: int | None) -> None:
+        clip = self._clip
+        if clip.frames is not None and count < clip.frames:
+            end = timecode(float((last or 0) * clip.time_base))
+            of = f" of {timecode(float(clip.duration))}" if clip.duration else ""
+            raise DamagedInputError(
+                f"{clip.path}: {count} of {clip.frames} frames could be decoded (the pictures end at {end}{of}). "
+                "The file is probably truncated; export or copy it again."
+            )
+        if corrupt:
+            at = timecode(float((first_corrupt or 0) * clip.time_base))
+            raise DamagedInputError(
+                f"{clip.path}: {corrupt} of {count} frames are corrupt, the first at {at}. "
+                "The file is damaged; export or copy it again."
+            )
+
+    def _warn(self, message: str) -> None:
+        line = f"{self._clip.path}: {message}"
+        if line not in self.warnings:
+            self.warnings.append(line)
+
+
+def timecode(seconds: float) -> str:
+    """`hh:mm:ss.mmm` of a time in seconds."""
+    milliseconds = round(seconds * 1000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"

@@ -1,0 +1,146 @@
+"""Frames -> the output file: encoded in order with the source's times and tags, other streams beside them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+from av.video.reformatter import VideoReformatter
+
+from streamct.errors import OutputError
+from streamct.media.files import writing
+from streamct.media.formats import FULL_RANGE_ALIASES, convert
+from streamct.media.output import OutputPlan
+from streamct.media.passthrough import Passthrough
+from streamct.media.reader import plane_views
+from streamct.model import Clip, Frame
+
+_KEYFRAME_SECONDS = 10
+
+
+class Writer:
+    """Encodes graded frames into `temporary`, as `plan` says. Use as a context manager.
+
+    `allocate` may be called from one thread and `write` from another. threads: of the encoder, None for its
+    own choice. index: of the graded stream in the output. After `close`, `times` holds the pts of all frames, in
+    the clip's time base. notes: which streams could not be copied.
+
+    Raises:
+        OutputError: the file can't be written, or the encoder refuses the settings.
+    """
+
+    def __init__(self, clip: Clip, plan: OutputPlan, temporary: Path, threads: int | None = None) -> None:
+        self._clip = clip
+        self._plan = plan
+        self._converter = VideoReformatter()
+        self._closed = False
+        self.times: list[int] = []
+        self._others = Passthrough(clip, plan)
+        try:
+            with writing(plan.path):
+                self._container = av.open(str(temporary), "w", format=plan.container)
+        except BaseException:
+            self._others.close()
+            raise
+        self._threads = threads
+        self._stream = self._others.attach(self._container, self._add_video)
+        self.index = self._stream.index
+        self.notes = tuple(self._others.notes)
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._others.close()
+        if not self._closed:
+            self._closed = True
+            try:
+                self._container.close()
+            except (av.FFmpegError, OSError, ValueError):
+                if error is None:
+                    raise
+
+    def _add_video(self) -> av.video.stream.VideoStream:
+        clip, plan = self._clip, self._plan
+        rate = clip.rate or Fraction(25)
+        try:
+            stream = self._container.add_stream(
+                plan.encoder, rate=rate, options=dict(plan.options), width=clip.width, height=clip.height,
+                time_base=clip.time_base,
+            )  # fmt: skip
+        except ValueError as cause:
+            raise OutputError(f"{plan.path}: {cause}. Choose another container or --codec.") from cause
+        assert isinstance(stream, av.video.stream.VideoStream)
+        context = stream.codec_context
+        context.pix_fmt = plan.pix_fmt
+        context.gop_size = max(1, min(round(rate * _KEYFRAME_SECONDS), 600))
+        tags = clip.tags
+        context.colorspace, context.color_range = tags.matrix, tags.range
+        context.color_primaries, context.color_trc = tags.primaries, tags.transfer
+        if clip.sample_aspect:
+            context.sample_aspect_ratio = clip.sample_aspect
+        if self._threads is not None:
+            context.thread_count = self._threads
+        if clip.display_matrix is not None:
+            stream.set_display_matrix(clip.display_matrix)
+        return stream
+
+    def allocate(self, frame: Frame) -> Frame:
+        """A frame like `frame` with memory of its own, to be filled."""
+        clip = self._clip
+        name = clip.format.name
+        if FULL_RANGE_ALIASES.get(self._plan.pix_fmt) == name:
+            name = self._plan.pix_fmt
+        picture = av.VideoFrame(clip.width, clip.height, name)
+        picture.pts, picture.time_base, picture.duration = frame.pts, clip.time_base, frame.duration
+        planes = plane_views(picture, clip.format)
+        return Frame(
+            planes,
+            clip.format,
+            frame.index,
+            frame.pts,
+            clip.time_base,
+            frame.duration,
+            frame.key,
+            False,
+            picture,
+        )
+
+    def write(self, frame: Frame) -> None:
+        """Encode the next frame in presentation order."""
+        picture = frame.owner
+        if picture.format.name != self._plan.pix_fmt:
+            picture = convert(picture, self._plan.pix_fmt, self._clip.coding, self._converter)
+            picture.duration = frame.duration
+        tags = self._clip.tags
+        picture.colorspace, picture.color_range = tags.matrix, tags.range
+        self.times.append(frame.pts)
+        self._mux(picture)
+
+    def close(self) -> None:
+        """Flush the encoder, copy what is left of the other streams and finish the file."""
+        self._mux(None)
+        with writing(self._plan.path):
+            self._others.advance(self._container, None)
+            self._closed = True
+            self._container.close()
+
+    def _mux(self, picture: av.VideoFrame | None) -> None:
+        with writing(self._plan.path):
+            try:
+                packets = self._stream.encode(picture)
+            except (av.FFmpegError, ValueError) as cause:
+                if isinstance(cause, OSError) and cause.errno == 28:
+                    raise
+                raise OutputError(
+                    f"{self._plan.path}: the encoder {self._plan.encoder} refused "
+                    f"{self._clip.width}x{self._clip.height} {self._plan.pix_fmt} with {self._plan.options} ({cause})."
+                ) from cause
+            for packet in packets:
+                if packet.dts is not None:
+                    self._others.advance(self._container, packet.dts * packet.time_base)
+                self._container.mux_one(packet)

@@ -1,0 +1,200 @@
+"""Every default, in frozen models; TOML files and flags override them.
+
+`Settings()` is the preset `film`. `load(preset=..., config=..., overrides=...)` layers a shipped
+preset, a user's TOML file and flags, in this order, and turns every mistake into a `SettingsError`
+that names the nearest known key or the allowed values.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from streamct.errors import SettingsError
+
+PRESETS = ("film", "paper", "draft")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PaletteSettings(_Section):
+    """How colours become a palette (Lv & Zhang, section 3)."""
+
+    size: int = Field(32, ge=1, le=64, description="most colours a palette may hold (t)")
+    bins: Literal["unit", "range"] = Field(
+        "unit",
+        description="histogram bins: one Lab unit wide over a fixed range, or `range_bins` over min..max",
+    )
+    range_bins: int = Field(100, ge=2, le=1000, description="bins a channel with bins = range (z)")
+    peak_radius: int = Field(3, ge=1, le=50, description="a peak is the maximum of so many bins either side (r)")
+    peak_share: float = Field(
+        30 / 90_000, ge=0, lt=1, description="a peak holds more than this share of the pixels (b_min)"
+    )
+    proxy_size: int = Field(256, ge=16, le=4096, description="long edge in pixels of the picture that is analysed")
+
+
+class MappingSettings(_Section):
+    """How the source palette meets the reference palette, and what that does to a pixel (section 4)."""
+
+    correspondence: Literal["transport", "nearest"] = Field(
+        "transport", description="entropic optimal transport, or the nearest colour (Eq. 6, 8)"
+    )
+    propagation: Literal["offset", "absolute"] = Field(
+        "offset",
+        description="colours left without a match follow their neighbours' shifts or values (Eq. 9-10)",
+    )
+    assignment: Literal["soft", "hard"] = Field(
+        "soft", description="a pixel blends all palette colours' shifts, or takes the nearest's (Eq. 4, 11)"
+    )
+    softness: float = Field(8.0, gt=0, le=100, description="sigma of the soft assignment, Delta E")
+    transport_blur: float = Field(10.0, ge=1, le=100, description="eps of the transport kernel, Delta E")
+    transport_iterations: int = Field(200, ge=1, le=10_000, description="fixed number of Sinkhorn steps")
+    reach: float | None = Field(
+        None, gt=0, le=500, description="matches farther than this are not taken (Delta E); none: no limit"
+    )
+    alpha: float = Field(0.3, ge=0, le=1, description="weight of the mapped lightness (Eq. 12)")
+    strength: float = Field(1.0, ge=0, le=2, description="scales the whole shift: 0 nothing, 1 all of it")
+    neutral_blacks: bool = Field(True, description="fade the a,b shift out towards black")
+
+
+class TimeSettings(_Section):
+    """How the grade is kept steady from frame to frame."""
+
+    mode: Literal["window", "off"] = Field(
+        "window", description="histograms and Luts averaged over +-radius frames, or frame by frame"
+    )
+    radius: int = Field(12, ge=1, le=120, description="frames on each side that a frame's grade depends on")
+    knot_spacing: int = Field(6, ge=1, le=60, description="Luts are baked every so many frames")
+
+
+class OutputSettings(_Section):
+    """How the graded video is encoded."""
+
+    codec: str = Field("h264", description="h264, hevc, ffv1, ... or an encoder's name")
+    crf: float | None = Field(None, ge=0, le=63, description="constant quality; none: visually clean for the codec")
+    encoder_preset: str | None = Field(None, description="the encoder's speed preset; none: the codec's usual")
+    pix_fmt: str | None = Field(None, description="pixel format of the output; none: the source's")
+    quality: int = Field(95, ge=1, le=100, description="quality of JPEG, WebP and AVIF stills")
+
+
+class SegmentSettings(_Section):
+    """How foreground and background are told apart when no matte is given."""
+
+    segmenter: Literal["none"] = Field("none", description="none: the whole frame is one region")
+
+
+class Settings(_Section):
+    """All settings of one run; immutable, hashable by `digest`. `Settings()` is the preset `film`."""
+
+    palette: PaletteSettings = PaletteSettings()
+    mapping: MappingSettings = MappingSettings()
+    time: TimeSettings = TimeSettings()
+    segment: SegmentSettings = SegmentSettings()
+    output: OutputSettings = OutputSettings()
+
+    def updated(self, **changes: Any) -> Settings:
+        """A copy with `section__field=value` changed, e.g. `updated(mapping__strength=0.5)`.
+
+        Raises:
+            SettingsError: unknown key or bad value; the message names the nearest key or the limits.
+        """
+        return _build(_merge(self.model_dump(), _nested(changes)), "settings")
+
+
+def load(preset: str | None = None, config: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Preset, then config file, then `overrides` (`section__field` -> value; None is left out).
+
+    Raises:
+        SettingsError: unknown preset, key or value, or a file that can't be read.
+    """
+    values: dict[str, Any] = {}
+    if preset is not None:
+        values = _read(preset_path(preset))
+    if config is not None:
+        values = _merge(values, _read(config))
+        _build(values, str(config))
+    given = {key: value for key, value in (overrides or {}).items() if value is not None}
+    return _build(_merge(values, _nested(given)), "settings")
+
+
+def preset_path(name: str) -> Path:
+    """Where the shipped preset `name` lies.
+
+    Raises:
+        SettingsError: there is no such preset.
+    """
+    if name not in PRESETS:
+        raise SettingsError(f"unknown preset {name!r}{_nearest(name, PRESETS)}; known: {', '.join(PRESETS)}")
+    package = Path(__file__).parent
+    installed = package / "configs" / f"{name}.toml"
+    return installed if installed.is_file() else package.parent / "configs" / f"{name}.toml"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as cause:
+        raise SettingsError(f"{path}: can't be read as TOML: {cause}") from cause
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in flat.items():
+        section, _, field = key.partition("__")
+        if field:
+            out.setdefault(section, {})[field] = value
+        else:
+            out[section] = value
+    return out
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _build(values: Mapping[str, Any], origin: str) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as cause:
+        raise SettingsError("; ".join(_explain(cause, origin))) from cause
+
+
+def _explain(error: ValidationError, origin: str) -> Iterator[str]:
+    for item in error.errors():
+        path = [str(part) for part in item["loc"]]
+        dotted = ".".join(path)
+        if item["type"] == "extra_forbidden":
+            known = [name for name in _known_keys() if name.count(".") == len(path) - 1]
+            yield f"{origin}: unknown key {dotted!r}{_nearest(dotted, known)}"
+        else:
+            hint = ""
+            if item["type"] == "literal_error" and isinstance(item["input"], str):
+                hint = _nearest(item["input"], re.findall(r"'([^']*)'", item["ctx"]["expected"]))
+            yield f"{origin}: {dotted} = {item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}{hint}"
+
+
+def _known_keys() -> list[str]:
+    keys = []
+    for section, field in Settings.model_fields.items():
+        keys.append(section)
+        annotation = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            keys += [f"{section}.{name}" for name in annotation.model_fields]
+    return keys
+
+
+def _nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
+    return f" (did you mean {close[0]!r}?)" if close else ""
