@@ -1,0 +1,180 @@
+"""Print how exact the grade is on real pictures: Lut against the exact map, identity, banding, letterbox.
+
+    python scripts/accuracy.py DATA
+
+DATA holds clips/ and refs/ (see CONTRIBUTING.md). Figures are printed, nothing is asserted.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from scipy.interpolate import RegularGridInterpolator
+
+from streamct.color.coding import code_to_rgb, rgb_to_code
+from streamct.color.colormap import color_map
+from streamct.color.correspondence import correspond
+from streamct.color.lab import lab_to_srgb, srgb_to_lab
+from streamct.color.lut import CHROMA_STEP, LUMA_NODES, ONE, LutGrid
+from streamct.media.image import read_picture, save_png
+from streamct.media.probe import probe
+from streamct.media.reader import Reader
+from streamct.metrics import banding, delta_e_2000
+from streamct.model import Coding
+from streamct.pipeline import extract_palette, grade_video, transfer_image
+from streamct.settings import Settings
+
+PAIRS = [
+    ("jr-ocean_day.jpg", "jr-ocean_sunset.jpg"),
+    ("jr-ocean_sunset.jpg", "jr-autumn.jpg"),
+    ("jr-woods.jpg", "jr-autumn.jpg"),
+    ("jr-storm.jpg", "still-sintel-orange.jpg"),
+    ("jr-fallingwater.jpg", "jr-woods.jpg"),
+    ("mdn-ice-cream.jpg", "pb-sunset.jpg"),
+    ("ski-astronaut.png", "ski-coffee.png"),
+    ("voc-2011_000003.jpg", "mdn-leopard.jpg"),
+    ("still-bbb-cartoon.jpg", "jr-storm.jpg"),
+    ("capvst-04.jpg", "capvst-05.jpg"),
+]
+
+
+def lut_against_map(refs: Path) -> None:
+    print("Lut against the exact map, preset film, BT.709 limited, before rounding")
+    print(f"{'source':26}{'reference':26}{'mean dE':>9}{'99% dE':>9}{'99% codes':>11}")
+    grid = LutGrid(Coding("bt709", full_range=False), 8)
+    settings = Settings()
+    worst = np.zeros(3)
+    for source, reference in PAIRS:
+        rgb = read_picture(refs / source).rgb[::2, ::2].reshape(-1, 3).astype(np.float64)
+        own = extract_palette(read_picture(refs / source).rgb)
+        other = extract_palette(read_picture(refs / reference).rgb)
+        mapping = color_map(correspond(own, other, settings.mapping), settings.mapping)
+        units = np.rint(rgb_to_code(rgb, grid.coding, 8))
+        coded = code_to_rgb(units, grid.coding, 8)
+        exact = lab_to_srgb(mapping(srgb_to_lab(coded)))
+        exact = np.clip(exact, np.minimum(coded, 0), np.maximum(coded, 1))
+        chroma = np.arange(0, 257, CHROMA_STEP)
+        table = grid.bake(mapping).table.transpose(0, 1, 3, 2) / ONE
+        looked_up = RegularGridInterpolator((chroma, chroma, LUMA_NODES), table)(units[:, [1, 2, 0]])
+        difference = delta_e_2000(srgb_to_lab(exact), srgb_to_lab(code_to_rgb(looked_up, grid.coding, 8)))
+        codes = np.abs(looked_up - rgb_to_code(exact, grid.coding, 8)).max(axis=1)
+        row = np.array([difference.mean(), np.quantile(difference, 0.99), np.quantile(codes, 0.99)])
+        worst = np.maximum(worst, row)
+        print(f"{source:26}{reference:26}{row[0]:9.3f}{row[1]:9.3f}{row[2]:11.3f}")
+    print(f"{'worst':52}{worst[0]:9.3f}{worst[1]:9.3f}{worst[2]:11.3f}\n")
+
+
+def identity(refs: Path) -> None:
+    print("A picture graded with itself, preset film: mean Delta E 2000")
+    for name in sorted({pair[0] for pair in PAIRS}):
+        rgb = read_picture(refs / name).rgb
+        codes = np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
+        same = transfer_image(codes, codes)
+        still = delta_e_2000(srgb_to_lab(codes / 255), srgb_to_lab(same / 255)).mean()
+        print(f"  {name:26} still {still:.4f}   video {_video_identity(refs / name, codes):.4f}")
+    print()
+
+
+def _video_identity(path: Path, codes: np.ndarray) -> float:
+    import av
+
+    height, width = (codes.shape[0] // 2 * 2, codes.shape[1] // 2 * 2)
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "still.mkv"
+        with av.open(str(clip), "w") as container:
+            stream = container.add_stream("ffv1", rate=24, width=width, height=height)
+            stream.pix_fmt = "yuv444p"
+            stream.codec_context.colorspace, stream.codec_context.color_range = 1, 1
+            units = np.rint(rgb_to_code(codes[:height, :width] / 255, Coding("bt709", full_range=False), 8))
+            for _ in range(6):
+                frame = av.VideoFrame(width, height, "yuv444p")
+                for index, plane in enumerate(frame.planes):
+                    view = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)
+                    view[:, :width] = units[..., index]
+                frame.colorspace, frame.color_range = 1, 1
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        out = Path(folder) / "out.mkv"
+        grade_video(clip, path, out, Settings().updated(output__codec="ffv1"))
+        return float(np.mean([delta_e_2000(a, b).mean() for a, b in zip(_labs(clip), _labs(out), strict=True)]))
+
+
+def _labs(path: Path) -> list[np.ndarray]:
+    clip = probe(path)
+    with Reader(clip) as reader:
+        frames = [np.stack([np.array(plane) for plane in frame.planes], axis=-1) for frame in reader]
+    return [srgb_to_lab(code_to_rgb(frame.astype(np.float64), clip.coding, 8)) for frame in frames]
+
+
+def contours(refs: Path) -> None:
+    print("Banding on a clear sky (jr-ocean_sunset as source), 99.9th percentile of the output step; source's own first")
+    source = read_picture(refs / "jr-ocean_sunset.jpg").rgb
+    print(f"  untouched {banding(source, source):.4f}")
+    for reference in ("jr-autumn.jpg", "jr-storm.jpg", "jr-ocean_day.jpg"):
+        other = read_picture(refs / reference).rgb
+        figures = []
+        for assignment in ("hard", "soft"):
+            settings = Settings().updated(mapping__assignment=assignment)
+            figures.append(banding(source, transfer_image(source, other, settings)))
+        print(f"  {reference:22} hard {figures[0]:.4f}   soft {figures[1]:.4f}")
+    print()
+
+
+def letterbox(data: Path, sheet: Path) -> None:
+    print("Letterbox of cosmos-30s, lossless: differing samples in the bars; chroma where the source has L* < 3")
+    source = data / "clips" / "cosmos-30s.mp4"
+    rows = []
+    for reference in ("jr-ocean_sunset.jpg", "jr-autumn.jpg", "jr-storm.jpg"):
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "out.mkv"
+            grade_video(source, data / "refs" / reference, out, Settings().updated(output__codec="ffv1"))
+            wrong, dark, lines = _compare_bars(source, out)
+        rows.append(np.concatenate(lines, axis=1))
+        print(f"  {reference:22} bars differ in {wrong} samples; chroma of blacks: largest {dark:.2f}")
+    save_png(sheet, np.concatenate(rows, axis=0))
+    print(f"  sheet: {sheet}\n")
+
+
+def _compare_bars(source: Path, graded: Path) -> tuple[int, float, list[np.ndarray]]:
+    first, second = probe(source), probe(graded)
+    wrong, dark, lines = 0, 0.0, []
+    top, bottom = 56, 424
+    with Reader(first) as a, Reader(second) as b:
+        for before, after in zip(a, b, strict=True):
+            for bar in (slice(0, top), slice(bottom, None)):
+                wrong += int((before.planes[0][bar] != after.planes[0][bar]).sum())
+            if before.index % 60 == 30:
+                labs = [srgb_to_lab(_rgb(frame, first.coding)) for frame in (before, after)]
+                black = labs[0][..., 0] < 3
+                neutral = np.hypot(labs[0][..., 1], labs[0][..., 2]) <= 3
+                if (black & neutral).any():
+                    dark = max(dark, float(np.hypot(labs[1][..., 1], labs[1][..., 2])[black & neutral].max()))
+            if before.index in (60, 330, 400, 560):
+                for frame in (before, after):
+                    rgb = np.clip(_rgb(frame, first.coding), 0, 1)[::2, ::2]
+                    lines.append(np.rint(rgb * 255).astype(np.uint8))
+    return wrong, dark, lines
+
+
+def _rgb(frame, coding):  # type: ignore[no-untyped-def]
+    planes = [np.asarray(plane, np.float64) for plane in frame.planes]
+    height, width = planes[0].shape
+    full = [planes[0]] + [np.repeat(np.repeat(p, 2, 0), 2, 1)[:height, :width] for p in planes[1:]]
+    return code_to_rgb(np.stack(full, axis=-1), coding, 8)
+
+
+def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    data = Path(sys.argv[1])
+    lut_against_map(data / "refs")
+    identity(data / "refs")
+    contours(data / "refs")
+    letterbox(data, Path("letterbox.png"))
+
+
+if __name__ == "__main__":
+    main()
