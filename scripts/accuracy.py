@@ -110,7 +110,7 @@ def _labs(path: Path) -> list[np.ndarray]:
 
 
 def contours(refs: Path) -> None:
-    print("Banding on a clear sky (jr-ocean_sunset as source), 99.9th percentile of the output step; source's own first")
+    print("Banding on a clear sky (jr-ocean_sunset as source), 99.9th percentile of the output step")
     source = read_picture(refs / "jr-ocean_sunset.jpg").rgb
     print(f"  untouched {banding(source, source):.4f}")
     for reference in ("jr-autumn.jpg", "jr-storm.jpg", "jr-ocean_day.jpg"):

@@ -39,9 +39,7 @@ def load(data: bytes) -> pyvips.Image:
         picture = pillow_heif.open_heif(data, convert_hdr_to_8bit=False)
         pixels = np.asarray(picture)
     except (ValueError, OSError, EOFError, RuntimeError) as cause:
-        raise NoDecoderError(
-            f"the picture is damaged or incomplete ({cause}). Copy or export it again."
-        ) from cause
+        raise NoDecoderError(f"the picture is damaged or incomplete ({cause}). Copy or export it again.") from cause
     image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels))
     grey = image.bands < 3
     deep = image.format == "ushort"

@@ -26,7 +26,7 @@ SRGB_TO_D50: FloatArray = np.array(
         [0.0139322, 0.0971045, 0.7141733],
     ]
 )
-D50_TO_SRGB: FloatArray = np.linalg.inv(SRGB_TO_D50)
+D50_TO_SRGB: FloatArray = np.asarray(np.linalg.inv(SRGB_TO_D50), np.float64)
 
 _NODES = 65536  # a 16-bit code is a node, so that reading and writing a code is exact
 _BLOCK = 1 << 19
@@ -106,7 +106,8 @@ def parse(data: bytes) -> CurveProfile | None:
             return None
         matrix = D50_TO_SRGB @ np.stack([_xyz(tags[name]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")], axis=-1)
         red, green, blue = (_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC"))
-        return CurveProfile(False, (red, green, blue), matrix, np.linalg.inv(matrix))
+        inverse = np.asarray(np.linalg.inv(matrix), np.float64)
+        return CurveProfile(False, (red, green, blue), matrix, inverse)
     except (KeyError, ValueError, IndexError, struct.error, np.linalg.LinAlgError):
         return None
 
@@ -154,7 +155,7 @@ def _parametric(tag: bytes, x: FloatArray) -> FloatArray:
     if kind in (1, 2):
         d, e, c, f = -b / a, c, 0.0, c
     power = np.power(np.maximum(a * x + b, 0), g) + e
-    return np.where(x >= d, power, c * x + f)
+    return np.asarray(np.where(x >= d, power, c * x + f))
 
 
 def _blocks(count: int) -> list[slice]:

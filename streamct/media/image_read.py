@@ -156,9 +156,7 @@ def _decoded(path: Path, image: pyvips.Image) -> Picture:
     return Picture(path, np.ascontiguousarray(rgb), alpha, depth, data, fields, tuple(lost))
 
 
-def _profiled(
-    image: pyvips.Image, data: bytes | None
-) -> tuple[NDArray[np.float32], bytes | None, list[str]]:
+def _profiled(image: pyvips.Image, data: bytes | None) -> tuple[NDArray[np.float32], bytes | None, list[str]]:
     """Extended sRGB of a grey or RGB image, the profile to write back, and what goes wrong in doing so."""
     pixels = _three(image)
     if image.format in ("float", "double"):
@@ -206,7 +204,7 @@ def _alpha(band: pyvips.Image) -> NDArray[np.float32]:
     pixels = band.numpy()
     pixels = pixels.reshape(band.height, band.width)
     if band.format not in _TOPS:
-        return np.clip(pixels.astype(np.float32), 0, 1)
+        return np.asarray(np.clip(pixels.astype(np.float32), 0, 1))
     pixels, top = _true_codes(band, pixels)
     return np.ascontiguousarray(pixels.astype(np.float32) / np.float32(top))
 

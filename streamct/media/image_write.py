@@ -30,9 +30,7 @@ def check_writable(path: Path) -> None:
     """
     if path.suffix.lower() not in WRITABLE_EXTENSIONS:
         known = ", ".join(WRITABLE_EXTENSIONS)
-        raise OutputError(
-            f"{path}: {path.suffix or 'a name without an ending'} can't be written. Use one of {known}."
-        )
+        raise OutputError(f"{path}: {path.suffix or 'a name without an ending'} can't be written. Use one of {known}.")
 
 
 def write_picture(path: Path, rgb: NDArray[np.float32], like: Picture, quality: int) -> tuple[str, ...]:
@@ -118,7 +116,7 @@ def _managed(rgb: NDArray[np.float32], profile: bytes, bits: int) -> NDArray[np.
     image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     depth = 8 if bits == 8 else 16
     pixels = image.icc_export(pcs="xyz", intent="relative", depth=depth).numpy()
-    return pixels.astype(np.float32) / np.float32((1 << depth) - 1)
+    return np.asarray(pixels.astype(np.float32) / np.float32((1 << depth) - 1))
 
 
 def _codes(values: NDArray[np.float32], bits: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
