@@ -1,0 +1,32 @@
+"""What every test may use, and what no test may do: leave an ERROR in the log."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DATA = Path(os.environ.get("STREAMCT_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real clips and pictures; without it a test is skipped, but fails where CI is set."""
+    if not (DATA / "clips").is_dir():
+        missing = f"no test data at {DATA}; set STREAMCT_TEST_DATA"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return DATA
+
+
+@pytest.fixture(autouse=True)
+def _no_error_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    for when in ("setup", "call"):
+        for record in caplog.get_records(when):
+            assert record.levelno < logging.ERROR, f"logged: {record.getMessage()}"
