@@ -109,8 +109,15 @@ class Settings(_Section):
         return _build(_merge(self.model_dump(), _nested(changes)), "settings")
 
 
-def load(preset: str | None = None, config: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+def load(
+    preset: str | None = None,
+    config: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Settings:
     """Preset, then config file, then `overrides` (`section__field` -> value; None is left out).
+
+    labels: what messages call an override, `section__field` -> e.g. "--strength".
 
     Raises:
         SettingsError: unknown preset, key or value, or a file that can't be read.
@@ -122,7 +129,8 @@ def load(preset: str | None = None, config: Path | None = None, overrides: Mappi
         values = _merge(values, _read(config))
         _build(values, str(config))
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
-    return _build(_merge(values, _nested(given)), "settings")
+    named = {key.replace("__", "."): (labels or {}).get(key, "") for key in given}
+    return _build(_merge(values, _nested(given)), "settings", named)
 
 
 def preset_path(name: str) -> Path:
@@ -164,14 +172,14 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _build(values: Mapping[str, Any], origin: str) -> Settings:
+def _build(values: Mapping[str, Any], origin: str, labels: Mapping[str, str] | None = None) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as cause:
-        raise SettingsError("; ".join(_explain(cause, origin))) from cause
+        raise SettingsError("; ".join(_explain(cause, origin, labels or {}))) from cause
 
 
-def _explain(error: ValidationError, origin: str) -> Iterator[str]:
+def _explain(error: ValidationError, origin: str, labels: Mapping[str, str]) -> Iterator[str]:
     for item in error.errors():
         path = [str(part) for part in item["loc"]]
         dotted = ".".join(path)
@@ -182,7 +190,9 @@ def _explain(error: ValidationError, origin: str) -> Iterator[str]:
             hint = ""
             if item["type"] == "literal_error" and isinstance(item["input"], str):
                 hint = _nearest(item["input"], re.findall(r"'([^']*)'", item["ctx"]["expected"]))
-            yield f"{origin}: {dotted} = {item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}{hint}"
+            label = labels.get(dotted)
+            place = f"{label} {item['input']}" if label else f"{origin}: {dotted} = {item['input']!r}"
+            yield f"{place}: {item['msg'][0].lower()}{item['msg'][1:]}{hint}"
 
 
 def _known_keys() -> list[str]:

@@ -6,47 +6,44 @@ import signal
 import sys
 from types import FrameType
 
-INTERRUPTED, TERMINATED = 130, 143
+
+class Stopped(BaseException):
+    """SIGINT or SIGTERM, raised in the main thread so that everything is cleaned up on the way out.
+
+    Not a KeyboardInterrupt: libraries that catch that one would choose the exit code themselves.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
-class Terminated(BaseException):
-    """SIGTERM, raised in the main thread so that everything is cleaned up like after Ctrl-C."""
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+def _stop(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)  # a second Ctrl-C does not wait for the clean-up
+    raise Stopped(number)
 
 
 def main() -> None:
-    """Run `streamct` and exit with its code."""
-    import click
-
-    from streamct.cli.app import app
-    from streamct.cli.report import complain, complain_internal
-    from streamct.errors import StreamctError
-
-    signal.signal(signal.SIGTERM, _terminate)
+    """Run `streamct` and exit with its code: 0, 1 (failed), 2 (wrong usage), 130 (Ctrl-C), 143 (SIGTERM)."""
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
     verbose = "--verbose" in sys.argv or "-v" in sys.argv
     try:
-        code = app(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
-    except click.exceptions.Abort:
-        sys.exit(INTERRUPTED)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except StreamctError as error:
-        complain(error, verbose)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    except Terminated:
-        print("terminated; nothing was written", file=sys.stderr)
-        sys.exit(TERMINATED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
-    except Exception as error:
-        complain_internal(error, verbose)
-        sys.exit(1)
+        from streamct.cli.app import app
+        from streamct.cli.report import complain, complain_internal
+        from streamct.errors import StreamctError
+
+        try:
+            app()
+        except StreamctError as error:
+            complain(error, verbose)
+            sys.exit(error.exit_code)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(1)
+        except Exception as error:
+            complain_internal(error, verbose)
+            sys.exit(1)
+    except Stopped as stop:
+        print(f"{signal.Signals(stop.number).name}: stopped; nothing was written", file=sys.stderr)
+        sys.exit(128 + stop.number)

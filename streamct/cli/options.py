@@ -13,14 +13,27 @@ if TYPE_CHECKING:
 LOOK, TIME, REGIONS, ENCODING, BEHAVIOUR = "Look", "Time", "Foreground", "Encoding", "Behaviour"
 
 
-def _option(*names: str, help: str, panel: str, **more: Any) -> Any:
-    return typer.Option(*names, help=help, rich_help_panel=panel, show_default=False, **more)
+def _option(*names: str, help: str, panel: str, values: tuple[str, ...] = ()) -> Any:
+    """values: what shell completion offers; the settings themselves say what is valid."""
+
+    def complete(begun: str) -> list[str]:
+        return [value for value in values if value.startswith(begun)]
+
+    return typer.Option(
+        *names, help=help, rich_help_panel=panel, show_default=False, autocompletion=complete if values else None
+    )
 
 
 Reference = Annotated[Path, typer.Argument(metavar="REF", help="The picture whose colours are wanted.")]
 Preset = Annotated[
     str | None,
-    _option("--preset", "-p", help="film (default), paper (as published) or draft (fast).", panel=LOOK),
+    _option(
+        "--preset",
+        "-p",
+        help="film (default), paper (as published) or draft (fast).",
+        values=("film", "paper", "draft"),
+        panel=LOOK,
+    ),
 ]
 Config = Annotated[Path | None, _option("--config", help="TOML file of settings; flags go over it.", panel=LOOK)]
 Strength = Annotated[
@@ -36,15 +49,30 @@ PaletteSize = Annotated[
 ]
 Correspondence = Annotated[
     str | None,
-    _option("--correspondence", help="transport (film) or nearest (paper): how palettes are matched.", panel=LOOK),
+    _option(
+        "--correspondence",
+        help="transport (film) or nearest (paper): how palettes are matched.",
+        values=("transport", "nearest"),
+        panel=LOOK,
+    ),
 ]
 Propagation = Annotated[
     str | None,
-    _option("--propagation", help="offset (film) or absolute (paper): what unmatched colours follow.", panel=LOOK),
+    _option(
+        "--propagation",
+        help="offset (film) or absolute (paper): what unmatched colours follow.",
+        values=("offset", "absolute"),
+        panel=LOOK,
+    ),
 ]
 Assignment = Annotated[
     str | None,
-    _option("--assignment", help="soft (film) or hard (paper): how a pixel follows the palette.", panel=LOOK),
+    _option(
+        "--assignment",
+        help="soft (film) or hard (paper): how a pixel follows the palette.",
+        values=("soft", "hard"),
+        panel=LOOK,
+    ),
 ]
 Reach = Annotated[
     float | None,
@@ -52,14 +80,20 @@ Reach = Annotated[
 ]
 Temporal = Annotated[
     str | None,
-    _option("--temporal", help="window (default): steady over time; off: frame by frame.", panel=TIME),
+    _option(
+        "--temporal",
+        help="window (default): steady over time; off: frame by frame.",
+        values=("window", "off"),
+        panel=TIME,
+    ),
 ]
 Radius = Annotated[
     int | None,
     _option("--radius", help="Frames either side that steady a frame, 1..120; 12 by default.", panel=TIME),
 ]
 Segmenter = Annotated[
-    str | None, _option("--segmenter", help="none (default): the whole frame is one region.", panel=REGIONS)
+    str | None,
+    _option("--segmenter", help="none (default): the whole frame is one region.", values=("none",), panel=REGIONS),
 ]
 Mask = Annotated[
     Path | None,
@@ -73,7 +107,12 @@ StillMask = Annotated[Path | None, _option("--mask", help="A picture, white = fo
 RefMask = Annotated[Path | None, _option("--ref-mask", help="The reference's foreground, a picture.", panel=REGIONS)]
 Codec = Annotated[
     str | None,
-    _option("--codec", help="h264 (default), hevc, ffv1 (lossless), vp9, av1, prores, ...", panel=ENCODING),
+    _option(
+        "--codec",
+        help="h264 (default), hevc, ffv1 (lossless), vp9, av1, prores, ...",
+        values=("h264", "hevc", "ffv1", "vp9", "av1", "prores", "dnxhr", "mjpeg"),
+        panel=ENCODING,
+    ),
 ]
 Crf = Annotated[
     float | None,
@@ -127,24 +166,22 @@ def build_settings(
     """
     from streamct.settings import load
 
-    return load(
-        preset,
-        config,
-        {
-            "mapping__strength": strength,
-            "mapping__alpha": alpha,
-            "palette__size": palette_size,
-            "mapping__correspondence": correspondence,
-            "mapping__propagation": propagation,
-            "mapping__assignment": assignment,
-            "mapping__reach": reach,
-            "time__mode": temporal,
-            "time__radius": radius,
-            "segment__segmenter": segmenter,
-            "output__codec": codec,
-            "output__crf": crf,
-            "output__encoder_preset": encoder_preset,
-            "output__pix_fmt": pix_fmt,
-            "output__quality": quality,
-        },
-    )
+    given = {
+        "mapping__strength": ("--strength", strength),
+        "mapping__alpha": ("--alpha", alpha),
+        "palette__size": ("--palette-size", palette_size),
+        "mapping__correspondence": ("--correspondence", correspondence),
+        "mapping__propagation": ("--propagation", propagation),
+        "mapping__assignment": ("--assignment", assignment),
+        "mapping__reach": ("--reach", reach),
+        "time__mode": ("--temporal", temporal),
+        "time__radius": ("--radius", radius),
+        "segment__segmenter": ("--segmenter", segmenter),
+        "output__codec": ("--codec", codec),
+        "output__crf": ("--crf", crf),
+        "output__encoder_preset": ("--encoder-preset", encoder_preset),
+        "output__pix_fmt": ("--pix-fmt", pix_fmt),
+        "output__quality": ("--quality", quality),
+    }
+    values = {key: value for key, (_, value) in given.items()}
+    return load(preset, config, values, {key: flag for key, (flag, _) in given.items()})

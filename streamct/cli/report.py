@@ -60,7 +60,8 @@ class Display:
         self._json = as_json
         self._bar: tqdm[Any] | None = None
         self._total: int | None = None
-        self._began = self._told = time.monotonic()
+        self._told = time.monotonic()
+        self._told_done = 0
 
     def __enter__(self) -> Display:
         return self
@@ -85,7 +86,7 @@ class Display:
 
     def _start(self, total: int | None) -> None:
         self._total = total
-        self._began = self._told = time.monotonic()
+        self._told, self._told_done = time.monotonic(), 0
         if not self._quiet and sys.stderr.isatty():
             from tqdm import tqdm
 
@@ -95,16 +96,18 @@ class Display:
         if self._bar is not None:
             self._bar.update(done - self._bar.n)
         elif not self._quiet and time.monotonic() - self._told >= _LINE_SECONDS:
-            self._told = time.monotonic()
-            rate = done / (self._told - self._began)
-            if self._total:
-                left = f", {(self._total - done) / rate:.0f} s left" if rate else ""
-                print(
-                    f"{done} of {self._total} {self._unit}s, {rate:.1f} {self._unit}s/s{left}",
-                    file=sys.stderr,
-                )
-            else:
-                print(f"{done} {self._unit}s, {rate:.1f} {self._unit}s/s", file=sys.stderr)
+            self._line(done)
+
+    def _line(self, done: int) -> None:
+        """One plain line, at the pace since the last one: compiling and starting up would spoil the average."""
+        now = time.monotonic()
+        rate = (done - self._told_done) / (now - self._told)
+        self._told, self._told_done = now, done
+        text = f"{done} of {self._total} {self._unit}s" if self._total else f"{done} {self._unit}s"
+        text += f", {rate:.1f} {self._unit}s/s"
+        if self._total and rate:
+            text += f", {(self._total - done) / rate:.0f} s left"
+        print(text, file=sys.stderr)
 
     def _done(self, event: Event) -> None:
         if self._bar is not None:
