@@ -1,0 +1,84 @@
+"""Measure streamct on this machine. Figures are printed with the peer that ran beside it; nothing is asserted.
+
+    python scripts/bench.py startup DATA      help, the second still of 1080p
+    python scripts/bench.py memory DATA       peak memory of 1080p, one length and five
+
+DATA holds clips/ and refs/ (see CONTRIBUTING.md). --rounds N: rounds that the median is taken of. --json: a line
+of JSON for each row.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bench_run import Run, machine, measure, medians, scaled_clip, scratch, show, streamct
+
+from streamct.media.image import read_picture, save_png
+
+
+def startup(data: Path, rounds: int, as_json: bool) -> None:
+    """How long a user waits for help and for a still, everything compiled before."""
+    with scratch() as folder:
+        picture = _still_1080p(data, folder)
+        reference = str(data / "refs" / "jr-autumn.jpg")
+        still = streamct("image", str(picture), reference, "-o", str(folder / "out.png"), "-y", "-q")
+        jpeg = streamct("image", str(picture), reference, "-o", str(folder / "out.jpg"), "-y", "-q")
+        commands = {
+            "streamct --help": streamct("--help"),
+            "streamct image, 1080p PNG to PNG": still,
+            "streamct image, 1080p PNG to JPEG": jpeg,
+        }
+        measure(still)
+        rows = []
+        for name, command in commands.items():
+            run = medians([measure(command) for _ in range(rounds)])
+            rows.append([name, run.wall, run.cpu, run.peak])
+    show("start-up, compile cache warm", ["command", "wall s", "CPU s", "peak MB"], rows, as_json)
+
+
+def _still_1080p(data: Path, folder: Path) -> Path:
+    import numpy as np
+
+    rgb = read_picture(data / "refs" / "jr-fallingwater.jpg").rgb
+    rows = np.linspace(0, rgb.shape[0] - 1, 1080).astype(int)
+    columns = np.linspace(0, rgb.shape[1] - 1, 1920).astype(int)
+    save_png(folder / "still.png", np.rint(np.clip(rgb[rows][:, columns], 0, 1) * 255).astype(np.uint8))
+    return folder / "still.png"
+
+
+def memory(data: Path, rounds: int, as_json: bool) -> None:
+    """Peak resident memory of `streamct video` at 1080p, no segmentation."""
+    with scratch() as folder:
+        rows = []
+        for frames in (200, 1000):
+            clip = scaled_clip(data / "clips" / "sam2-01_dog.mp4", folder / f"{frames}.mp4", frames, 1920, 1080)
+            run = _graded(clip, data, folder)
+            rows.append([frames, run.peak, frames / run.wall])
+        rows.append(["ratio", rows[1][1] / rows[0][1], rows[1][2] / rows[0][2]])
+    show("memory, 1080p", ["frames", "peak MB", "frames/s"], rows, as_json)
+
+
+def _graded(clip: Path, data: Path, folder: Path) -> Run:
+    reference = str(data / "refs" / "jr-autumn.jpg")
+    return measure(streamct("video", str(clip), reference, "-o", str(folder / "graded.mp4"), "-y", "-q"))
+
+
+_BENCHES = {"startup": startup, "memory": memory}
+
+
+def main() -> None:
+    """Run the benchmark that was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bench", choices=_BENCHES)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true", dest="as_json")
+    asked = parser.parse_args()
+    if not asked.as_json:
+        print(machine())
+    _BENCHES[asked.bench](asked.data, asked.rounds, asked.as_json)
+
+
+if __name__ == "__main__":
+    main()
