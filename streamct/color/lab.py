@@ -25,6 +25,7 @@ _D65 = (0.3127, 0.3290)
 
 _EPSILON = 216.0 / 24389.0
 _KAPPA = 24389.0 / 27.0
+_BLOCK = 256
 
 
 @cache
@@ -44,54 +45,136 @@ def xyz_to_rgb(primaries: str) -> FloatArray:
 
 
 @inlined
+def cube_root(t: float) -> float:
+    """Cube root of t in 2e-5..512 (other values give something finite), relative error below 1e-15.
+
+    A polynomial within 2.3% and two Halley steps, each of which cubes the error. Without branch, table or library
+    call it vectorises inside a loop, and gives the same bits on every machine.
+    """
+    big, small = t > 1.0, t < 1.0 / 64.0
+    x = t * (1.0 / 512.0) if big else (t * 64.0 if small else t)
+    scale = 8.0 if big else (0.25 if small else 1.0)
+    small = x < 1.0 / 64.0
+    x = x * 64.0 if small else x
+    scale = scale * 0.25 if small else scale
+    y = 13.69700824 * x - 36.49375557
+    y = y * x + 35.75896322
+    y = y * x - 16.18766213
+    y = y * x + 4.05194683
+    y = y * x + 0.19619537
+    for _ in range(2):
+        cube = y * y * y
+        y = y * (cube + 2.0 * x) / (2.0 * cube + x)
+    return y * scale
+
+
+@inlined
+def fifth_root(t: float) -> float:
+    """Fifth root of t in 1/32..32, relative error below 1e-15; made like `cube_root`."""
+    big = t > 1.0
+    x = t * (1.0 / 32.0) if big else t
+    y = 6.95791666 * x - 19.55880923
+    y = y * x + 20.65633886
+    y = y * x - 10.41290818
+    y = y * x + 2.9439849
+    y = y * x + 0.42165647
+    for _ in range(2):
+        power = y * y
+        power = power * power * y
+        y = y * (2.0 * power + 3.0 * x) / (3.0 * power + 2.0 * x)
+    return 2.0 * y if big else y
+
+
+@inlined
 def srgb_to_linear(value: float) -> float:
-    """IEC 61966-2-1 decoding, sign-symmetric outside 0..1."""
+    """IEC 61966-2-1 decoding, sign-symmetric outside 0..1; |value| below 30."""
     size = abs(value)
-    linear = size / 12.92 if size <= 0.04045 else ((size + 0.055) / 1.055) ** 2.4
-    return linear if value >= 0 else -linear
+    v = (size + 0.055) * (1.0 / 1.055)
+    root = fifth_root(v)
+    curve = v * v * root * root
+    linear = size * (1.0 / 12.92) if size <= 0.04045 else curve
+    return linear if value >= 0.0 else -linear
 
 
 @inlined
 def linear_to_srgb(value: float) -> float:
-    """IEC 61966-2-1 encoding, sign-symmetric outside 0..1."""
+    """IEC 61966-2-1 encoding, sign-symmetric outside 0..1; |value| below 500. v^(5/12) is c c^(1/4), c = v^(1/3)."""
     size = abs(value)
-    coded = 12.92 * size if size <= 0.04045 / 12.92 else 1.055 * size ** (1 / 2.4) - 0.055
-    return coded if value >= 0 else -coded
+    root = cube_root(size)
+    curve = 1.055 * (root * np.sqrt(np.sqrt(root))) - 0.055
+    coded = 12.92 * size if size <= 0.04045 / 12.92 else curve
+    return coded if value >= 0.0 else -coded
 
 
 @inlined
 def _compress(t: float) -> float:
-    return np.cbrt(t) if t > _EPSILON else (_KAPPA * t + 16.0) / 116.0
+    root = cube_root(t)
+    return root if t > _EPSILON else (_KAPPA * t + 16.0) / 116.0
 
 
 @inlined
 def _expand(f: float) -> float:
-    return f * f * f if f > 6.0 / 29.0 else (116.0 * f - 16.0) / _KAPPA
+    cube = f * f * f
+    return cube if f > 6.0 / 29.0 else (116.0 * f - 16.0) / _KAPPA
 
 
 @kernel
 def _rgb_to_lab(rgb: NDArray[np.floating], matrix: FloatArray, out: FloatArray) -> None:
-    for i in range(rgb.shape[0]):
-        r = srgb_to_linear(float(rgb[i, 0]))
-        g = srgb_to_linear(float(rgb[i, 1]))
-        b = srgb_to_linear(float(rgb[i, 2]))
-        fx = _compress(matrix[0, 0] * r + matrix[0, 1] * g + matrix[0, 2] * b)
-        fy = _compress(matrix[1, 0] * r + matrix[1, 1] * g + matrix[1, 2] * b)
-        fz = _compress(matrix[2, 0] * r + matrix[2, 1] * g + matrix[2, 2] * b)
-        out[i, 0] = 116.0 * fy - 16.0
-        out[i, 1] = 500.0 * (fx - fy)
-        out[i, 2] = 200.0 * (fy - fz)
+    m00, m01, m02 = matrix[0, 0], matrix[0, 1], matrix[0, 2]
+    m10, m11, m12 = matrix[1, 0], matrix[1, 1], matrix[1, 2]
+    m20, m21, m22 = matrix[2, 0], matrix[2, 1], matrix[2, 2]
+    fx = np.empty(_BLOCK)
+    fy = np.empty(_BLOCK)
+    fz = np.empty(_BLOCK)
+    for start in range(0, rgb.shape[0], _BLOCK):
+        n = min(_BLOCK, rgb.shape[0] - start)
+        for i in range(n):
+            fx[i] = float(rgb[start + i, 0])
+            fy[i] = float(rgb[start + i, 1])
+            fz[i] = float(rgb[start + i, 2])
+        for i in range(n):
+            r = srgb_to_linear(fx[i])
+            g = srgb_to_linear(fy[i])
+            b = srgb_to_linear(fz[i])
+            fx[i] = m00 * r + m01 * g + m02 * b
+            fy[i] = m10 * r + m11 * g + m12 * b
+            fz[i] = m20 * r + m21 * g + m22 * b
+        for i in range(n):
+            fx[i] = _compress(fx[i])
+            fy[i] = _compress(fy[i])
+            fz[i] = _compress(fz[i])
+        for i in range(n):
+            out[start + i, 0] = 116.0 * fy[i] - 16.0
+            out[start + i, 1] = 500.0 * (fx[i] - fy[i])
+            out[start + i, 2] = 200.0 * (fy[i] - fz[i])
 
 
 @kernel
 def _lab_to_rgb(lab: FloatArray, matrix: FloatArray, out: NDArray[np.floating]) -> None:
-    for i in range(lab.shape[0]):
-        fy = (lab[i, 0] + 16.0) / 116.0
-        x = _expand(fy + lab[i, 1] / 500.0)
-        y = _expand(fy)
-        z = _expand(fy - lab[i, 2] / 200.0)
-        for c in range(3):
-            out[i, c] = linear_to_srgb(matrix[c, 0] * x + matrix[c, 1] * y + matrix[c, 2] * z)
+    m00, m01, m02 = matrix[0, 0], matrix[0, 1], matrix[0, 2]
+    m10, m11, m12 = matrix[1, 0], matrix[1, 1], matrix[1, 2]
+    m20, m21, m22 = matrix[2, 0], matrix[2, 1], matrix[2, 2]
+    r = np.empty(_BLOCK)
+    g = np.empty(_BLOCK)
+    b = np.empty(_BLOCK)
+    for start in range(0, lab.shape[0], _BLOCK):
+        n = min(_BLOCK, lab.shape[0] - start)
+        for i in range(n):
+            fy = (lab[start + i, 0] + 16.0) * (1.0 / 116.0)
+            x = _expand(fy + lab[start + i, 1] * (1.0 / 500.0))
+            y = _expand(fy)
+            z = _expand(fy - lab[start + i, 2] * (1.0 / 200.0))
+            r[i] = m00 * x + m01 * y + m02 * z
+            g[i] = m10 * x + m11 * y + m12 * z
+            b[i] = m20 * x + m21 * y + m22 * z
+        for i in range(n):
+            r[i] = linear_to_srgb(r[i])
+            g[i] = linear_to_srgb(g[i])
+            b[i] = linear_to_srgb(b[i])
+        for i in range(n):
+            out[start + i, 0] = r[i]
+            out[start + i, 1] = g[i]
+            out[start + i, 2] = b[i]
 
 
 def srgb_to_lab(rgb: NDArray[np.floating], primaries: str = "bt709") -> FloatArray:

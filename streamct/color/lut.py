@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from streamct.color.coding import code_to_rgb, rgb_to_code
 from streamct.color.colormap import ColorMap
+from streamct.color.jit import kernel
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
 from streamct.model import Coding, FloatArray
 
@@ -28,6 +29,8 @@ CHROMA_STEP = 4
 CHROMA_NODES = 256 // CHROMA_STEP + 1
 
 _LIMITS = (-8192, 24575)
+_SLACK = 0.05
+"""R'G'B' beyond 0..1 that compressed video often holds, and where a map is still evaluated."""
 
 
 def _luma_nodes() -> NDArray[np.int64]:
@@ -51,22 +54,27 @@ class Lut:
 class LutGrid:
     """The nodes of one coding and depth, with their Lab colours; bakes maps into Luts.
 
-    Nodes are in code units of 8 bits (`streamct.color.coding`), so spacings hold for every depth.
+    Nodes are in code units of 8 bits (`streamct.color.coding`), so spacings hold for every depth. Most codes of a
+    Y'CbCr format are no colour at all: a map is evaluated at the nodes of every cell that the R'G'B' gamut, widened
+    by `_SLACK`, touches. The other nodes move as the first of these on their way to grey does.
     """
 
     def __init__(self, coding: Coding, depth: int) -> None:
         self.coding = coding
         self.depth = depth
-        chroma = np.arange(CHROMA_NODES) * CHROMA_STEP
-        p1, p2, p0 = np.meshgrid(chroma, chroma, LUMA_NODES, indexing="ij")
-        self._units = np.stack([p0, p1, p2], axis=-1).reshape(-1, 3).astype(np.float64)
-        self._rgb = code_to_rgb(self._units, coding, depth)
+        units = _node_units()
+        rgb = code_to_rgb(units, coding, depth)
+        used = _near_gamut(rgb, coding, depth)
+        self._used = np.flatnonzero(used)
+        self._place = _nearest_used(used.reshape(CHROMA_NODES, CHROMA_NODES, len(LUMA_NODES)), _neutral(coding))
+        self._units = units[self._used]
+        self._rgb = rgb[self._used]
         self._lab = srgb_to_lab(self._rgb)
 
     @cached_property
     def identity(self) -> Lut:
         """The Lut that changes nothing."""
-        return self._packed(self._units)
+        return Lut(_spread(np.zeros_like(self._units), self._place, LUMA_NODES))
 
     def bake(self, mapping: ColorMap) -> Lut:
         """The map at every node, rounded to 1/64 code unit.
@@ -76,20 +84,97 @@ class LutGrid:
         """
         mapped = lab_to_srgb(mapping(self._lab))
         np.clip(mapped, np.minimum(self._rgb, 0), np.maximum(self._rgb, 1), out=mapped)
-        return self._packed(rgb_to_code(mapped, self.coding, self.depth))
+        return Lut(_spread(rgb_to_code(mapped, self.coding, self.depth) - self._units, self._place, LUMA_NODES))
 
-    def _packed(self, units: FloatArray) -> Lut:
-        shape = (CHROMA_NODES, CHROMA_NODES, len(LUMA_NODES), 3)
-        fixed = np.clip(np.rint(units * ONE), *_LIMITS).astype(np.int16).reshape(shape)
-        return Lut(np.ascontiguousarray(fixed.transpose(0, 1, 3, 2)))
+
+def _node_units() -> FloatArray:
+    chroma = np.arange(CHROMA_NODES) * CHROMA_STEP
+    p1, p2, p0 = np.meshgrid(chroma, chroma, LUMA_NODES, indexing="ij")
+    return np.stack([p0, p1, p2], axis=-1).reshape(-1, 3).astype(np.float64)
+
+
+def _near_gamut(rgb: FloatArray, coding: Coding, depth: int) -> NDArray[np.bool_]:
+    """Whether a node (n, 3) belongs to a cell that holds a colour of the widened gamut: no farther from it, in any
+    channel, than the cell reaches."""
+    if coding.matrix == "rgb":
+        return np.ones(len(rgb), np.bool_)
+    step = np.array([np.diff(LUMA_NODES).max(), CHROMA_STEP, CHROMA_STEP], np.float64)
+    zero = code_to_rgb(np.zeros((1, 3)), coding, depth)
+    reach = sum(np.abs(code_to_rgb(np.diag(step)[k : k + 1], coding, depth) - zero) for k in range(3)) + _SLACK
+    return np.asarray(((rgb >= -reach) & (rgb <= 1 + reach)).all(axis=1))
+
+
+def _neutral(coding: Coding) -> int:
+    """Chroma node of grey, towards which unused nodes look for a used one."""
+    return CHROMA_NODES // 2 if coding.matrix != "rgb" else 0
+
+
+@kernel
+def _nearest_used(used: NDArray[np.bool_], grey: int) -> NDArray[np.int32]:
+    """For each node the number, among the used ones, of itself or of the first used one on its way to grey."""
+    number = np.full(used.shape, -1, np.int32)
+    count = 0
+    for i in range(used.shape[0]):
+        for j in range(used.shape[1]):
+            for n in range(used.shape[2]):
+                if used[i, j, n]:
+                    number[i, j, n] = count
+                    count += 1
+    place = number.copy()
+    lowest, highest = 0, used.shape[2] - 1
+    while not used[grey, grey, lowest]:
+        lowest += 1
+    while not used[grey, grey, highest]:
+        highest -= 1
+    for i in range(used.shape[0]):
+        for j in range(used.shape[1]):
+            for n in range(used.shape[2]):
+                m = min(max(n, lowest), highest)
+                steps = max(abs(i - grey), abs(j - grey))
+                k = steps
+                while place[i, j, n] < 0:
+                    part = k / max(steps, 1)
+                    place[i, j, n] = number[
+                        grey + int(np.rint((i - grey) * part)), grey + int(np.rint((j - grey) * part)), m
+                    ]
+                    k -= 1
+    return place
+
+
+@kernel
+def _spread(shifts: FloatArray, place: NDArray[np.int32], luma: NDArray[np.int64]) -> NDArray[np.int16]:
+    """The table of nodes moved by shifts (k, 3) in code units, `place` telling whose shift each node takes."""
+    table = np.empty((place.shape[0], place.shape[1], 3, place.shape[2]), np.int16)
+    for i in range(place.shape[0]):
+        for j in range(place.shape[1]):
+            for n in range(place.shape[2]):
+                k = place[i, j, n]
+                for p in range(3):
+                    unit = luma[n] if p == 0 else (i if p == 1 else j) * CHROMA_STEP
+                    fixed = np.rint((unit + shifts[k, p]) * ONE)
+                    table[i, j, p, n] = np.int16(min(max(fixed, _LIMITS[0]), _LIMITS[1]))
+    return table
+
+
+@kernel
+def _add(table: NDArray[np.int16], weight: int, total: NDArray[np.int32]) -> None:
+    for i in range(table.shape[0]):
+        total[i] += np.int32(np.int32(weight) * np.int32(table[i]))
+
+
+@kernel
+def _scaled(total: NDArray[np.int32], scale: float, out: NDArray[np.int16]) -> None:
+    for i in range(total.shape[0]):
+        out[i] = np.int16(np.int32(np.floor(total[i] * scale + 0.5)))
 
 
 def mix(luts: list[Lut], weights: list[int]) -> Lut:
     """Weighted mean of Luts; weights are positive integers with a sum below 65,536. Exact up to one rounding."""
     if len(luts) == 1:
         return luts[0]
-    total = sum(weights)
-    summed = np.zeros(luts[0].table.shape, np.int32)
+    total = np.zeros(luts[0].table.size, np.int32)
     for lut, weight in zip(luts, weights, strict=True):
-        summed += np.int32(weight) * lut.table
-    return Lut(((summed + total // 2) // total).astype(np.int16))
+        _add(lut.table.reshape(-1), weight, total)
+    out = np.empty_like(luts[0].table)
+    _scaled(total, 1.0 / sum(weights), out.reshape(-1))
+    return Lut(out)
