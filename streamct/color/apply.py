@@ -6,7 +6,8 @@ that pair. A frame uses some thousand of the 65,536 pairs of 8 bits, so rows are
 frame: for plane 0 at all 256 codes, so a luma sample then costs one look-up; for the chroma planes at the
 nodes. Deeper formats have too many pairs for that: there each block interpolates at the nodes it needs.
 
-Chroma outputs are read at the rounded mean of the block's luma.
+Chroma outputs are read at the rounded mean of the block's luma. Where two Luts are blended, what each gives is
+clipped to the code range first.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from streamct.model import PixelFormat, Plane
 _N0 = len(LUMA_NODES)
 _LUMA_SHIFTS = tuple((step, step.bit_length() - 1, stop) for step, stop in LUMA_STEPS)
 _FRACTION = 16
-"""Luma positions between two nodes are kept in sixteenths: exact for 8 bits, 1/16 code or better above."""
+"""With 8 bits, luma positions between two nodes are kept in sixteenths: exact, as nodes lie 4, 8 or 16 apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class PlaneGrader:
                 done = _apply_8_split(planes, outs, tables, mask, _luma_sixteenths(), *scratch, *shape)
             if done == planes[1].shape[0]:
                 return
-            for side in self._sides[: 1 if one_lut else 2]:
+            for side in self._sides:  # both, so that they hold the same number of rows
                 side.grow()
 
 
@@ -216,8 +217,13 @@ def _chroma_value(row, p, n, t):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def _clipped_8(value):  # type: ignore[no-untyped-def]
+    return min(max(value, np.int32(0)), np.int32(255 * ONE))
+
+
+@inlined
 def _code_8(value):  # type: ignore[no-untyped-def]
-    return np.uint8(min(max(np.int32(value + ONE // 2) >> 6, 0), 255))
+    return np.uint8(np.int32(_clipped_8(value) + ONE // 2) >> 6)
 
 
 @inlined
@@ -353,8 +359,10 @@ def _apply_8_split(  # type: ignore[no-untyped-def]
                     value = _blend(np.int32(row[code]), np.int32(back_row[code]), np.int32(mask[yy, xx]))
                     out_y[yy, xx] = (value + ONE // 2) >> 6
             w = weights[c]
-            out_1[r, c] = _code_8(_blend(_chroma_value(chroma, 1, n, t), _chroma_value(back_chroma, 1, n, t), w))
-            out_2[r, c] = _code_8(_blend(_chroma_value(chroma, 2, n, t), _chroma_value(back_chroma, 2, n, t), w))
+            front_1, back_1 = _chroma_value(chroma, 1, n, t), _chroma_value(back_chroma, 1, n, t)
+            front_2, back_2 = _chroma_value(chroma, 2, n, t), _chroma_value(back_chroma, 2, n, t)
+            out_1[r, c] = _code_8(_blend(_clipped_8(front_1), _clipped_8(back_1), w))
+            out_2[r, c] = _code_8(_blend(_clipped_8(front_2), _clipped_8(back_2), w))
     return c1.shape[0]
 
 
@@ -382,7 +390,7 @@ def _apply_deep(  # type: ignore[no-untyped-def]
     step = CHROMA_STEP << (depth - 8)
     spare = 4 - (depth - 8)  # chroma weights have 2 (2 + depth - 8) bits; brought to 12
     shift = 6 + 12 + 8 - (depth - 8)
-    half = 1 << (shift - 1)
+    half, most = 1 << (shift - 1), top << shift
     for r in range(c1.shape[0]):
         y0, y1 = r << sub_y, min((r + 1) << sub_y, height)
         for c in range(c1.shape[1]):
@@ -415,6 +423,7 @@ def _apply_deep(  # type: ignore[no-untyped-def]
                         value = _interpolated(table_f, i, j, w00, w01, w10, w11, p, n, d, e)
                     if w < 255:
                         back = _interpolated(table_b, i, j, w00, w01, w10, w11, p, n, d, e)
+                        value, back = min(max(value, 0), most), min(max(back, 0), most)
                         value = (value * w + back * (255 - w) + 127) // 255
                     code = min(max((value + half) >> shift, 0), top)
                     if p == 0:

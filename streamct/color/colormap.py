@@ -106,7 +106,7 @@ def _map_hard(lab: FloatArray, source: FloatArray, shifts: FloatArray, neutral: 
 
 @kernel
 def _exp_negative(x: float) -> float:
-    """exp(x) for x <= 0, relative error < 1e-13; 0 is returned as exp(-40) = 4e-18.
+    """exp(x) for x <= 0, relative error < 1e-13 above -20, < 2e-11 to -40; less is returned as exp(-40) = 4e-18.
 
     (Taylor polynomial of x / 128) ^ 128: no branch, no table, no library call, so loops over it vectorise and
     give the same bits on every machine.

@@ -83,7 +83,7 @@ def transport_targets(source: Palette, reference: Palette, settings: MappingSett
     blur, steps = settings.transport_blur, settings.transport_iterations
     to_reference = barycentres(source, reference, blur, relaxation, steps)
     to_itself = barycentres(source, source, blur, relaxation, steps)
-    return np.asarray(source.colours + to_reference - to_itself)
+    return np.asarray(source.colours + (to_reference - to_itself))
 
 
 def barycentres(source: Palette, reference: Palette, blur: float, relaxation: float, steps: int) -> FloatArray:
@@ -97,8 +97,8 @@ def barycentres(source: Palette, reference: Palette, blur: float, relaxation: fl
     cost = ((source.colours[:, None] - reference.colours[None]) ** 2).sum(axis=2) / (2 * blur * blur)
     # The entropic problem's epsilon is 2 blur^2; its exponent for the relaxed marginals:
     exponent = 1.0 if np.isinf(relaxation) else relaxation / (relaxation + 2 * blur * blur)
-    plan = _sinkhorn(cost, np.log(source.weights), np.log(reference.weights), exponent, steps)
-    return np.asarray(plan @ reference.colours / plan.sum(axis=1, keepdims=True))
+    rows = _sinkhorn(cost, np.log(source.weights), np.log(reference.weights), exponent, steps)
+    return np.asarray(rows @ reference.colours)
 
 
 @kernel
@@ -116,6 +116,8 @@ def _soft_minimum(cost: FloatArray, log_weights: FloatArray, potential: FloatArr
 
 @kernel
 def _sinkhorn(cost: FloatArray, log_a: FloatArray, log_b: FloatArray, exponent: float, steps: int) -> FloatArray:
+    """The plan with each row scaled to sum 1. With relaxed marginals a far colour's row may have no mass to
+    speak of; scaled before it is exponentiated, it still says where that colour would go."""
     n, m = cost.shape
     turned = cost.T.copy()
     f = np.zeros(n)
@@ -125,11 +127,9 @@ def _sinkhorn(cost: FloatArray, log_a: FloatArray, log_b: FloatArray, exponent: 
         f *= exponent
         _soft_minimum(turned, log_a, f, g)
         g *= exponent
-    # One more half step: rows, whose barycentres are asked for, then have their exact mass.
     _soft_minimum(cost, log_b, g, f)
-    f *= exponent
-    plan = np.empty((n, m))
+    rows = np.empty((n, m))
     for i in range(n):
         for j in range(m):
-            plan[i, j] = np.exp(log_a[i] + log_b[j] + f[i] + g[j] - cost[i, j])
-    return plan
+            rows[i, j] = np.exp(f[i] + log_b[j] + g[j] - cost[i, j])
+    return rows

@@ -19,13 +19,17 @@ from streamct.model import FloatArray, IntArray
 FULL = 255
 """Weight of one pixel that wholly belongs to a region."""
 
-_L_BINS, _AB_BINS, _AB_LOW = 100, 220, -110.0
+_L_BINS, _AB_BINS, _AB_LOW = 100, 220, -110.5
 _CELLS = _L_BINS * _AB_BINS * _AB_BINS
+
+CELL_RANGES = ((0.0, 100.0, _L_BINS), (_AB_LOW, _AB_LOW + _AB_BINS, _AB_BINS), (_AB_LOW, _AB_LOW + _AB_BINS, _AB_BINS))
+"""Low end, high end and number of the cells of L*, a*, b*. Neutral lies in the middle of its a, b cell: on an edge,
+rounding would throw greys half a unit to either side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Occupied cells of the joint histogram, one Lab unit wide: L 0..100, a and b -110..110.
+    """Occupied cells of the joint histogram, one Lab unit wide: L 0..100, a and b -110.5..109.5.
 
     cells: (n,) int32, ascending cell numbers. counts: (n,) int64 > 0, in 1/255 pixel. Colours outside the
     range are counted in the outermost cells.

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from streamct.color.histogram import Points
+from streamct.color.histogram import CELL_RANGES, Points
 from streamct.color.jit import kernel
 from streamct.model import FloatArray, IntArray, Palette
 from streamct.settings import PaletteSettings
 
-_UNIT_RANGES = ((0.0, 100.0, 100), (-110.0, 110.0, 220), (-110.0, 110.0, 220))
+_LEAST_RANGE = 1e-6
+"""A channel that spans less (Delta E) has one value: greys differ in a*, b* by rounding alone."""
 
 
 @kernel
@@ -71,12 +72,12 @@ def peak_levels(values: FloatArray, weights: IntArray, channel: int, settings: P
     no bin holds more than `peak_share` of the weight, the fullest one is taken.
     """
     if settings.bins == "unit":
-        low, high, bins = _UNIT_RANGES[channel]
+        low, high, bins = CELL_RANGES[channel]
     else:
         low, high, bins = float(values.min()), float(values.max()), settings.range_bins
-    width = (high - low) / bins
-    if width <= 0:
+    if high - low < _LEAST_RANGE:
         return np.array([low])
+    width = (high - low) / bins
     index = np.clip(((values - low) / width).astype(np.int64), 0, bins - 1)
     histogram = np.zeros(bins, np.int64)
     np.add.at(histogram, index, weights)
@@ -99,6 +100,8 @@ def extract(points: Points, settings: PaletteSettings) -> Palette:
     labels = np.empty(len(points.lab), np.int64)
     nearest_colours(points.lab, kept, labels)
     weights = np.bincount(labels, points.weights, len(kept))
+    # A colour midway between two candidates may have voted for the one and be nearest, by rounding, to the other.
+    kept, weights, labels = kept[weights > 0], weights[weights > 0], (np.cumsum(weights > 0) - 1)[labels]
     sums = np.stack([np.bincount(labels, points.weights * points.lab[:, c], len(kept)) for c in range(3)], axis=1)
     colours = sums / weights[:, None]
     order = np.argsort(-weights, kind="stable")
@@ -110,10 +113,11 @@ def _most_voted(points: Points, levels: Sequence[FloatArray], size: int) -> Floa
     index = np.empty((3, len(points.lab)), np.int64)
     for c in range(3):
         _nearest_of_sorted(np.ascontiguousarray(points.lab[:, c]), levels[c], index[c])
-    candidate = (index[0] * len(levels[1]) + index[1]) * len(levels[2]) + index[2]
-    votes = np.bincount(candidate, points.weights, len(levels[0]) * len(levels[1]) * len(levels[2]))
-    best = np.argsort(-votes, kind="stable")[:size]
-    best = np.sort(best[votes[best] > 0])
+    # Only combinations that got a vote are listed: fine bins have up to a billion.
+    combined = (index[0] * len(levels[1]) + index[1]) * len(levels[2]) + index[2]
+    candidates, candidate = np.unique(combined, return_inverse=True)
+    votes = np.bincount(candidate, points.weights)
+    best = np.sort(candidates[np.argsort(-votes, kind="stable")[:size]])
     b = best % len(levels[2])
     a = best // len(levels[2]) % len(levels[1])
     lightness = best // (len(levels[2]) * len(levels[1]))

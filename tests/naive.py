@@ -1,0 +1,273 @@
+"""Obvious float64 twins of what `streamct.color` computes with kernels.
+
+Written from the method's description (Lv & Zhang, "Palette-based Color Transfer between Images", cited as Eq. n)
+and from the published formulas, in plain numpy and Python loops. Slow on purpose: use small inputs.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from scipy.interpolate import RegularGridInterpolator
+from scipy.special import logsumexp
+
+UNIT_RANGES = ((0, 100), (-110.5, 109.5), (-110.5, 109.5))
+"""Bins one unit wide over a fixed range; neutral in the middle of its bin."""
+
+
+# Colour: IEC 61966-2-1 and CIE 15.
+
+
+def srgb_decode(value):
+    """Linear value of one sRGB-coded value; odd symmetric below 0."""
+    if value < 0:
+        return -srgb_decode(-value)
+    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+
+
+def srgb_encode(value):
+    """The inverse of `srgb_decode`."""
+    if value < 0:
+        return -srgb_encode(-value)
+    return value * 12.92 if value <= 0.04045 / 12.92 else 1.055 * value ** (1 / 2.4) - 0.055
+
+
+def primaries_matrix(red, green, blue, white):
+    """Linear RGB -> XYZ with Y = 1 for white, from chromaticities (x, y)."""
+    unscaled = np.array([[x, y, 1 - x - y] for x, y in (red, green, blue)]).T
+    xyz_white = np.array([white[0], white[1], 1 - white[0] - white[1]]) / white[1]
+    return unscaled * np.linalg.solve(unscaled, xyz_white)
+
+
+D65 = (0.3127, 0.3290)
+SRGB_TO_XYZ = primaries_matrix((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), D65)
+XYZ_WHITE = SRGB_TO_XYZ.sum(axis=1)
+
+
+def srgb_to_lab(rgb):
+    """R'G'B' (..., 3) to L*a*b*, D65."""
+    linear = np.vectorize(srgb_decode, otypes=[float])(np.asarray(rgb, float))
+    ratio = linear @ SRGB_TO_XYZ.T / XYZ_WHITE
+    f = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio * (29 / 6) ** 2 / 3 + 4 / 29)
+    x, y, z = np.moveaxis(f, -1, 0)
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+
+
+def lab_to_srgb(lab):
+    """The inverse of `srgb_to_lab`."""
+    lightness, a, b = np.moveaxis(np.asarray(lab, float), -1, 0)
+    y = (lightness + 16) / 116
+    f = np.stack([y + a / 500, y, y - b / 200], axis=-1)
+    ratio = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
+    linear = (ratio * XYZ_WHITE) @ np.linalg.inv(SRGB_TO_XYZ).T
+    return np.vectorize(srgb_encode, otypes=[float])(linear)
+
+
+# Palette: Eq. 1-4.
+
+
+def joint_histogram(lab, weights):
+    """{centre (L*, a*, b*) of a cell: summed weight}; colours outside the range count in the outermost cells."""
+    counts = {}
+    for colour, weight in zip(lab, weights, strict=True):
+        if weight:
+            centre = tuple(
+                float(low + min(max(np.floor(v - low), 0), high - low - 1) + 0.5)
+                for v, (low, high) in zip(colour, UNIT_RANGES, strict=True)
+            )
+            counts[centre] = counts.get(centre, 0) + int(weight)
+    return counts
+
+
+def peaks(histogram, radius, least):
+    """Eq. 2: bins that are the maximum within the radius, of equal ones the first, and hold more than `least`."""
+    found = []
+    for i, count in enumerate(histogram):
+        low = max(i - radius, 0)
+        near = list(histogram[low : i + radius + 1])
+        if count > least and near.index(max(near)) == i - low:
+            found.append(i)
+    return found
+
+
+def channel_levels(values, weights, low, high, bins, radius, share):
+    """Centres of a channel's peak bins (Eq. 1-2); of the fullest bin where there is no peak."""
+    if high - low < 1e-6:  # one value, but for rounding
+        return [low]
+    histogram = [0] * bins
+    for value, weight in zip(values, weights, strict=True):
+        histogram[min(max(int((value - low) / (high - low) * bins), 0), bins - 1)] += int(weight)
+    found = peaks(histogram, radius, share * sum(histogram)) or [histogram.index(max(histogram))]
+    return [low + (i + 0.5) * (high - low) / bins for i in found]
+
+
+def nearest(points, colours):
+    """Index of the nearest colour of each point, of equally near ones the first (Eq. 4)."""
+    points, colours = np.asarray(points, float), np.asarray(colours, float)
+    return np.array([((colours - point) ** 2).sum(axis=1).argmin() for point in points])
+
+
+def palette(lab, weights, *, size=32, ranges=UNIT_RANGES, bins=(100, 220, 220), radius=3, share=30 / 90_000):
+    """Eq. 1-4: (colours, weights), heaviest first. ranges None: each channel's own minimum to maximum."""
+    lab, weights = np.asarray(lab, float), np.asarray(weights)
+    levels = []
+    for c in range(3):
+        low, high = ranges[c] if ranges else (lab[:, c].min(), lab[:, c].max())
+        levels.append(channel_levels(lab[:, c], weights, low, high, bins[c], radius, share))
+    candidates = np.array(list(product(*levels)))
+    votes = [0] * len(candidates)
+    for index, weight in zip(nearest(lab, candidates), weights, strict=True):
+        votes[index] += int(weight)
+    kept = sorted(range(len(candidates)), key=lambda i: (-votes[i], i))[:size]
+    kept = sorted(i for i in kept if votes[i] > 0)
+    label = nearest(lab, candidates[kept])
+    entries = []
+    for k in range(len(kept)):
+        mine = label == k
+        if weights[mine].sum() > 0:
+            entries.append((int(weights[mine].sum()), np.average(lab[mine], axis=0, weights=weights[mine])))
+    entries.sort(key=lambda entry: -entry[0])
+    total = sum(weight for weight, _ in entries)
+    return np.array([c for _, c in entries]), np.array([w / total for w, _ in entries])
+
+
+# Correspondence: Eq. 6-10, and entropic optimal transport.
+
+
+def nearest_targets(source, weights, reference, *, reach=np.inf, propagation="offset"):
+    """Eq. 6-10 over palettes whose heavier colours come first."""
+    distance = np.array([[np.linalg.norm(s - r) for r in reference] for s in source])
+    if distance.min() > reach:
+        reach = distance.min()
+    claims = {}
+    for i in range(len(source)):
+        j = int(distance[i].argmin())
+        if distance[i, j] <= reach:
+            claims.setdefault(j, []).append(i)
+    target = {}
+    for j, claimants in claims.items():
+        target[max(claimants, key=lambda i: (weights[i], -i))] = reference[j]
+    matched = sorted(target)
+    out = np.array(source, float)
+    for q in range(len(source)):
+        if q in target:
+            out[q] = target[q]
+            continue
+        gap = {k: max(np.linalg.norm(source[k] - source[q]), 1e-9) for k in matched}
+        if propagation == "absolute":
+            total = sum(1 / gap[k] for k in matched)
+            out[q] = sum(target[k] / gap[k] for k in matched) / total
+        else:
+            near = sorted(matched, key=lambda k: (gap[k], k))[:8]
+            total = sum(gap[k] ** -2 for k in near)
+            out[q] = source[q] + sum((target[k] - source[k]) * gap[k] ** -2 for k in near) / total
+    return out
+
+
+def transport_plan(source, source_weights, reference, reference_weights, *, blur=10.0, reach=None, steps=200):
+    """Entropic plan of squared distance, kernel exp(-d^2 / (2 blur^2)), by Sinkhorn steps in the log domain.
+
+    reach: weight reach^2 on the Kullback-Leibler divergence of either marginal instead of exact marginals. Rows
+    are updated last.
+    """
+    epsilon = 2 * blur**2
+    damping = 1.0 if reach is None else reach**2 / (reach**2 + epsilon)
+    log_kernel = -((source[:, None] - reference[None]) ** 2).sum(axis=2) / epsilon
+    log_a, log_b = np.log(source_weights), np.log(reference_weights)
+    g = np.zeros(len(reference))
+    for step in range(steps + 1):
+        f = -damping * logsumexp(log_kernel + log_b + g, axis=1)
+        if step < steps:
+            g = -damping * logsumexp(log_kernel + log_a[:, None] + f[:, None], axis=0)
+    return log_kernel + log_a[:, None] + log_b + f[:, None] + g
+
+
+def barycentres(log_plan, reference):
+    """Mean reference colour of each row of a plan given by its logarithm."""
+    share = np.exp(log_plan - logsumexp(log_plan, axis=1, keepdims=True))
+    return share @ reference
+
+
+def transport_targets(source, source_weights, reference, reference_weights, **options):
+    """Own colour + barycentre of the plan to the reference - barycentre of the plan to itself."""
+    there = transport_plan(source, source_weights, reference, reference_weights, **options)
+    itself = transport_plan(source, source_weights, source, source_weights, **options)
+    return source + barycentres(there, reference) - barycentres(itself, source)
+
+
+# Colour map: Eq. 11-12.
+
+
+def mapped(colour, source, targets, *, alpha=0.3, strength=1.0, sigma=8.0, neutral_blacks=True):
+    """One Lab colour through the map. sigma 0: the shift of its nearest palette colour alone."""
+    at = np.array([min(colour[0], 100.0), colour[1], colour[2]])
+    square = ((source - at) ** 2).sum(axis=1)
+    if sigma == 0:
+        weights = np.zeros(len(source))
+        weights[square.argmin()] = 1
+    else:
+        weights = np.exp(-(square - square.min()) / (2 * sigma**2))
+    shift = weights @ (targets - source) / weights.sum() * [alpha, 1, 1] * strength
+    if neutral_blacks:
+        x = np.clip((at[0] - 1) / 16, 0, 1)
+        shift[1:] *= 3 * x**2 - 2 * x**3
+    return colour + shift
+
+
+# Pictures and planes.
+
+
+def box_means(plane, width, height):
+    """Means of the boxes whose edges are floor(i * size / proxy size)."""
+    rows, columns = plane.shape
+    out = np.empty((height, width))
+    for r in range(height):
+        for c in range(width):
+            top, left = r * rows // height, c * columns // width
+            bottom = max((r + 1) * rows // height, top + 1)
+            right = max((c + 1) * columns // width, left + 1)
+            out[r, c] = plane[top:bottom, left:right].astype(float).mean()
+    return out
+
+
+def lut_function(table, luma_nodes, chroma_nodes):
+    """Trilinear evaluation of a Lut: (..., 3) codes of planes 0, 1, 2 in 8-bit units -> mapped units (..., 3)."""
+    interpolate = RegularGridInterpolator(
+        (chroma_nodes, chroma_nodes, luma_nodes), table.transpose(0, 1, 3, 2).astype(float) / 64
+    )
+    return lambda units: interpolate(np.asarray(units, float)[..., [1, 2, 0]])
+
+
+def graded_planes(planes, depth, sub_x, sub_y, functions, mask=None):
+    """Unrounded codes of a frame's three planes after its Luts, blended by a mask (h, w) of 0..255.
+
+    Plane 0 is looked up with the chroma sample that covers it, planes 1 and 2 at the rounded mean of the plane-0
+    samples they cover, with the rounded mean of the mask there. What a Lut gives is clipped to the code range.
+    """
+    scale, top = 2 ** (depth - 8), 2**depth - 1
+    luma = planes[0].astype(np.int64)
+    height, width = luma.shape
+    rows, columns = planes[1].shape
+    chroma = [p.astype(np.int64) for p in planes[1:3]]
+    covered = [np.repeat(np.repeat(c, 1 << sub_y, 0), 1 << sub_x, 1)[:height, :width] for c in chroma]
+    means, shares = np.empty((rows, columns), np.int64), np.full((rows, columns), 255, np.int64)
+    for r in range(rows):
+        for c in range(columns):
+            block = (slice(r << sub_y, (r + 1) << sub_y), slice(c << sub_x, (c + 1) << sub_x))
+            area = luma[block].size
+            means[r, c] = (luma[block].sum() + area // 2) // area
+            if mask is not None:
+                shares[r, c] = (mask[block].astype(np.int64).sum() + area // 2) // area
+
+    def through(function):
+        first = function(np.stack([luma, *covered], axis=-1) / scale)[..., 0]
+        others = function(np.stack([means, *chroma], axis=-1) / scale)[..., 1:]
+        return [np.clip(p * scale, 0, top) for p in (first, others[..., 0], others[..., 1])]
+
+    front = through(functions[0])
+    if mask is None or len(functions) == 1:
+        return front
+    back = through(functions[1])
+    share = [mask / 255, shares / 255, shares / 255]
+    return [f * s + b * (1 - s) for f, b, s in zip(front, back, share, strict=True)]

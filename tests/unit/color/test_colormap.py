@@ -1,0 +1,172 @@
+"""Correspondence -> a function Lab -> Lab (Eq. 11-12)."""
+
+from __future__ import annotations
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from properties import few
+
+from streamct.color.colormap import ColorMap, _exp_negative, apply_to_srgb, color_map
+from streamct.color.correspondence import Correspondence
+from streamct.color.lab import lab_to_srgb, srgb_to_lab
+from streamct.settings import MappingSettings
+
+FILM = MappingSettings()
+PAPER = MappingSettings(correspondence="nearest", propagation="absolute", assignment="hard", neutral_blacks=False)
+
+seeds = st.integers(0, 2**32)
+
+
+def drawn(seed: int, size: int) -> Correspondence:
+    rng = np.random.default_rng(seed)
+    source = rng.uniform([0, -60, -60], [100, 60, 60], (size, 3))
+    return Correspondence(source, source + rng.normal(0, 20, (size, 3)))
+
+
+def colours(seed: int, count: int = 300) -> np.ndarray:
+    """Among them colours far from every palette, below black and above white."""
+    return np.random.default_rng(seed + 1).uniform([-20, -150, -150], [250, 150, 150], (count, 3))
+
+
+@few
+@given(seeds, st.integers(1, 32), st.sampled_from([1.0, 8.0, 50.0]), st.booleans(), st.floats(0, 1), st.floats(0, 2))
+def test_soft_maps_are_gaussian_weighted_shifts(
+    seed: int, size: int, sigma: float, neutral: bool, alpha: float, strength: float
+) -> None:
+    pairs = drawn(seed, size)
+    changed = {"softness": sigma, "neutral_blacks": neutral, "alpha": alpha, "strength": strength}
+    found = color_map(pairs, FILM.model_copy(update=changed))(colours(seed))
+    options = {"alpha": alpha, "strength": strength, "sigma": sigma, "neutral_blacks": neutral}
+    expected = [naive.mapped(c, pairs.source, pairs.targets, **options) for c in colours(seed)]
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+@few
+@given(seeds, st.integers(1, 32), st.booleans(), st.floats(0, 1), st.floats(0, 2))
+def test_hard_maps_shift_a_colour_as_its_nearest_palette_colour(
+    seed: int, size: int, neutral: bool, alpha: float, strength: float
+) -> None:
+    pairs = drawn(seed, size)
+    changed = {"neutral_blacks": neutral, "alpha": alpha, "strength": strength}
+    found = color_map(pairs, PAPER.model_copy(update=changed))(colours(seed))
+    options = {"alpha": alpha, "strength": strength, "sigma": 0, "neutral_blacks": neutral}
+    expected = [naive.mapped(c, pairs.source, pairs.targets, **options) for c in colours(seed)]
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+both = pytest.mark.parametrize("settings", [FILM, PAPER], ids=["film", "paper"])
+
+
+@both
+def test_palette_colours_without_a_shift_change_nothing(settings: MappingSettings) -> None:
+    source = drawn(0, 8).source
+    lab = colours(0)
+    np.testing.assert_array_equal(color_map(Correspondence(source, source.copy()), settings)(lab), lab)
+
+
+@both
+def test_strength_0_changes_nothing(settings: MappingSettings) -> None:
+    lab = colours(1)
+    mapping = color_map(drawn(1, 8), settings.model_copy(update={"strength": 0.0}))
+    np.testing.assert_array_equal(mapping(lab), lab)
+
+
+@both
+def test_the_shift_grows_in_proportion_to_strength(settings: MappingSettings) -> None:
+    lab = colours(2)
+
+    def shift(strength: float) -> np.ndarray:
+        return color_map(drawn(2, 8), settings.model_copy(update={"strength": strength}))(lab) - lab
+
+    np.testing.assert_allclose(shift(0.5), 0.5 * shift(1.0), atol=1e-9)
+    np.testing.assert_allclose(shift(2.0), 2.0 * shift(1.0), atol=1e-9)
+
+
+@both
+def test_alpha_0_leaves_lightness_alone_and_1_takes_all_of_it(settings: MappingSettings) -> None:
+    lab, pairs = colours(3), drawn(3, 1)
+    none = color_map(pairs, settings.model_copy(update={"alpha": 0.0}))(lab)
+    np.testing.assert_array_equal(none[:, 0], lab[:, 0])
+    whole = color_map(pairs, settings.model_copy(update={"alpha": 1.0}))(lab)
+    np.testing.assert_allclose(whole[:, 0] - lab[:, 0], (pairs.targets - pairs.source)[0, 0])
+
+
+@few
+@given(st.floats(0, 2.999), st.floats(0, 360), st.floats(0, 40))
+def test_blacks_stay_black_under_shifts_of_40(lightness: float, hue: float, size: float) -> None:
+    angle = np.radians(hue)
+    shift = [0.0, size * np.cos(angle), size * np.sin(angle)]
+    black = np.array([[lightness, 0.0, 0.0]])
+    out = ColorMap(black.copy(), np.array([shift]), 8.0, neutral_blacks=True)(black)
+    assert np.hypot(out[0, 1], out[0, 2]) <= 3
+
+
+def test_highlights_keep_their_tint() -> None:
+    white = np.array([[100.0, 0.0, 0.0]])
+    out = ColorMap(white, np.array([[0.0, 12.0, -5.0]]), 8.0, neutral_blacks=True)(white)
+    np.testing.assert_allclose(out, [[100, 12, -5]])
+
+
+@both
+def test_above_white_the_shift_of_white_holds(settings: MappingSettings) -> None:
+    mapping = color_map(drawn(4, 12), settings)
+    white, above = np.array([[100.0, 5.0, -3.0]]), np.array([[390.0, 5.0, -3.0]])
+    np.testing.assert_allclose(mapping(above) - above, mapping(white) - white, atol=1e-12)
+
+
+def test_soft_maps_draw_no_contour() -> None:
+    line = np.linspace([10, -80, -80], [90, 80, 80], 5000)
+    pairs = drawn(5, 32)
+    step = np.abs(np.diff(line, axis=0)).max()
+    soft = np.abs(np.diff(color_map(pairs, FILM)(line), axis=0)).max()
+    hard = np.abs(np.diff(color_map(pairs, PAPER)(line), axis=0)).max()
+    assert soft < 40 * step
+    assert hard > 200 * step
+
+
+def test_maps_take_any_shape_and_any_number_of_colours() -> None:
+    mapping = color_map(drawn(6, 5), FILM)
+    flat = colours(6, 600)
+    np.testing.assert_array_equal(mapping(flat.reshape(20, 30, 3)), mapping(flat).reshape(20, 30, 3))
+    np.testing.assert_array_equal(mapping(flat[257:258]), mapping(flat)[257:258])
+    assert mapping(np.empty((0, 3))).shape == (0, 3)
+
+
+@few
+@given(st.floats(-40, 0))
+def test_the_kernels_exponential_is_the_exponential(x: float) -> None:
+    assert _exp_negative(x) == pytest.approx(np.exp(x), rel=2e-11)
+
+
+def test_the_kernels_exponential_of_0_is_1_and_of_far_away_next_to_nothing() -> None:
+    assert _exp_negative(0.0) == 1.0
+    assert 0 < _exp_negative(-1e9) < 1e-17
+
+
+# Pictures.
+
+
+@few
+@given(seeds, st.integers(1, 40), st.integers(1, 40))
+def test_pictures_are_mapped_pixel_by_pixel_and_clipped_to_the_gamut(seed: int, height: int, width: int) -> None:
+    rgb = np.random.default_rng(seed).uniform(0, 1, (height, width, 3)).astype(np.float32)
+    mapping = color_map(drawn(seed, 6), FILM)
+    expected = np.clip(lab_to_srgb(mapping(srgb_to_lab(rgb))), 0, 1)
+    np.testing.assert_allclose(apply_to_srgb(mapping, rgb), expected, atol=1e-6)
+
+
+def test_colours_outside_the_gamut_may_stay_as_far_outside() -> None:
+    rgb = np.array([[[1.25, 0.5, -0.125]]], np.float32)
+    nothing = ColorMap(np.zeros((1, 3)), np.zeros((1, 3)), 8.0, neutral_blacks=True)
+    np.testing.assert_allclose(apply_to_srgb(nothing, rgb), rgb, atol=1e-6)
+    brighter = ColorMap(np.zeros((1, 3)), np.array([[30.0, 0, 0]]), 8.0, neutral_blacks=True)
+    assert apply_to_srgb(brighter, rgb)[0, 0, 0] == np.float32(1.25)
+
+
+def test_the_number_of_workers_does_not_show() -> None:
+    rgb = np.random.default_rng(9).uniform(0, 1, (300, 250, 3)).astype(np.float32)  # more than one chunk
+    mapping = color_map(drawn(9, 3), FILM)
+    np.testing.assert_array_equal(apply_to_srgb(mapping, rgb, 1), apply_to_srgb(mapping, rgb, 2))

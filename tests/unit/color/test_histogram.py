@@ -1,0 +1,97 @@
+"""Colour counts of a region."""
+
+from __future__ import annotations
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from properties import few
+
+from streamct.color.histogram import FULL, Counter, Histogram
+
+
+@pytest.fixture(scope="module")
+def counter() -> Counter:
+    return Counter()
+
+
+COUNTER = Counter()
+
+
+def drawn(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    lab = rng.normal([50, 0, 0], [30, 4, 4], (count, 3))
+    return lab, rng.integers(0, 256, count).astype(np.uint8)
+
+
+def as_dict(histogram: Histogram) -> dict[tuple[float, ...], int]:
+    points = histogram.points()
+    return dict(zip(map(tuple, points.lab.tolist()), points.weights.tolist(), strict=True))
+
+
+@few
+@given(st.integers(0, 2**32), st.integers(0, 200))
+def test_counts_are_those_of_a_dictionary_of_cells(seed: int, count: int) -> None:
+    lab, weights = drawn(seed, count)
+    histogram = COUNTER.count(lab, weights)
+    assert as_dict(histogram) == naive.joint_histogram(lab, weights)
+    assert histogram.total == weights.sum(dtype=int)
+
+
+@few
+@given(st.integers(0, 2**32), st.integers(1, 200))
+def test_counts_do_not_depend_on_the_order_of_the_pixels(seed: int, count: int) -> None:
+    lab, weights = drawn(seed, count)
+    order = np.random.default_rng(seed + 1).permutation(count)
+    first, second = COUNTER.count(lab, weights), COUNTER.count(lab[order], weights[order])
+    np.testing.assert_array_equal(first.cells, second.cells)
+    np.testing.assert_array_equal(first.counts, second.counts)
+
+
+@few
+@given(st.integers(0, 2**32), st.lists(st.integers(1, 300), min_size=1, max_size=6))
+def test_sums_of_frames_are_exact_in_any_order_and_grouping(seed: int, factors: list[int]) -> None:
+    frames = [COUNTER.count(*drawn(seed + i, 50)) for i in range(len(factors))]
+    at_once = COUNTER.add(frames, factors)
+    backwards = COUNTER.add(frames[::-1], factors[::-1])
+    running = COUNTER.add(frames[:1], factors[:1])
+    for frame, factor in zip(frames[1:], factors[1:], strict=True):
+        running = COUNTER.add([running, frame], [1, factor])
+    for other in (backwards, running):
+        np.testing.assert_array_equal(at_once.cells, other.cells)
+        np.testing.assert_array_equal(at_once.counts, other.counts)
+    assert at_once.total == sum(f * h.total for f, h in zip(factors, frames, strict=True))
+
+
+def test_a_pixel_of_no_weight_leaves_no_cell(counter: Counter) -> None:
+    histogram = counter.count(np.zeros((3, 3)), np.zeros(3, np.uint8))
+    assert len(histogram.cells) == 0
+    assert histogram.points().lab.shape == (0, 3)
+
+
+def test_foreground_and_background_add_up_to_the_whole(counter: Counter) -> None:
+    lab, mask = drawn(7, 300)
+    parts = [counter.count(lab, mask), counter.count(lab, FULL - mask)]
+    whole = counter.count(lab, np.full(300, FULL, np.uint8))
+    np.testing.assert_array_equal(counter.add(parts, [1, 1]).counts, whole.counts)
+
+
+def test_colours_out_of_range_are_counted_in_the_outermost_cells(counter: Counter) -> None:
+    lab = np.array([[100.0, 200.0, -200.0], [130.0, 109.4, -110.5], [-5.0, -300.0, 300.0]])
+    found = as_dict(counter.count(lab, np.array([1, 2, 4], np.uint8)))
+    assert found == {(99.5, 109.0, -110.0): 3, (0.5, -110.0, 109.0): 4}
+
+
+def test_greys_are_counted_as_neutral_whatever_their_rounding(counter: Counter) -> None:
+    lab = np.array([[50.2, 1e-15, -1e-15], [50.7, -1e-15, 1e-15], [50.5, 0.4, -0.4]])
+    assert as_dict(counter.count(lab, np.full(3, FULL, np.uint8))) == {(50.5, 0.0, 0.0): 3 * FULL}
+
+
+def test_nothing_is_left_over_for_the_next_count(counter: Counter) -> None:
+    lab, weights = drawn(8, 100)
+    counter.count(lab, weights)
+    counter.add([counter.count(lab, weights)], [9])
+    assert counter.count(lab, weights).total == weights.sum(dtype=int)
+    assert len(counter.add([], []).cells) == 0

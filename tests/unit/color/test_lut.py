@@ -1,0 +1,114 @@
+"""ColorMap -> Lut."""
+
+from __future__ import annotations
+
+import naive
+import numpy as np
+import pytest
+
+from streamct.color.coding import code_to_rgb, rgb_to_code
+from streamct.color.colormap import ColorMap, color_map
+from streamct.color.correspondence import correspond
+from streamct.color.lab import lab_to_srgb, srgb_to_lab
+from streamct.color.lut import CHROMA_NODES, CHROMA_STEP, LUMA_NODES, ONE, Lut, LutGrid, mix
+from streamct.metrics import delta_e_2000
+from streamct.model import Coding, Palette
+from streamct.settings import MappingSettings
+
+STUDIO = Coding("bt709", full_range=False)
+CHROMA = np.arange(CHROMA_NODES) * CHROMA_STEP
+
+
+def film_map(seed: int, size: int = 12, spread: float = 15.0) -> ColorMap:
+    rng = np.random.default_rng(seed)
+    source = rng.uniform([5, -50, -50], [95, 50, 50], (size, 3))
+    return ColorMap(source, rng.normal(0, spread, (size, 3)) * [0.3, 1, 1], 8.0, True)
+
+
+@pytest.fixture(scope="module")
+def grid() -> LutGrid:
+    return LutGrid(STUDIO, 8)
+
+
+@pytest.fixture(scope="module")
+def baked(grid: LutGrid) -> Lut:
+    return grid.bake(film_map(0))
+
+
+def test_nodes_cover_every_code_from_0_to_256() -> None:
+    assert LUMA_NODES[0] == 0
+    assert LUMA_NODES[-1] == 256
+    assert CHROMA[-1] == 256
+    assert (np.diff(LUMA_NODES) >= 4).all(), "kernels hold positions between nodes in sixteenths"
+
+
+def test_the_identity_lut_is_each_nodes_own_code(grid: LutGrid) -> None:
+    table = grid.identity.table
+    assert table.shape == (CHROMA_NODES, CHROMA_NODES, 3, len(LUMA_NODES))
+    np.testing.assert_array_equal(table[:, :, 0], np.broadcast_to(LUMA_NODES * ONE, table[:, :, 0].shape))
+    np.testing.assert_array_equal(table[:, :, 1], np.broadcast_to(CHROMA[:, None, None] * ONE, table[:, :, 1].shape))
+    np.testing.assert_array_equal(table[:, :, 2], np.broadcast_to(CHROMA[None, :, None] * ONE, table[:, :, 2].shape))
+
+
+@pytest.mark.parametrize("coding", [STUDIO, Coding("bt601", True), Coding("bt2020", False), Coding("rgb", True)])
+@pytest.mark.parametrize("depth", [8, 10])
+def test_a_map_without_shifts_bakes_to_the_identity_also_outside_the_nominal_range(coding: Coding, depth: int) -> None:
+    grid = LutGrid(coding, depth)
+    nothing = ColorMap(np.zeros((1, 3)), np.zeros((1, 3)), 0.0, False)
+    np.testing.assert_array_equal(grid.bake(nothing).table, grid.identity.table)
+
+
+def test_nodes_hold_the_map_of_their_colour_rounded_to_a_64th(baked: Lut) -> None:
+    mapping = film_map(0)
+    for i, j, n in np.random.default_rng(1).integers(0, [65, 65, len(LUMA_NODES)], (200, 3)):
+        rgb = code_to_rgb(np.array([LUMA_NODES[n], CHROMA[i], CHROMA[j]], float), STUDIO, 8)
+        graded = naive.lab_to_srgb(naive.mapped(naive.srgb_to_lab(rgb), mapping.source, mapping.source + mapping.shifts, alpha=1))
+        graded = np.clip(graded, np.minimum(rgb, 0), np.maximum(rgb, 1))
+        expected = rgb_to_code(graded, STUDIO, 8)
+        assert np.abs(baked.table[i, j, :, n] / ONE - expected).max() <= 0.5 / ONE + 1e-6
+
+
+def test_nodes_inside_the_gamut_stay_inside(grid: LutGrid) -> None:
+    table = grid.bake(film_map(2, spread=60.0)).table.astype(float) / ONE
+    units = np.stack(np.meshgrid(CHROMA, CHROMA, LUMA_NODES, indexing="ij"), axis=-1)[..., [2, 0, 1]].astype(float)
+    before = code_to_rgb(units, STUDIO, 8)
+    after = code_to_rgb(np.moveaxis(table, 2, -1), STUDIO, 8)
+    inside = ((before >= 0) & (before <= 1)).all(axis=-1)
+    assert inside.sum() > 1000
+    assert after[inside].min() > -0.001
+    assert after[inside].max() < 1.001
+
+
+def test_between_nodes_a_lut_of_the_film_method_is_within_its_stated_error(grid: LutGrid) -> None:
+    rng = np.random.default_rng(3)
+    palettes = [
+        Palette(rng.normal(centre, [25, 12, 15], (24, 3)), np.full(24, 1 / 24)) for centre in ([45, 5, 10], [55, 0, -10])
+    ]
+    settings = MappingSettings()
+    mapping = color_map(correspond(*palettes, settings), settings)
+    function = naive.lut_function(grid.bake(mapping).table, LUMA_NODES, CHROMA)
+    rgb = rng.uniform(0, 1, (3000, 3))
+    exact = mapping(srgb_to_lab(rgb))
+    through = srgb_to_lab(code_to_rgb(function(rgb_to_code(rgb, STUDIO, 8)), STUDIO, 8))
+    graded = lab_to_srgb(exact)
+    shown = (graded > 0).all(axis=1) & (graded < 1).all(axis=1)
+    assert shown.sum() > 1000
+    error = delta_e_2000(exact[shown], through[shown])
+    assert error.mean() < 0.22
+    assert np.quantile(error, 0.99) < 1.6
+
+
+def test_mixing_luts_is_their_weighted_mean_rounded_once() -> None:
+    rng = np.random.default_rng(4)
+    luts = [Lut(rng.integers(-8192, 24576, (2, 3, 3, 4)).astype(np.int16)) for _ in range(5)]
+    weights = [1, 7, 240, 3, 60000]
+    exact = np.average([lut.table for lut in luts], axis=0, weights=weights)
+    mixed = mix(luts, weights).table
+    assert mixed.dtype == np.int16
+    assert np.abs(mixed - exact).max() <= 0.5 + 1e-9
+
+
+def test_mixing_equal_luts_gives_the_same_lut_whatever_the_weights() -> None:
+    lut = Lut(np.random.default_rng(5).integers(-8192, 24576, (2, 3, 3, 4)).astype(np.int16))
+    np.testing.assert_array_equal(mix([lut, lut, lut], [1, 30, 12]).table, lut.table)
+    assert mix([lut], [3]) is lut
