@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from streamct.color.correspondence import Correspondence
 from streamct.color.jit import kernel
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
+from streamct.color.scalar import exp_negative
 from streamct.model import FloatArray
 from streamct.settings import MappingSettings
 
@@ -105,33 +106,6 @@ def _map_hard(lab: FloatArray, source: FloatArray, shifts: FloatArray, neutral: 
 
 
 @kernel
-def _exp_negative(x: float) -> float:
-    """exp(x) for x <= 0, relative error < 1e-13 above -20, < 2e-11 to -40; less is returned as exp(-40) = 4e-18.
-
-    (Taylor polynomial of x / 128) ^ 128: no branch, no table, no library call, so loops over it vectorise and
-    give the same bits on every machine.
-    """
-    y = max(x, -40.0) * (1.0 / 128.0)
-    p = 1.0 + y * (1.0 / 10.0)
-    p = 1.0 + y * (1.0 / 9.0) * p
-    p = 1.0 + y * (1.0 / 8.0) * p
-    p = 1.0 + y * (1.0 / 7.0) * p
-    p = 1.0 + y * (1.0 / 6.0) * p
-    p = 1.0 + y * (1.0 / 5.0) * p
-    p = 1.0 + y * (1.0 / 4.0) * p
-    p = 1.0 + y * (1.0 / 3.0) * p
-    p = 1.0 + y * (1.0 / 2.0) * p
-    p = 1.0 + y * p
-    p = p * p
-    p = p * p
-    p = p * p
-    p = p * p
-    p = p * p
-    p = p * p
-    return p * p
-
-
-@kernel
 def _map_soft(
     lab: FloatArray, source: FloatArray, shifts: FloatArray, sigma: float, neutral: bool, out: FloatArray
 ) -> None:
@@ -169,7 +143,7 @@ def _map_soft(
                 dl = lightness[i] - cl
                 da = a[i] - ca
                 db = b[i] - cb
-                weight = _exp_negative((least[i] - (dl * dl + da * da + db * db)) * scale)
+                weight = exp_negative((least[i] - (dl * dl + da * da + db * db)) * scale)
                 total[i] += weight
                 sum_l[i] += weight * tl
                 sum_a[i] += weight * ta

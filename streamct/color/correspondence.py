@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamct.color.jit import kernel
+from streamct.color.scalar import exp_negative
 from streamct.model import FloatArray, IntArray, Palette
 from streamct.settings import MappingSettings
 
@@ -102,16 +103,23 @@ def barycentres(source: Palette, reference: Palette, blur: float, relaxation: fl
 
 
 @kernel
-def _soft_minimum(cost: FloatArray, log_weights: FloatArray, potential: FloatArray, out: FloatArray) -> None:
-    """out[i] = -log sum_j exp(log_weights[j] + potential[j] - cost[i, j])."""
-    for i in range(cost.shape[0]):
-        top = -np.inf
-        for j in range(cost.shape[1]):
-            top = max(top, log_weights[j] + potential[j] - cost[i, j])
-        total = 0.0
-        for j in range(cost.shape[1]):
-            total += np.exp(log_weights[j] + potential[j] - cost[i, j] - top)
-        out[i] = -(top + np.log(total))
+def _soft_minimum(
+    cost: FloatArray, terms: FloatArray, top: FloatArray, total: FloatArray, exponent: float, out: FloatArray
+) -> None:
+    """out[i] = -exponent log sum_j exp(terms[j] - cost[j, i]); column by column, which vectorises over i."""
+    n = out.shape[0]
+    top[:] = -np.inf
+    total[:] = 0.0
+    for j in range(cost.shape[0]):
+        term = terms[j]
+        for i in range(n):
+            top[i] = max(top[i], term - cost[j, i])
+    for j in range(cost.shape[0]):
+        term = terms[j]
+        for i in range(n):
+            total[i] += exp_negative(term - cost[j, i] - top[i])
+    for i in range(n):
+        out[i] = -exponent * (top[i] + np.log(total[i]))
 
 
 @kernel
@@ -120,14 +128,12 @@ def _sinkhorn(cost: FloatArray, log_a: FloatArray, log_b: FloatArray, exponent: 
     speak of; scaled before it is exponentiated, it still says where that colour would go."""
     n, m = cost.shape
     turned = cost.T.copy()
-    f = np.zeros(n)
-    g = np.zeros(m)
+    f, g = np.zeros(n), np.zeros(m)
+    top, total = np.empty(max(n, m)), np.empty(max(n, m))
     for _ in range(steps):
-        _soft_minimum(cost, log_b, g, f)
-        f *= exponent
-        _soft_minimum(turned, log_a, f, g)
-        g *= exponent
-    _soft_minimum(cost, log_b, g, f)
+        _soft_minimum(turned, log_b + g, top[:n], total[:n], exponent, f)
+        _soft_minimum(cost, log_a + f, top[:m], total[:m], exponent, g)
+    _soft_minimum(turned, log_b + g, top[:n], total[:n], 1.0, f)
     rows = np.empty((n, m))
     for i in range(n):
         for j in range(m):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.jit import inlined, kernel
+from streamct.color.scalar import cube_root, fifth_root
 from streamct.model import FloatArray
 
 _PRIMARIES = {
@@ -42,47 +43,6 @@ def rgb_to_xyz(primaries: str) -> FloatArray:
 def xyz_to_rgb(primaries: str) -> FloatArray:
     """The inverse of `rgb_to_xyz`."""
     return np.asarray(np.linalg.inv(rgb_to_xyz(primaries)))
-
-
-@inlined
-def cube_root(t: float) -> float:
-    """Cube root of t in 2e-5..512 (other values give something finite), relative error below 1e-15.
-
-    A polynomial within 2.3% and two Halley steps, each of which cubes the error. Without branch, table or library
-    call it vectorises inside a loop, and gives the same bits on every machine.
-    """
-    big, small = t > 1.0, t < 1.0 / 64.0
-    x = t * (1.0 / 512.0) if big else (t * 64.0 if small else t)
-    scale = 8.0 if big else (0.25 if small else 1.0)
-    small = x < 1.0 / 64.0
-    x = x * 64.0 if small else x
-    scale = scale * 0.25 if small else scale
-    y = 13.69700824 * x - 36.49375557
-    y = y * x + 35.75896322
-    y = y * x - 16.18766213
-    y = y * x + 4.05194683
-    y = y * x + 0.19619537
-    for _ in range(2):
-        cube = y * y * y
-        y = y * (cube + 2.0 * x) / (2.0 * cube + x)
-    return y * scale
-
-
-@inlined
-def fifth_root(t: float) -> float:
-    """Fifth root of t in 1/32..32, relative error below 1e-15; made like `cube_root`."""
-    big = t > 1.0
-    x = t * (1.0 / 32.0) if big else t
-    y = 6.95791666 * x - 19.55880923
-    y = y * x + 20.65633886
-    y = y * x - 10.41290818
-    y = y * x + 2.9439849
-    y = y * x + 0.42165647
-    for _ in range(2):
-        power = y * y
-        power = power * power * y
-        y = y * (2.0 * power + 3.0 * x) / (3.0 * power + 2.0 * x)
-    return 2.0 * y if big else y
 
 
 @inlined

@@ -20,6 +20,10 @@ _LEAST_RANGE = 1e-6
 """A channel that spans less (Delta E) has one value: greys differ in a*, b* by rounding alone."""
 
 
+_LISTED = 1 << 16
+"""Up to so many combinations of peaks are counted in an array."""
+
+
 @kernel
 def _find_peaks(histogram: IntArray, radius: int, least: float) -> IntArray:
     found = np.empty(histogram.shape[0], np.int64)
@@ -113,10 +117,14 @@ def _most_voted(points: Points, levels: Sequence[FloatArray], size: int) -> Floa
     index = np.empty((3, len(points.lab)), np.int64)
     for c in range(3):
         _nearest_of_sorted(np.ascontiguousarray(points.lab[:, c]), levels[c], index[c])
-    # Only combinations that got a vote are listed: fine bins have up to a billion.
     combined = (index[0] * len(levels[1]) + index[1]) * len(levels[2]) + index[2]
-    candidates, candidate = np.unique(combined, return_inverse=True)
-    votes = np.bincount(candidate, points.weights)
+    if len(levels[0]) * len(levels[1]) * len(levels[2]) <= _LISTED:
+        votes = np.bincount(combined, points.weights)
+        candidates = np.flatnonzero(votes)
+        votes = votes[candidates]
+    else:  # fine bins have up to a billion combinations: list only those that got a vote
+        candidates, candidate = np.unique(combined, return_inverse=True)
+        votes = np.bincount(candidate, points.weights)
     best = np.sort(candidates[np.argsort(-votes, kind="stable")[:size]])
     b = best % len(levels[2])
     a = best // len(levels[2]) % len(levels[1])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import few
 
-from streamct.color.colormap import ColorMap, _exp_negative, apply_to_srgb, color_map
+from streamct.color.colormap import ColorMap, apply_to_srgb, color_map, exp_negative
 from streamct.color.correspondence import Correspondence
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
 from streamct.settings import MappingSettings
@@ -138,12 +138,12 @@ def test_maps_take_any_shape_and_any_number_of_colours() -> None:
 @few
 @given(st.floats(-40, 0))
 def test_the_kernels_exponential_is_the_exponential(x: float) -> None:
-    assert _exp_negative(x) == pytest.approx(np.exp(x), rel=2e-11)
+    assert exp_negative(x) == pytest.approx(np.exp(x), rel=2e-11)
 
 
 def test_the_kernels_exponential_of_0_is_1_and_of_far_away_next_to_nothing() -> None:
-    assert _exp_negative(0.0) == 1.0
-    assert 0 < _exp_negative(-1e9) < 1e-17
+    assert exp_negative(0.0) == 1.0
+    assert 0 < exp_negative(-1e9) < 1e-17
 
 
 # Pictures.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import naive
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from streamct.color.correspondence import correspond
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
 from streamct.color.lut import CHROMA_NODES, CHROMA_STEP, LUMA_NODES, ONE, Lut, LutGrid, mix
 from streamct.metrics import delta_e_2000
-from streamct.model import Coding, Palette
+from streamct.model import Coding, FloatArray, IntArray, Palette
 from streamct.settings import MappingSettings
 
 STUDIO = Coding("bt709", full_range=False)
@@ -58,14 +60,37 @@ def test_a_map_without_shifts_bakes_to_the_identity_also_outside_the_nominal_ran
     np.testing.assert_array_equal(grid.bake(nothing).table, grid.identity.table)
 
 
-def test_nodes_hold_the_map_of_their_colour_rounded_to_a_64th(baked: Lut) -> None:
-    mapping = film_map(0)
-    for i, j, n in np.random.default_rng(1).integers(0, [65, 65, len(LUMA_NODES)], (200, 3)):
-        rgb = code_to_rgb(np.array([LUMA_NODES[n], CHROMA[i], CHROMA[j]], float), STUDIO, 8)
-        graded = naive.lab_to_srgb(naive.mapped(naive.srgb_to_lab(rgb), mapping.source, mapping.source + mapping.shifts, alpha=1))
-        graded = np.clip(graded, np.minimum(rgb, 0), np.maximum(rgb, 1))
-        expected = rgb_to_code(graded, STUDIO, 8)
+def exact_nodes(mapping: ColorMap, i: IntArray, j: IntArray, n: IntArray) -> tuple[FloatArray, FloatArray]:
+    """R'G'B' of nodes, and the codes to which the map takes them, by the naive twin."""
+    rgb = code_to_rgb(np.stack([LUMA_NODES[n], CHROMA[i], CHROMA[j]], axis=-1).astype(float), STUDIO, 8)
+    targets = mapping.source + mapping.shifts
+    mapped = [naive.mapped(naive.srgb_to_lab(colour), mapping.source, targets, alpha=1) for colour in rgb]
+    graded = np.array([naive.lab_to_srgb(lab) for lab in mapped])
+    return rgb, rgb_to_code(np.clip(graded, np.minimum(rgb, 0), np.maximum(rgb, 1)), STUDIO, 8)
+
+
+def test_nodes_of_colours_hold_the_map_rounded_to_a_64th(baked: Lut) -> None:
+    i, j, n = np.random.default_rng(1).integers(0, [65, 65, len(LUMA_NODES)], (2000, 3)).T
+    rgb, expected = exact_nodes(film_map(0), i, j, n)
+    colours = ((rgb > -0.1) & (rgb < 1.1)).all(axis=-1)
+    assert colours.sum() > 300
+    assert np.abs(baked.table[i, j, :, n] / ONE - expected)[colours].max() <= 0.5 / ONE + 1e-6
+
+
+def test_all_corners_of_cells_that_hold_a_colour_hold_the_map(baked: Lut) -> None:
+    for rgb in itertools.product((0.0, 0.5, 1.0), repeat=3):
+        y, cb, cr = rgb_to_code(np.array(rgb), STUDIO, 8)
+        first = np.array([cb // CHROMA_STEP, cr // CHROMA_STEP, np.searchsorted(LUMA_NODES, y, "right") - 1], int)
+        i, j, n = (first[:, None] + np.array(list(itertools.product((0, 1), repeat=3))).T).reshape(3, -1)
+        _, expected = exact_nodes(film_map(0), i, j, n)
         assert np.abs(baked.table[i, j, :, n] / ONE - expected).max() <= 0.5 / ONE + 1e-6
+
+
+def test_a_node_that_is_no_colour_moves_as_a_colour_between_it_and_grey_does(baked: Lut, grid: LutGrid) -> None:
+    shifts = (baked.table.astype(int) - grid.identity.table)[:, :, :, 12]
+    corner = shifts[0, 0]
+    between = [shifts[32 - k, 32 - k] for k in range(32)]
+    assert any((corner == shift).all() for shift in between)
 
 
 def test_nodes_inside_the_gamut_stay_inside(grid: LutGrid) -> None:
@@ -82,7 +107,8 @@ def test_nodes_inside_the_gamut_stay_inside(grid: LutGrid) -> None:
 def test_between_nodes_a_lut_of_the_film_method_is_within_its_stated_error(grid: LutGrid) -> None:
     rng = np.random.default_rng(3)
     palettes = [
-        Palette(rng.normal(centre, [25, 12, 15], (24, 3)), np.full(24, 1 / 24)) for centre in ([45, 5, 10], [55, 0, -10])
+        Palette(rng.normal(centre, [25, 12, 15], (24, 3)), np.full(24, 1 / 24))
+        for centre in ([45, 5, 10], [55, 0, -10])
     ]
     settings = MappingSettings()
     mapping = color_map(correspond(*palettes, settings), settings)
