@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from streamct.color.jit import inlined, kernel
@@ -36,6 +37,9 @@ class Content:
     bottom: int
     left: int
     right: int
+
+
+_NO_MASK = np.empty((0, 0), np.uint8)
 
 
 @cache
@@ -81,7 +85,11 @@ class PlaneGrader:
 
         luts: one, or foreground and background. mask: (h, w) uint8 foreground weight at luma size, needed with
         two. Outside `content`, and in an alpha plane, samples are copied.
+
+        Raises:
+            ValueError: planes or mask do not fit each other or the format, or their rows are not contiguous.
         """
+        self._check(source, target, mask if len(luts) > 1 else None)
         for plane, copy in zip(source[3:], target[3:], strict=True):
             copy[...] = plane
         height, width = source[0].shape
@@ -98,27 +106,43 @@ class PlaneGrader:
         planes = (source[0][luma], source[1][chroma], source[2][chroma])
         outs = (target[0][luma], target[1][chroma], target[2][chroma])
         if min(planes[0].shape) > 0:
-            if mask is None or len(luts) == 1:
-                weights, tables = np.empty((0, 0), np.uint8), (luts[0].table, luts[0].table)
-            else:
-                weights, tables = mask[luma], (luts[0].table, luts[1].table)
-            self._run(planes, outs, tables, weights)
+            weights = None if mask is None or len(luts) == 1 else mask[luma]
+            self._run(planes, outs, (luts[0].table, luts[-1].table), weights)
             if inner != area:
                 _restore(source[0], target[0], inner, area)
+
+    def _check(self, source: tuple[Plane, ...], target: tuple[Plane, ...], mask: NDArray[np.uint8] | None) -> None:
+        height, width = source[0].shape
+        chroma = (-(-height >> self._layout.sub_y), -(-width >> self._layout.sub_x))
+        shapes = [(height, width), chroma, chroma, (height, width)]
+        for plane, copy, shape in zip(source, target, shapes, strict=False):
+            for found in (plane, copy):
+                if found.shape != shape or found.dtype != self._layout.dtype:
+                    raise ValueError(
+                        f"a plane of {self._layout.name} at {width}x{height} must be {shape}, "
+                        f"got {found.shape = } of {found.dtype}"
+                    )
+        if mask is not None and (mask.shape != (height, width) or mask.dtype != np.uint8):
+            raise ValueError(f"the mask must be {(height, width)} of uint8, got {mask.shape = } of {mask.dtype}")
 
     def _run(
         self,
         planes: tuple[Plane, ...],
         outs: tuple[Plane, ...],
         tables: tuple[NDArray[np.int16], NDArray[np.int16]],
-        mask: NDArray[np.uint8],
+        mask: NDArray[np.uint8] | None,
     ) -> None:
         layout = self._layout
+        sizes = (*planes[0].shape, *planes[1].shape)
+        one_lut = mask is None
+        weights = _flat(_NO_MASK if mask is None else mask, False)
+        sources = tuple(_flat(plane, False) for plane in planes)
+        targets = tuple(_flat(plane, True) for plane in outs)
         if layout.depth > 8:
             axis = _luma_axis(layout.depth)
-            _apply_deep(planes, outs, tables, mask, layout.sub_x, layout.sub_y, layout.depth, *axis)
+            shape = (layout.sub_x, layout.sub_y, layout.depth)
+            _apply_deep(sources, targets, tables, weights, not one_lut, sizes, *shape, *axis)
             return
-        one_lut = mask.shape[0] == 0
         done = 0
         for side in self._sides:
             side.used[0] = 0
@@ -127,14 +151,35 @@ class PlaneGrader:
             front, back = self._sides
             shape = (layout.sub_x, layout.sub_y, done)
             if one_lut:
-                done = _apply_8(planes, outs, tables[0], _luma_sixteenths(), front.arrays, front.used, *shape)
+                done = _apply_8(
+                    sources, targets, tables[0], sizes, _luma_sixteenths(), front.arrays, front.used, *shape
+                )
             else:
                 scratch = (front.arrays, back.arrays, front.used, back.used)
-                done = _apply_8_split(planes, outs, tables, mask, _luma_sixteenths(), *scratch, *shape)
+                done = _apply_8_split(
+                    sources, targets, tables, weights, sizes, _luma_sixteenths(), *scratch, *shape
+                )
             if done == planes[1].shape[0]:
                 return
             for side in self._sides:  # both, so that they hold the same number of rows
                 side.grow()
+
+
+def _flat(plane: Plane, writeable: bool) -> tuple[Plane, int]:
+    """All memory from a plane's first to its last sample, as one line, and the distance of its rows in it.
+
+    Kernels are compiled for each memory layout they are given. So padded, cropped and whole planes, writeable or
+    not, are handed to them in this one form.
+
+    Raises:
+        ValueError: samples of a row are not neighbours, or rows do not follow each other.
+    """
+    rows, columns = plane.shape
+    step = plane.strides[0] // plane.itemsize
+    if (columns > 1 and plane.strides[1] != plane.itemsize) or (rows > 1 and step < columns):
+        raise ValueError(f"rows of a plane must be contiguous, got {plane.shape = } with {plane.strides = }")
+    extent = (rows - 1) * step + columns if plane.size else 0
+    return as_strided(plane, (extent,), (plane.itemsize,), writeable=writeable), step
 
 
 class _Rows:
@@ -235,7 +280,7 @@ def _blend(front, back, weight):  # type: ignore[no-untyped-def]
 @kernel
 def _find_rows(c1, c2, table, slots, used, nodes, luma_rows, chroma_rows, line):  # type: ignore[no-untyped-def]
     """The row of every chroma sample of a line, made where it is met first."""
-    for c in range(c1.shape[0]):
+    for c in range(line.shape[0]):
         if line[c] < 0:
             continue
         pair = np.uint32(c1[c]) << np.uint32(8) | np.uint32(c2[c])
@@ -249,24 +294,28 @@ def _find_rows(c1, c2, table, slots, used, nodes, luma_rows, chroma_rows, line):
 
 
 @kernel
-def _apply_8(planes, outs, table, axis, scratch, used, sub_x, sub_y, first):  # type: ignore[no-untyped-def]
+def _apply_8(  # type: ignore[no-untyped-def]
+    planes, outs, table, sizes, axis, scratch, used, sub_x, sub_y, first
+):
     """Grade chroma lines from `first` on with one Lut; returns the line before which the rows ran out."""
-    y, c1, c2 = planes
-    out_y, out_1, out_2 = outs
+    (y, y_step), (c1, c1_step), (c2, c2_step) = planes
+    (out_y, out_y_step), (out_1, out_1_step), (out_2, out_2_step) = outs
     lower, sixteenths = axis
     slots, luma_rows, chroma_rows = scratch
-    height, width = y.shape
-    columns = c1.shape[1]
+    height, width, rows, columns = sizes
     nodes = np.empty(_N0, np.int32)
     line = np.zeros(columns, np.int32)
-    for r in range(first, c1.shape[0]):
+    for r in range(first, rows):
         if used[0] + columns > luma_rows.shape[0]:
             return r
         line[:] = 0
-        _find_rows(c1[r], c2[r], table, slots, used, nodes, luma_rows, chroma_rows, line)
+        line_1, line_2 = c1[r * c1_step :], c2[r * c2_step :]
+        graded_1, graded_2 = out_1[r * out_1_step :], out_2[r * out_2_step :]
+        _find_rows(line_1, line_2, table, slots, used, nodes, luma_rows, chroma_rows, line)
         y0, y1 = r << sub_y, min((r + 1) << sub_y, height)
         if sub_x == 1 and y1 - y0 == 2:
-            top, bottom, out_top, out_bottom = y[y0], y[y0 + 1], out_y[y0], out_y[y0 + 1]
+            top, bottom = y[y0 * y_step :], y[(y0 + 1) * y_step :]
+            out_top, out_bottom = out_y[y0 * out_y_step :], out_y[(y0 + 1) * out_y_step :]
             for c in range(width >> 1):
                 row = luma_rows[np.uint32(line[c])]
                 a, b, d, e = top[2 * c], top[2 * c + 1], bottom[2 * c], bottom[2 * c + 1]
@@ -277,8 +326,8 @@ def _apply_8(planes, outs, table, axis, scratch, used, sub_x, sub_y, first):  # 
                 mean = np.uint32(np.uint32(a) + np.uint32(b) + np.uint32(d) + np.uint32(e) + 2) >> np.uint32(2)
                 n, t = lower[mean], sixteenths[mean]
                 chroma = chroma_rows[np.uint32(line[c])]
-                out_1[r, c] = _code_8(_chroma_value(chroma, 1, n, t))
-                out_2[r, c] = _code_8(_chroma_value(chroma, 2, n, t))
+                graded_1[c] = _code_8(_chroma_value(chroma, 1, n, t))
+                graded_2[c] = _code_8(_chroma_value(chroma, 2, n, t))
             first_left = width >> 1
         else:
             first_left = 0
@@ -288,34 +337,35 @@ def _apply_8(planes, outs, table, axis, scratch, used, sub_x, sub_y, first):  # 
             luma = 0
             for yy in range(y0, y1):
                 for xx in range(x0, x1):
-                    luma += np.int64(y[yy, xx])
-                    out_y[yy, xx] = (row[y[yy, xx]] + ONE // 2) >> 6
+                    code = y[yy * y_step + xx]
+                    luma += np.int64(code)
+                    out_y[yy * out_y_step + xx] = (row[code] + ONE // 2) >> 6
             area = (y1 - y0) * (x1 - x0)
             mean = np.uint32((luma + (area >> 1)) // area)
             n, t = lower[mean], sixteenths[mean]
             chroma = chroma_rows[np.uint32(line[c])]
-            out_1[r, c] = _code_8(_chroma_value(chroma, 1, n, t))
-            out_2[r, c] = _code_8(_chroma_value(chroma, 2, n, t))
-    return c1.shape[0]
+            graded_1[c] = _code_8(_chroma_value(chroma, 1, n, t))
+            graded_2[c] = _code_8(_chroma_value(chroma, 2, n, t))
+    return rows
 
 
 @kernel
 def _apply_8_split(  # type: ignore[no-untyped-def]
-    planes, outs, tables, mask, axis, scratch, back_scratch, used, back_used, sub_x, sub_y, first
+    planes, outs, tables, mask, sizes, axis, scratch, back_scratch, used, back_used, sub_x, sub_y, first
 ):
     """The same with a foreground and a background Lut, blended by the mask."""
-    y, c1, c2 = planes
-    out_y, out_1, out_2 = outs
+    (y, y_step), (c1, c1_step), (c2, c2_step) = planes
+    (out_y, out_y_step), (out_1, out_1_step), (out_2, out_2_step) = outs
+    weight_of, mask_step = mask
     lower, sixteenths = axis
     slots, luma_rows, chroma_rows = scratch
     back_slots, back_luma_rows, back_chroma_rows = back_scratch
-    height, width = y.shape
-    columns = c1.shape[1]
+    height, width, rows, columns = sizes
     nodes = np.empty(_N0, np.int32)
     front = np.empty(columns, np.int32)
     back = np.empty(columns, np.int32)
     weights = np.empty(columns, np.int32)
-    for r in range(first, c1.shape[0]):
+    for r in range(first, rows):
         if max(used[0], back_used[0]) + columns > luma_rows.shape[0]:
             return r
         y0, y1 = r << sub_y, min((r + 1) << sub_y, height)
@@ -325,18 +375,20 @@ def _apply_8_split(  # type: ignore[no-untyped-def]
             weight = 0
             for yy in range(y0, y1):
                 for xx in range(x0, x1):
-                    weight += np.int64(mask[yy, xx])
+                    weight += np.int64(weight_of[yy * mask_step + xx])
             front[c] = 0 if weight > 0 else -1
             back[c] = 0 if weight < 255 * area else -1
             weights[c] = (weight + (area >> 1)) // area
-        _find_rows(c1[r], c2[r], tables[0], slots, used, nodes, luma_rows, chroma_rows, front)
-        _find_rows(c1[r], c2[r], tables[1], back_slots, back_used, nodes, back_luma_rows, back_chroma_rows, back)
+        line_1, line_2 = c1[r * c1_step :], c2[r * c2_step :]
+        graded_1, graded_2 = out_1[r * out_1_step :], out_2[r * out_2_step :]
+        _find_rows(line_1, line_2, tables[0], slots, used, nodes, luma_rows, chroma_rows, front)
+        _find_rows(line_1, line_2, tables[1], back_slots, back_used, nodes, back_luma_rows, back_chroma_rows, back)
         for c in range(columns):
             x0, x1 = c << sub_x, min((c + 1) << sub_x, width)
             luma = 0
             for yy in range(y0, y1):
                 for xx in range(x0, x1):
-                    luma += np.int64(y[yy, xx])
+                    luma += np.int64(y[yy * y_step + xx])
             area = (y1 - y0) * (x1 - x0)
             mean = np.uint32((luma + (area >> 1)) // area)
             n, t = lower[mean], sixteenths[mean]
@@ -347,23 +399,23 @@ def _apply_8_split(  # type: ignore[no-untyped-def]
                     row, chroma = back_luma_rows[np.uint32(back[c])], back_chroma_rows[np.uint32(back[c])]
                 for yy in range(y0, y1):
                     for xx in range(x0, x1):
-                        out_y[yy, xx] = (row[y[yy, xx]] + ONE // 2) >> 6
-                out_1[r, c] = _code_8(_chroma_value(chroma, 1, n, t))
-                out_2[r, c] = _code_8(_chroma_value(chroma, 2, n, t))
+                        out_y[yy * out_y_step + xx] = (row[y[yy * y_step + xx]] + ONE // 2) >> 6
+                graded_1[c] = _code_8(_chroma_value(chroma, 1, n, t))
+                graded_2[c] = _code_8(_chroma_value(chroma, 2, n, t))
                 continue
             row, chroma = luma_rows[np.uint32(front[c])], chroma_rows[np.uint32(front[c])]
             back_row, back_chroma = back_luma_rows[np.uint32(back[c])], back_chroma_rows[np.uint32(back[c])]
             for yy in range(y0, y1):
                 for xx in range(x0, x1):
-                    code = y[yy, xx]
-                    value = _blend(np.int32(row[code]), np.int32(back_row[code]), np.int32(mask[yy, xx]))
-                    out_y[yy, xx] = (value + ONE // 2) >> 6
+                    code, weight = y[yy * y_step + xx], np.int32(weight_of[yy * mask_step + xx])
+                    value = _blend(np.int32(row[code]), np.int32(back_row[code]), weight)
+                    out_y[yy * out_y_step + xx] = (value + ONE // 2) >> 6
             w = weights[c]
             front_1, back_1 = _chroma_value(chroma, 1, n, t), _chroma_value(back_chroma, 1, n, t)
             front_2, back_2 = _chroma_value(chroma, 2, n, t), _chroma_value(back_chroma, 2, n, t)
-            out_1[r, c] = _code_8(_blend(_clipped_8(front_1), _clipped_8(back_1), w))
-            out_2[r, c] = _code_8(_blend(_clipped_8(front_2), _clipped_8(back_2), w))
-    return c1.shape[0]
+            graded_1[c] = _code_8(_blend(_clipped_8(front_1), _clipped_8(back_1), w))
+            graded_2[c] = _code_8(_blend(_clipped_8(front_2), _clipped_8(back_2), w))
+    return rows
 
 
 @inlined
@@ -379,30 +431,30 @@ def _interpolated(table, i, j, w00, w01, w10, w11, p, n, part, extent):  # type:
 
 @kernel
 def _apply_deep(  # type: ignore[no-untyped-def]
-    planes, outs, tables, mask, sub_x, sub_y, depth, lower, part, extent
+    planes, outs, tables, mask, split, sizes, sub_x, sub_y, depth, lower, part, extent
 ):
-    y, c1, c2 = planes
-    out_y, out_1, out_2 = outs
+    (y, y_step), (c1, c1_step), (c2, c2_step) = planes
+    (out_y, out_y_step), (out_1, out_1_step), (out_2, out_2_step) = outs
+    weight_of, mask_step = mask
     table_f, table_b = tables
-    height, width = y.shape
-    split = mask.shape[0] > 0
+    height, width, rows, columns = sizes
     top = (1 << depth) - 1
     step = CHROMA_STEP << (depth - 8)
     spare = 4 - (depth - 8)  # chroma weights have 2 (2 + depth - 8) bits; brought to 12
     shift = 6 + 12 + 8 - (depth - 8)
     half, most = 1 << (shift - 1), top << shift
-    for r in range(c1.shape[0]):
+    for r in range(rows):
         y0, y1 = r << sub_y, min((r + 1) << sub_y, height)
-        for c in range(c1.shape[1]):
-            u, v = min(int(c1[r, c]), top), min(int(c2[r, c]), top)
+        for c in range(columns):
+            u, v = min(int(c1[r * c1_step + c]), top), min(int(c2[r * c2_step + c]), top)
             x0, x1 = c << sub_x, min((c + 1) << sub_x, width)
             luma, weight = 0, 0
             area = (y1 - y0) * (x1 - x0)
             for yy in range(y0, y1):
                 for xx in range(x0, x1):
-                    luma += min(int(y[yy, xx]), top)
+                    luma += min(int(y[yy * y_step + xx]), top)
                     if split:
-                        weight += mask[yy, xx]
+                        weight += weight_of[yy * mask_step + xx]
             mean = (luma + (area >> 1)) // area
             weight = (weight + (area >> 1)) // area if split else 255
             i, j = u // step, v // step
@@ -413,10 +465,10 @@ def _apply_deep(  # type: ignore[no-untyped-def]
             for p in range(3):
                 for k in range(area if p == 0 else 1):
                     yy, xx = y0 + k // (x1 - x0), x0 + k % (x1 - x0)
-                    code = min(int(y[yy, xx]), top) if p == 0 else mean
+                    code = min(int(y[yy * y_step + xx]), top) if p == 0 else mean
                     w = weight
                     if split and p == 0:
-                        w = int(mask[yy, xx])
+                        w = int(weight_of[yy * mask_step + xx])
                     n, d, e = lower[code], part[code], extent[code]
                     value = 0
                     if w > 0:
@@ -427,8 +479,8 @@ def _apply_deep(  # type: ignore[no-untyped-def]
                         value = (value * w + back * (255 - w) + 127) // 255
                     code = min(max((value + half) >> shift, 0), top)
                     if p == 0:
-                        out_y[yy, xx] = code
+                        out_y[yy * out_y_step + xx] = code
                     elif p == 1:
-                        out_1[r, c] = code
+                        out_1[r * out_1_step + c] = code
                     else:
-                        out_2[r, c] = code
+                        out_2[r * out_2_step + c] = code

@@ -59,6 +59,11 @@ class Points:
     lab: FloatArray
     weights: IntArray
 
+    @property
+    def total(self) -> int:
+        """Sum of the weights, in 1/255 pixel."""
+        return int(self.weights.sum())
+
 
 @kernel
 def _add_pixels(lab: FloatArray, weights: NDArray[np.uint8], grid: IntArray, touched: NDArray[np.int32]) -> int:

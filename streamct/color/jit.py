@@ -4,7 +4,8 @@
   their written order. Loops are laid out element by element instead, which vectorises all the same.
 * nogil: kernels run in threads beside decoder and encoder.
 * cache: the compiled code is kept on disk beside the package (or in the user's cache folder where that is
-  read-only), so only the first run on a machine waits for the compiler.
+  read-only), so only the first run on a machine waits for the compiler. Numba drops it when the kernel's own
+  file changes; constants from other files are compiled in, so touch both when you change one.
 * numpy error model: a division by zero gives inf or nan, as in the naive twins, and costs no branch.
 """
 
@@ -34,5 +35,5 @@ def compiled_before() -> bool:
 
 
 def inlined(function: F) -> F:
-    """Compile a small scalar helper that only kernels call."""
-    return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy", inline="never")(function))
+    """Compile a small scalar function that only kernels call; LLVM inlines it."""
+    return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))

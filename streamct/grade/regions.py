@@ -51,7 +51,7 @@ def count_regions(
         return Regions(whole)
     foreground = _count(lab, mask, counter, settings)
     background = _count(lab, np.asarray(FULL - mask, np.uint8), counter, settings)
-    return Regions(whole, foreground, background, float(mask.mean()) / FULL if len(mask) else 0.0)
+    return Regions(whole, foreground, background, int(mask.sum(dtype=np.int64)) / max(FULL * len(mask), 1))
 
 
 def _count(lab: FloatArray, weights: NDArray[np.uint8], counter: Counter, settings: PaletteSettings) -> Colours:

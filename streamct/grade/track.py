@@ -26,6 +26,7 @@ from streamct.settings import Settings
 
 _RAMP = 0.02
 _ONE = 256
+_FINEST = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Grade:
 class Grader:
     """Turns a clip's samples, pushed in order, into grades, which come out in order.
 
-    knot_ticks: pts between knots; None sets them by frame number.
+    knot_ticks: pts between knots, at the average rate; None sets knots by frame number.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Grader:
         self.delay = 2 * self._radius + LOOK if steady else 0
         self._samples: dict[int, FrameSample] = {}
         self._cuts: dict[int, bool] = {}
+        self._levels: dict[int, int] = {}
         self._knots: dict[int, tuple[Lut, ...]] = {}
         self._first: int | None = None
         self._pushed = 0
@@ -80,18 +82,21 @@ class Grader:
         while self._next < self._pushed and (self._ended or self._next + self.delay < self._pushed):
             yield self._grade(self._next)
             self._next += 1
-            self._forget(self._next - self.delay - LOOK - self._spacing)
+            self._forget()
 
-    def _forget(self, before: int) -> None:
-        for index in [i for i in self._samples if i < before]:
+    def _forget(self) -> None:
+        """Drop what no later frame's grade needs: Luts from beyond its window, samples from beyond theirs."""
+        for index in [i for i in self._knots if i < self._next - self._radius]:
+            del self._knots[index]
+        for index in [i for i in self._samples if i < self._next - self.delay - 1]:
             del self._samples[index]
             self._cuts.pop(index, None)
-            self._knots.pop(index, None)
+            self._levels.pop(index, None)
 
     def _grade(self, index: int) -> Grade:
         shot = self._window(index)
         content = union(self._samples[i].content for i in shot)
-        knots = [i for i in shot if self._is_knot(i)]
+        knots = [i for i in shot if self._is_knot(i)] or [index]
         weights = [self._radius + 1 - abs(i - index) for i in knots]
         luts = [self._knot(i) for i in knots]
         if all(len(lut) == 1 for lut in luts):
@@ -113,17 +118,30 @@ class Grader:
     def _is_cut(self, index: int) -> bool:
         if index not in self._cuts:
             low = max(index - LOOK, min(self._samples))
-            high = min(index + LOOK + 1, self._pushed)
-            changes = [self._samples[i].change for i in range(low, high)]
-            self._cuts[index] = is_cut(changes, index - low)
+            near = [self._samples[i] for i in range(low, min(index + LOOK + 1, self._pushed))]
+            self._cuts[index] = is_cut([s.change for s in near], index - low, [s.earlier for s in near])
         return self._cuts[index]
 
     def _is_knot(self, index: int) -> bool:
+        """Knots lie where the clock passes a multiple of `knot_ticks`. Frames that follow each other so fast that
+        no such knot is near have one where they pass the coarsest fraction (1/2, 1/4, ...) of it nearby."""
         if self._spacing == 1 or index == self._first_index() or self._is_cut(index):
             return True
         if self._ticks is None:
             return index % self._spacing == 0
-        return self._samples[index].pts // self._ticks != self._samples[index - 1].pts // self._ticks
+        level, reach = self._level(index), self._spacing // 2
+        near = range(max(index - reach, self._first_index() + 1), min(index + reach + 1, self._pushed))
+        return level == 0 or all(self._level(i) > level for i in near if i != index)
+
+    def _level(self, index: int) -> int:
+        """The least n for which a multiple of knot_ticks / 2^n lies between this frame and the one before."""
+        if index not in self._levels:
+            ticks = self._ticks or Fraction(1)
+            before, here = self._samples[index - 1].pts / ticks, self._samples[index].pts / ticks
+            self._levels[index] = next(
+                (n for n in range(_FINEST) if before * 2**n // 1 != here * 2**n // 1), _FINEST
+            )
+        return self._levels[index]
 
     def _knot(self, index: int) -> tuple[Lut, ...]:
         if index not in self._knots:
@@ -143,15 +161,24 @@ class Grader:
         sides = []
         for side, reference in enumerate(self._reference.split):
             parts = [s.regions.foreground if side == 0 else s.regions.background for s in samples]
-            lut = self._lut([p for p in parts if p is not None], weights, reference)
+            held = [(part, weight) for part, weight in zip(parts, weights, strict=True) if part is not None]
+            lut = self._lut([part for part, _ in held], [weight for _, weight in held], reference)
             sides.append(lut if whole is None else mix([lut, whole], [blend, _ONE - blend]))
         return tuple(sides)
 
     def _split_weight(self, samples: list[FrameSample], weights: list[int]) -> int:
-        """0..256: how far foreground and background are graded apart; fades at the ends of `SPLIT_SHARES`."""
-        if self._reference.split is None or samples[0].regions.foreground is None:
+        """0..256: how far foreground and background are graded apart; fades at the ends of `SPLIT_SHARES`.
+
+        The share is that of all counted pixels of the frames with a mask, so black frames don't weigh.
+        """
+        if self._reference.split is None:
             return 0
-        share = sum(s.regions.share * w for s, w in zip(samples, weights, strict=True)) / sum(weights)
+        front = whole = 0
+        for sample, weight in zip(samples, weights, strict=True):
+            if sample.regions.foreground is not None:
+                front += weight * sample.regions.foreground.total
+                whole += weight * sample.regions.whole.total
+        share = front / max(whole, 1)
         inside = min(share - SPLIT_SHARES[0], SPLIT_SHARES[1] - share)
         return round(_ONE * min(max(inside / _RAMP, 0.0), 1.0))
 

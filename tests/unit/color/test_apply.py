@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import few
 
-from streamct.color.apply import Content, PlaneGrader
+from streamct.color.apply import Content, PlaneGrader, _apply_8, _apply_8_split
 from streamct.color.colormap import ColorMap
 from streamct.color.lut import CHROMA_NODES, CHROMA_STEP, LUMA_NODES, Lut, LutGrid
 from streamct.model import Coding, PixelFormat
@@ -254,3 +254,37 @@ def test_a_grey_source_under_a_neutral_map_stays_grey() -> None:
 def test_more_than_12_bits_are_refused() -> None:
     with pytest.raises(ValueError, match="at most 12 bits"):
         PlaneGrader(PixelFormat("yuv420p16le", 16, 1, 1))
+
+
+def test_planes_and_masks_that_do_not_fit_are_refused_before_memory_is_touched() -> None:
+    layout = FORMATS[0]
+    source = frame(layout, 20, 30, 0)
+    small = (source[0], source[1][:-1], source[2])
+    deep = tuple(plane.astype(np.uint16) for plane in source)
+    spread = (np.zeros((20, 60), np.uint8)[:, ::2], source[1], source[2])
+    upside_down = tuple(plane[::-1] for plane in source)
+    for given_source, given_target, mask, message in (
+        (source, blank(small, layout), None, r"must be \(10, 15\), got found.shape = \(9, 15\)"),
+        (small, blank(source, layout), None, r"must be \(10, 15\), got found.shape = \(9, 15\)"),
+        (deep, blank(source, layout), None, "of uint16"),
+        (source, blank(source, layout), np.zeros((10, 15), np.uint8), r"the mask must be \(20, 30\)"),
+        (source, blank(source, layout), np.zeros((20, 30), bool), "the mask must be .* of bool"),
+        (spread, blank(source, layout), None, "must be contiguous"),
+        (upside_down, blank(source, layout), None, "must be contiguous"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            PlaneGrader(layout).apply(given_source, given_target, LUTS, mask)
+
+
+def test_read_only_padded_and_cropped_planes_need_no_other_compiled_kernel() -> None:
+    layout = FORMATS[0]
+    mask = a_mask("random", 20, 30, 0)
+    graded(layout, frame(layout, 20, 30, 0), LUTS, mask)
+    graded(layout, frame(layout, 20, 30, 0), LUTS[:1])
+    known = [len(kernel.signatures) for kernel in (_apply_8, _apply_8_split)]
+    source = frame(layout, 20, 30, 0, padding=7)
+    for plane in (*source, mask):
+        plane.flags.writeable = False
+    graded(layout, source, LUTS, mask, Content(3, 17, 2, 25))
+    graded(layout, source, LUTS[:1], None, Content(3, 17, 2, 25))
+    assert [len(kernel.signatures) for kernel in (_apply_8, _apply_8_split)] == known
