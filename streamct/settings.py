@@ -62,7 +62,7 @@ class MappingSettings(_Section):
     )
     alpha: float = Field(0.3, ge=0, le=1, description="weight of the mapped lightness (Eq. 12)")
     strength: float = Field(1.0, ge=0, le=2, description="scales the whole shift: 0 nothing, 1 all of it")
-    neutral_blacks: bool = Field(True, description="fade the a,b shift out towards black")
+    neutral_blacks: bool = Field(True, description="black stays black: the shift fades out towards it")
 
 
 class TimeSettings(_Section):

@@ -212,6 +212,8 @@ def mapped(colour, source, targets, *, alpha=0.3, strength=1.0, sigma=8.0, neutr
     if neutral_blacks:
         x = np.clip((at[0] - 1) / 16, 0, 1)
         shift[1:] *= 3 * x**2 - 2 * x**3
+        x = np.clip(at[0] / max(40, 2.25 * abs(shift[0])), 0, 1)
+        shift[0] *= 3 * x**2 - 2 * x**3
     return colour + shift
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.correspondence import Correspondence
-from streamct.color.jit import kernel
+from streamct.color.jit import inlined, kernel
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
 from streamct.color.scalar import exp_negative
 from streamct.model import FloatArray
@@ -21,6 +21,8 @@ from streamct.settings import MappingSettings
 
 _BLACK_START, _BLACK_END = 1.0, 17.0
 """L* between which the a,b shift fades in with `neutral_blacks`: at L* = 3 a shift of 40 leaves 1.7."""
+_LIFT_END, _LIFT_LENGTH = 40.0, 2.25
+"""L* up to which the lightness shift fades in, and the same as a multiple of the shift, where that is more."""
 
 _BLOCK = 256
 _CHUNK = 1 << 16
@@ -31,8 +33,8 @@ class ColorMap:
     """A function Lab -> Lab for one region.
 
     source: (k, 3) palette colours. shifts: (k, 3) what each is moved by, alpha (Eq. 12) and strength included.
-    softness: sigma of the soft assignment in Delta E, 0 for hard. neutral_blacks: the a,b shift fades out
-    towards black.
+    softness: sigma of the soft assignment in Delta E, 0 for hard. neutral_blacks: the shift fades out towards
+    black, which so stays black and neutral.
     """
 
     source: FloatArray
@@ -77,12 +79,25 @@ def apply_to_srgb(mapping: ColorMap, rgb: NDArray[np.float32], workers: int = 2)
     return out.reshape(rgb.shape)
 
 
-@kernel
-def _fade(lightness: float, neutral_blacks: bool) -> float:
-    if not neutral_blacks:
-        return 1.0
-    x = min(max((lightness - _BLACK_START) / (_BLACK_END - _BLACK_START), 0.0), 1.0)
-    return x * x * (3.0 - 2.0 * x)
+@inlined
+def _smoothstep(x: float) -> float:
+    t = min(max(x, 0.0), 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+@inlined
+def _chroma_fade(lightness: float) -> float:
+    """Share of the a,b shift that is left with `neutral_blacks`."""
+    return _smoothstep((lightness - _BLACK_START) / (_BLACK_END - _BLACK_START))
+
+
+@inlined
+def _faded_lift(lightness: float, lift: float) -> float:
+    """What is left of a lightness shift with `neutral_blacks`: none at L* = 0, all of it above `_LIFT_END`.
+
+    A large shift fades over a longer way, so that no shadow is ever crushed: the slope of L* + lift stays above 1/3.
+    """
+    return lift * _smoothstep(lightness / max(_LIFT_END, _LIFT_LENGTH * abs(lift)))
 
 
 @kernel
@@ -99,8 +114,9 @@ def _map_hard(lab: FloatArray, source: FloatArray, shifts: FloatArray, neutral: 
             if d < least:
                 least = d
                 best = j
-        fade = _fade(lightness, neutral)
-        out[i, 0] = lab[i, 0] + shifts[best, 0]
+        fade = _chroma_fade(lightness) if neutral else 1.0
+        lift = shifts[best, 0]
+        out[i, 0] = lab[i, 0] + (_faded_lift(lightness, lift) if neutral else lift)
         out[i, 1] = lab[i, 1] + fade * shifts[best, 1]
         out[i, 2] = lab[i, 2] + fade * shifts[best, 2]
 
@@ -149,7 +165,8 @@ def _map_soft(
                 sum_a[i] += weight * ta
                 sum_b[i] += weight * tb
         for i in range(n):
-            fade = _fade(lightness[i], neutral) / total[i]
-            out[start + i, 0] = lab[start + i, 0] + sum_l[i] / total[i]
+            fade = (_chroma_fade(lightness[i]) if neutral else 1.0) / total[i]
+            lift = sum_l[i] / total[i]
+            out[start + i, 0] = lab[start + i, 0] + (_faded_lift(lightness[i], lift) if neutral else lift)
             out[start + i, 1] = a[i] + fade * sum_a[i]
             out[start + i, 2] = b[i] + fade * sum_b[i]
