@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import textwrap
 import time
@@ -43,9 +44,15 @@ def complain_internal(error: Exception, verbose: bool) -> None:
 
 
 def _print_wrapped(head: str, text: str) -> None:
-    indent = " " * len("error: ")
-    options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
-    print(textwrap.fill(text, _WIDTH, initial_indent=head, subsequent_indent=indent, **options), file=sys.stderr)
+    """On a terminal wrapped between words and indented; elsewhere one line, which logs and grep want."""
+    if sys.stderr.isatty():
+        width = max(40, min(shutil.get_terminal_size().columns, _WIDTH))
+        indent = " " * len("error: ")
+        options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+        text = textwrap.fill(text, width, initial_indent=head, subsequent_indent=indent, **options)
+    else:
+        text = head + text
+    print(text, file=sys.stderr)
 
 
 class Display:
