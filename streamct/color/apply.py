@@ -156,9 +156,7 @@ class PlaneGrader:
                 )
             else:
                 scratch = (front.arrays, back.arrays, front.used, back.used)
-                done = _apply_8_split(
-                    sources, targets, tables, weights, sizes, _luma_sixteenths(), *scratch, *shape
-                )
+                done = _apply_8_split(sources, targets, tables, weights, sizes, _luma_sixteenths(), *scratch, *shape)
             if done == planes[1].shape[0]:
                 return
             for side in self._sides:  # both, so that they hold the same number of rows

@@ -138,9 +138,7 @@ class Grader:
         if index not in self._levels:
             ticks = self._ticks or Fraction(1)
             before, here = self._samples[index - 1].pts / ticks, self._samples[index].pts / ticks
-            self._levels[index] = next(
-                (n for n in range(_FINEST) if before * 2**n // 1 != here * 2**n // 1), _FINEST
-            )
+            self._levels[index] = next((n for n in range(_FINEST) if before * 2**n // 1 != here * 2**n // 1), _FINEST)
         return self._levels[index]
 
     def _knot(self, index: int) -> tuple[Lut, ...]:

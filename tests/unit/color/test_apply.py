@@ -31,13 +31,11 @@ Planes = tuple[np.ndarray, ...]
 def smooth_lut(seed: int) -> Lut:
     """A Lut that bends everywhere and runs out of the code range here and there."""
     rng = np.random.default_rng(seed)
-    n = len(LUMA_NODES)
     p1, p2, p0 = np.meshgrid(CHROMA, CHROMA, LUMA_NODES, indexing="ij")
     table = np.stack([p0, p1, p2], axis=2).astype(float)
     for plane in range(3):
         a, b, c, d = rng.uniform(0.005, 0.03, 4)
         table[:, :, plane] += 40 * np.sin(a * p0 + b * p1 - c * p2 + 100 * d)
-    assert table.shape == (CHROMA_NODES, CHROMA_NODES, 3, n)
     return Lut(np.rint(table * 64).astype(np.int16))
 
 

@@ -62,7 +62,9 @@ def test_nodes_hold_the_map_of_their_colour_rounded_to_a_64th(baked: Lut) -> Non
     mapping = film_map(0)
     for i, j, n in np.random.default_rng(1).integers(0, [65, 65, len(LUMA_NODES)], (200, 3)):
         rgb = code_to_rgb(np.array([LUMA_NODES[n], CHROMA[i], CHROMA[j]], float), STUDIO, 8)
-        graded = naive.lab_to_srgb(naive.mapped(naive.srgb_to_lab(rgb), mapping.source, mapping.source + mapping.shifts, alpha=1))
+        graded = naive.lab_to_srgb(
+            naive.mapped(naive.srgb_to_lab(rgb), mapping.source, mapping.source + mapping.shifts, alpha=1)
+        )
         graded = np.clip(graded, np.minimum(rgb, 0), np.maximum(rgb, 1))
         expected = rgb_to_code(graded, STUDIO, 8)
         assert np.abs(baked.table[i, j, :, n] / ONE - expected).max() <= 0.5 / ONE + 1e-6
@@ -82,7 +84,8 @@ def test_nodes_inside_the_gamut_stay_inside(grid: LutGrid) -> None:
 def test_between_nodes_a_lut_of_the_film_method_is_within_its_stated_error(grid: LutGrid) -> None:
     rng = np.random.default_rng(3)
     palettes = [
-        Palette(rng.normal(centre, [25, 12, 15], (24, 3)), np.full(24, 1 / 24)) for centre in ([45, 5, 10], [55, 0, -10])
+        Palette(rng.normal(centre, [25, 12, 15], (24, 3)), np.full(24, 1 / 24))
+        for centre in ([45, 5, 10], [55, 0, -10])
     ]
     settings = MappingSettings()
     mapping = color_map(correspond(*palettes, settings), settings)

@@ -146,7 +146,8 @@ def regions_of(share: float, settings: PaletteSettings) -> Regions:
 
 @pytest.mark.parametrize("settings", [FILM, PAPER], ids=["film", "paper"])
 @pytest.mark.parametrize(
-    ("share", "split"), [(0, False), (0.019, False), (0.02, True), (0.5, True), (0.98, True), (0.981, False), (1, False)]
+    ("share", "split"),
+    [(0, False), (0.019, False), (0.02, True), (0.5, True), (0.98, True), (0.981, False), (1, False)],
 )
 def test_a_picture_is_split_where_each_part_holds_two_percent(
     share: float, split: bool, settings: PaletteSettings

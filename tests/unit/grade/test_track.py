@@ -32,9 +32,7 @@ def one_colour(*lab: float) -> Palette:
 
 
 REFERENCE = Palettes(Palette(np.array([[60.0, 20, 30], [40.0, -20, 0]]), np.array([0.6, 0.4])))
-SPLIT_REFERENCE = Palettes(
-    one_colour(50, 0, 0), (one_colour(55, 40, 30), one_colour(45, -30, -20))
-)
+SPLIT_REFERENCE = Palettes(one_colour(50, 0, 0), (one_colour(55, 40, 30), one_colour(45, -30, -20)))
 
 
 class Probes:
@@ -166,9 +164,7 @@ def test_nothing_bleeds_over_a_cut() -> None:
 
 def test_knots_by_time_do_not_depend_on_frame_numbers() -> None:
     clip = wandering(60)
-    moved = [
-        FrameSample(s.index + 1001, s.pts, s.regions, s.content, s.change, s.earlier) for s in clip
-    ]
+    moved = [FrameSample(s.index + 1001, s.pts, s.regions, s.content, s.change, s.earlier) for s in clip]
     ticks = Fraction(7)
     assert_same(grades(moved, ticks=ticks), grades(clip, ticks=ticks))
 
@@ -258,7 +254,9 @@ def test_content_is_what_the_window_shows_of_the_picture() -> None:
 
 def test_content_does_not_reach_over_a_cut() -> None:
     boxed = Content(4, 32, 0, 64)
-    clip = [sample(i, (50, 0, 0), content=boxed if i < 15 else WHOLE, change=90.0 if i == 15 else 1.0) for i in range(30)]
+    clip = [
+        sample(i, (50, 0, 0), content=boxed if i < 15 else WHOLE, change=90.0 if i == 15 else 1.0) for i in range(30)
+    ]
     assert [grade.content for grade in grades(clip)] == [boxed] * 15 + [WHOLE] * 15
 
 
@@ -315,7 +313,9 @@ def test_black_frames_do_not_count_against_the_foregrounds_share() -> None:
     assert masked.foreground is not None
     dark = [FrameSample(i, i, nothing, None, 1.0) if i % 4 else clip[i] for i in range(40)]
     np.testing.assert_allclose(
-        apartness(grades(dark, reference=SPLIT_REFERENCE)), apartness(grades(clip, reference=SPLIT_REFERENCE)), atol=0.01
+        apartness(grades(dark, reference=SPLIT_REFERENCE)),
+        apartness(grades(clip, reference=SPLIT_REFERENCE)),
+        atol=0.01,
     )
 
 
