@@ -92,7 +92,7 @@ class SegmentSettings(_Section):
 
 
 class Settings(_Section):
-    """All settings of one run; immutable, hashable by `digest`. `Settings()` is the preset `film`."""
+    """All settings of one run; immutable. `Settings()` is the preset `film`."""
 
     palette: PaletteSettings = PaletteSettings()
     mapping: MappingSettings = MappingSettings()
@@ -184,8 +184,9 @@ def _explain(error: ValidationError, origin: str, labels: Mapping[str, str]) -> 
         path = [str(part) for part in item["loc"]]
         dotted = ".".join(path)
         if item["type"] == "extra_forbidden":
-            known = [name for name in _known_keys() if name.count(".") == len(path) - 1]
-            yield f"{origin}: unknown key {dotted!r}{_nearest(dotted, known)}"
+            yield f"{origin}: unknown key {dotted!r} (did you mean {_nearest_key(dotted)!r}?)"
+        elif item["type"] == "model_type":
+            yield f"{origin}: {dotted} = {item['input']!r}: should be a table, [{dotted}]"
         else:
             hint = ""
             if item["type"] == "literal_error" and isinstance(item["input"], str):
@@ -203,6 +204,17 @@ def _known_keys() -> list[str]:
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             keys += [f"{section}.{name}" for name in annotation.model_fields]
     return keys
+
+
+def _nearest_key(dotted: str) -> str:
+    """The known key most like an unknown one as a whole, or by its last part if it stands in the wrong section."""
+    last = dotted.rpartition(".")[2]
+
+    def likeness(key: str) -> float:
+        whole = difflib.SequenceMatcher(None, dotted, key).ratio()
+        return max(whole, difflib.SequenceMatcher(None, last, key.rpartition(".")[2]).ratio())
+
+    return max(_known_keys(), key=likeness)
 
 
 def _nearest(word: str, known: tuple[str, ...] | list[str]) -> str:

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import naive
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from properties import few
 
 from streamct.color.histogram import FULL, Counter, Histogram
-
-
-@pytest.fixture(scope="module")
-def counter() -> Counter:
-    return Counter()
-
 
 COUNTER = Counter()
 
@@ -65,33 +58,33 @@ def test_sums_of_frames_are_exact_in_any_order_and_grouping(seed: int, factors: 
     assert at_once.total == sum(f * h.total for f, h in zip(factors, frames, strict=True))
 
 
-def test_a_pixel_of_no_weight_leaves_no_cell(counter: Counter) -> None:
-    histogram = counter.count(np.zeros((3, 3)), np.zeros(3, np.uint8))
+def test_a_pixel_of_no_weight_leaves_no_cell() -> None:
+    histogram = COUNTER.count(np.zeros((3, 3)), np.zeros(3, np.uint8))
     assert len(histogram.cells) == 0
     assert histogram.points().lab.shape == (0, 3)
 
 
-def test_foreground_and_background_add_up_to_the_whole(counter: Counter) -> None:
+def test_foreground_and_background_add_up_to_the_whole() -> None:
     lab, mask = drawn(7, 300)
-    parts = [counter.count(lab, mask), counter.count(lab, FULL - mask)]
-    whole = counter.count(lab, np.full(300, FULL, np.uint8))
-    np.testing.assert_array_equal(counter.add(parts, [1, 1]).counts, whole.counts)
+    parts = [COUNTER.count(lab, mask), COUNTER.count(lab, FULL - mask)]
+    whole = COUNTER.count(lab, np.full(300, FULL, np.uint8))
+    np.testing.assert_array_equal(COUNTER.add(parts, [1, 1]).counts, whole.counts)
 
 
-def test_colours_out_of_range_are_counted_in_the_outermost_cells(counter: Counter) -> None:
+def test_colours_out_of_range_are_counted_in_the_outermost_cells() -> None:
     lab = np.array([[100.0, 200.0, -200.0], [130.0, 109.4, -110.5], [-5.0, -300.0, 300.0]])
-    found = as_dict(counter.count(lab, np.array([1, 2, 4], np.uint8)))
+    found = as_dict(COUNTER.count(lab, np.array([1, 2, 4], np.uint8)))
     assert found == {(99.5, 109.0, -110.0): 3, (0.5, -110.0, 109.0): 4}
 
 
-def test_greys_are_counted_as_neutral_whatever_their_rounding(counter: Counter) -> None:
+def test_greys_are_counted_as_neutral_whatever_their_rounding() -> None:
     lab = np.array([[50.2, 1e-15, -1e-15], [50.7, -1e-15, 1e-15], [50.5, 0.4, -0.4]])
-    assert as_dict(counter.count(lab, np.full(3, FULL, np.uint8))) == {(50.5, 0.0, 0.0): 3 * FULL}
+    assert as_dict(COUNTER.count(lab, np.full(3, FULL, np.uint8))) == {(50.5, 0.0, 0.0): 3 * FULL}
 
 
-def test_nothing_is_left_over_for_the_next_count(counter: Counter) -> None:
+def test_nothing_is_left_over_for_the_next_count() -> None:
     lab, weights = drawn(8, 100)
-    counter.count(lab, weights)
-    counter.add([counter.count(lab, weights)], [9])
-    assert counter.count(lab, weights).total == weights.sum(dtype=int)
-    assert len(counter.add([], []).cells) == 0
+    COUNTER.count(lab, weights)
+    COUNTER.add([COUNTER.count(lab, weights)], [9])
+    assert COUNTER.count(lab, weights).total == weights.sum(dtype=int)
+    assert len(COUNTER.add([], []).cells) == 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+import numpy as np
 import pytest
 from numba.core.dispatcher import Dispatcher
 
 import streamct.color
 from streamct.color.jit import compiled_before
+from streamct.color.lab import srgb_to_lab
 
 
 def kernels() -> dict[str, Dispatcher]:
@@ -40,7 +42,5 @@ def test_kernels_release_the_gil_keep_their_code_and_keep_the_order_of_sums(name
 
 
 def test_after_a_kernel_ran_the_compiler_is_known_to_be_done() -> None:
-    from streamct.color.lab import srgb_to_lab
-
-    srgb_to_lab(__import__("numpy").zeros((1, 3)))
+    srgb_to_lab(np.zeros((1, 3)))
     assert compiled_before()
