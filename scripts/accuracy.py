@@ -1,4 +1,4 @@
-"""Print how exact the grade is on real pictures: Lut against the exact map, identity, banding, letterbox.
+"""Print how exact the grade is on real pictures: the paper's equations, Lut against map, identity, banding, letterbox.
 
     python scripts/accuracy.py DATA
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from scipy.interpolate import RegularGridInterpolator
@@ -25,7 +26,7 @@ from streamct.media.reader import Reader
 from streamct.metrics import banding, delta_e_2000
 from streamct.model import Coding
 from streamct.pipeline import extract_palette, grade_video, transfer_image
-from streamct.settings import Settings
+from streamct.settings import Settings, load
 
 PAIRS = [
     ("jr-ocean_day.jpg", "jr-ocean_sunset.jpg"),
@@ -39,6 +40,42 @@ PAIRS = [
     ("still-bbb-cartoon.jpg", "jr-storm.jpg"),
     ("capvst-04.jpg", "capvst-05.jpg"),
 ]
+
+
+def paper_against_twin(refs: Path) -> None:
+    """The preset `paper` against a plain float64 program written from the equations (tests/naive.py)."""
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+    import naive
+
+    print("Preset paper against the float64 twin of Eq. 1-12, before rounding, every fourth pixel each way")
+    print(f"{'source':26}{'reference':26}{'palette dE':>11}{'within 0.01':>13}{'largest dE':>12}")
+    settings = load("paper")
+    for source, reference in PAIRS:
+        pictures = [read_picture(refs / name).rgb for name in (source, reference)]
+        palettes = [extract_palette(rgb, settings) for rgb in pictures]
+        twins = [_twin_palette(naive, rgb) for rgb in pictures]
+        apart = max(
+            np.abs(own.colours - twin).max() if own.colours.shape == twin.shape else np.inf
+            for own, (twin, _) in zip(palettes, twins, strict=True)
+        )
+        pixels = pictures[0][::4, ::4].reshape(-1, 3).astype(np.float64)
+        ours = color_map(correspond(*palettes, settings.mapping), settings.mapping)(srgb_to_lab(pixels))
+        (colours, weights), (other, _) = twins
+        targets = naive.nearest_targets(colours, weights, other, propagation="absolute")
+        lab = naive.srgb_to_lab(pixels)
+        theirs = np.array([naive.mapped(c, colours, targets, sigma=0, neutral_blacks=False) for c in lab])
+        difference = np.linalg.norm(ours - theirs, axis=1)
+        within = (difference <= 0.01).mean()
+        print(f"{source:26}{reference:26}{apart:11.1e}{within:13.4%}{difference.max():12.1e}")
+    print()
+
+
+def _twin_palette(naive: ModuleType, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    height, width = rgb.shape[:2]
+    scale = min(1.0, 256 / max(width, height))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    proxy = np.stack([naive.box_means(rgb[..., c], *size) for c in range(3)], axis=-1).reshape(-1, 3)
+    return naive.palette(naive.srgb_to_lab(proxy), np.ones(len(proxy), int), ranges=None, bins=(100,) * 3)
 
 
 def lut_against_map(refs: Path) -> None:
@@ -170,6 +207,7 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     data = Path(sys.argv[1])
+    paper_against_twin(data / "refs")
     lut_against_map(data / "refs")
     identity(data / "refs")
     contours(data / "refs")

@@ -38,6 +38,10 @@ class PaletteSettings(_Section):
     peak_share: float = Field(
         30 / 90_000, ge=0, lt=1, description="a peak holds more than this share of the pixels (b_min)"
     )
+    smoothing: int = Field(
+        2, ge=0, le=20, description="histograms are smoothed by a tent of so many bins either side; 0: not"
+    )
+    refinements: int = Field(1, ge=0, le=20, description="times that the means are taken again around the means")
     proxy_size: int = Field(256, ge=16, le=4096, description="long edge in pixels of the picture that is analysed")
 
 

@@ -91,14 +91,18 @@ def peaks(histogram, radius, least):
     return found
 
 
-def channel_levels(values, weights, low, high, bins, radius, share):
-    """Centres of a channel's peak bins (Eq. 1-2); of the fullest bin where there is no peak."""
+def channel_levels(values, weights, low, high, bins, radius, share, smoothing=0):
+    """Centres of a channel's peak bins (Eq. 1-2), after a tent of `smoothing` bins either side; of the fullest bin
+    where there is no peak."""
     if high - low < 1e-6:  # one value, but for rounding
         return [low]
     histogram = [0] * bins
     for value, weight in zip(values, weights, strict=True):
         histogram[min(max(int((value - low) / (high - low) * bins), 0), bins - 1)] += int(weight)
-    found = peaks(histogram, radius, share * sum(histogram)) or [histogram.index(max(histogram))]
+    tent = {k: smoothing + 1 - abs(k) for k in range(-smoothing, smoothing + 1)}
+    smooth = [sum(w * histogram[i + k] for k, w in tent.items() if 0 <= i + k < bins) for i in range(bins)]
+    least = share * sum(histogram) * max(tent.values())
+    found = peaks(smooth, radius, least) or [histogram.index(max(histogram))]
     return [low + (i + 0.5) * (high - low) / bins for i in found]
 
 
@@ -108,25 +112,36 @@ def nearest(points, colours):
     return np.array([((colours - point) ** 2).sum(axis=1).argmin() for point in points])
 
 
-def palette(lab, weights, *, size=32, ranges=UNIT_RANGES, bins=(100, 220, 220), radius=3, share=30 / 90_000):
+def palette(
+    lab,
+    weights,
+    *,
+    size=32,
+    ranges=UNIT_RANGES,
+    bins=(100, 220, 220),
+    radius=3,
+    share=30 / 90_000,
+    smoothing=0,
+    refinements=0,
+):
     """Eq. 1-4: (colours, weights), heaviest first. ranges None: each channel's own minimum to maximum."""
     lab, weights = np.asarray(lab, float), np.asarray(weights)
     levels = []
     for c in range(3):
         low, high = ranges[c] if ranges else (lab[:, c].min(), lab[:, c].max())
-        levels.append(channel_levels(lab[:, c], weights, low, high, bins[c], radius, share))
+        levels.append(channel_levels(lab[:, c], weights, low, high, bins[c], radius, share, smoothing))
     candidates = np.array(list(product(*levels)))
     votes = [0] * len(candidates)
     for index, weight in zip(nearest(lab, candidates), weights, strict=True):
         votes[index] += int(weight)
     kept = sorted(range(len(candidates)), key=lambda i: (-votes[i], i))[:size]
     kept = sorted(i for i in kept if votes[i] > 0)
-    label = nearest(lab, candidates[kept])
-    entries = []
-    for k in range(len(kept)):
-        mine = label == k
-        if weights[mine].sum() > 0:
-            entries.append((int(weights[mine].sum()), np.average(lab[mine], axis=0, weights=weights[mine])))
+    centres = candidates[kept]
+    for _ in range(1 + refinements):
+        label = nearest(lab, centres)
+        parts = [label == k for k in range(len(centres)) if weights[label == k].sum() > 0]
+        centres = np.array([np.average(lab[mine], axis=0, weights=weights[mine]) for mine in parts])
+    entries = [(int(weights[mine].sum()), centre) for mine, centre in zip(parts, centres, strict=True)]
     entries.sort(key=lambda entry: -entry[0])
     total = sum(weight for weight, _ in entries)
     return np.array([c for _, c in entries]), np.array([w / total for w, _ in entries])

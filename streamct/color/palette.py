@@ -1,7 +1,8 @@
 """Weighted colours -> palette (Lv & Zhang, section 3, Eq. 1-4).
 
 Peaks of the three one-dimensional histograms are combined into candidates; every colour votes for the
-nearest; the `size` with most votes stay and become the means of the colours nearest to them. Candidates
+nearest; the `size` with most votes stay and become the means of the colours nearest to them, and the same again
+with these means `refinements` times (Lloyd's iteration). Candidates
 form a grid, so the nearest one is the nearest peak in each channel by itself: no tree is needed.
 """
 
@@ -72,7 +73,8 @@ def nearest_colours(lab: FloatArray, colours: FloatArray, out: IntArray) -> None
 def peak_levels(values: FloatArray, weights: IntArray, channel: int, settings: PaletteSettings) -> FloatArray:
     """Centres of the peak bins of one channel (Eq. 1-2), ascending, at least one.
 
-    values: (n,) float64, weights: (n,) int64; channel: 0 L*, 1 a*, 2 b*. Of equal bins the first counts. Where
+    values: (n,) float64, weights: (n,) int64; channel: 0 L*, 1 a*, 2 b*. Peaks are looked for in the histogram
+    after a tent of `smoothing` bins on either side. Of equal bins the first counts. Where
     no bin holds more than `peak_share` of the weight, the fullest one is taken.
     """
     if settings.bins == "unit":
@@ -85,7 +87,10 @@ def peak_levels(values: FloatArray, weights: IntArray, channel: int, settings: P
     index = np.clip(((values - low) / width).astype(np.int64), 0, bins - 1)
     histogram = np.zeros(bins, np.int64)
     np.add.at(histogram, index, weights)
-    peaks = _find_peaks(histogram, settings.peak_radius, settings.peak_share * float(weights.sum()))
+    tent = np.convolve(np.ones(settings.smoothing + 1, np.int64), np.ones(settings.smoothing + 1, np.int64))
+    smooth = np.convolve(histogram, tent)[settings.smoothing : settings.smoothing + bins]
+    least = settings.peak_share * float(weights.sum()) * int(tent.max())  # a lone bin counts as it would without
+    peaks = _find_peaks(smooth, settings.peak_radius, least)
     if len(peaks) == 0:
         peaks = np.array([int(histogram.argmax())])
     return np.asarray(low + (peaks + 0.5) * width)
@@ -100,16 +105,21 @@ def extract(points: Points, settings: PaletteSettings) -> Palette:
     if len(points.lab) == 0:
         raise ValueError("a palette needs at least one colour, got none")
     levels = [peak_levels(points.lab[:, c], points.weights, c, settings) for c in range(3)]
-    kept = _most_voted(points, levels, settings.size)
-    labels = np.empty(len(points.lab), np.int64)
-    nearest_colours(points.lab, kept, labels)
-    weights = np.bincount(labels, points.weights, len(kept))
-    # A colour midway between two candidates may have voted for the one and be nearest, by rounding, to the other.
-    kept, weights, labels = kept[weights > 0], weights[weights > 0], (np.cumsum(weights > 0) - 1)[labels]
-    sums = np.stack([np.bincount(labels, points.weights * points.lab[:, c], len(kept)) for c in range(3)], axis=1)
-    colours = sums / weights[:, None]
+    colours = _most_voted(points, levels, settings.size)
+    for _ in range(1 + settings.refinements):
+        colours, weights = _means(points, colours)
     order = np.argsort(-weights, kind="stable")
     return Palette(np.ascontiguousarray(colours[order]), weights[order] / weights.sum())
+
+
+def _means(points: Points, centres: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and summed weight of the points nearest to each centre; centres without a point are left out."""
+    labels = np.empty(len(points.lab), np.int64)
+    nearest_colours(points.lab, centres, labels)
+    weights = np.bincount(labels, points.weights, len(centres))
+    sums = np.stack([np.bincount(labels, points.weights * points.lab[:, c], len(centres)) for c in range(3)], axis=1)
+    held = weights > 0
+    return sums[held] / weights[held, None], np.asarray(weights[held], np.float64)
 
 
 def _most_voted(points: Points, levels: Sequence[FloatArray], size: int) -> FloatArray:

@@ -16,8 +16,10 @@ from streamct.color.apply import Content
 from streamct.color.coding import black_code
 from streamct.model import Coding, PixelFormat, Plane
 
-_MEAN_ABOVE, _PEAK_ABOVE = 2.0, 10
-"""In 8-bit code units above black: what the mean and the brightest sample of a border line may reach."""
+_MEAN_ABOVE = 3.0
+"""How far the mean of a border line may lie above black, in 8-bit code units."""
+_BRIGHT_ABOVE, _BRIGHT_SHARE = 10, 0.015
+"""At most this share of a border line lies farther above black: compression rings into the bars."""
 
 
 def find_content(planes: tuple[Plane, ...], layout: PixelFormat, coding: Coding) -> Content | None:
@@ -39,7 +41,8 @@ def _inner(planes: Iterable[NDArray[np.generic]], blacks: list[float], scale: fl
 
     def black_line(lines: list[NDArray[np.generic]]) -> bool:
         return all(
-            float(line.max()) <= black + _PEAK_ABOVE * scale and float(line.mean()) <= black + _MEAN_ABOVE * scale
+            float(line.mean()) <= black + _MEAN_ABOVE * scale
+            and np.count_nonzero(np.greater(line, black + _BRIGHT_ABOVE * scale)) <= _BRIGHT_SHARE * line.size
             for line, (_, black) in zip(lines, tests, strict=True)
         )
 

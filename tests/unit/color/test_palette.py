@@ -16,7 +16,8 @@ from streamct.model import Palette
 from streamct.settings import PaletteSettings
 
 FILM = PaletteSettings()
-PAPER = PaletteSettings(bins="range")
+PAPER = PaletteSettings(bins="range", smoothing=0, refinements=0)
+PLAIN = PaletteSettings(smoothing=0)
 COUNTER = Counter()
 
 
@@ -34,7 +35,13 @@ def paper_points(rgb: np.ndarray, weights: np.ndarray | None = None) -> Points:
 
 def check_against_twin(points: Points, settings: PaletteSettings) -> Palette:
     found = extract(points, settings)
-    options = {"size": settings.size, "radius": settings.peak_radius, "share": settings.peak_share}
+    options = {
+        "size": settings.size,
+        "radius": settings.peak_radius,
+        "share": settings.peak_share,
+        "smoothing": settings.smoothing,
+        "refinements": settings.refinements,
+    }
     if settings.bins == "range":
         options |= {"ranges": None, "bins": (settings.range_bins,) * 3}
     colours, weights = naive.palette(points.lab, points.weights, **options)
@@ -136,7 +143,7 @@ def levels(counts: dict[int, int], **changes: float) -> list[float]:
     """Peak levels of a lightness histogram given as {bin: pixels}."""
     values = np.array([b + 0.5 for b in counts])
     weights = np.array(list(counts.values()))
-    return peak_levels(values, weights, 0, FILM.model_copy(update=changes)).tolist()
+    return peak_levels(values, weights, 0, PLAIN.model_copy(update=changes)).tolist()
 
 
 def test_of_equal_neighbours_the_first_is_the_peak() -> None:
@@ -156,6 +163,12 @@ def test_peaks_may_lie_at_the_ends_of_the_range() -> None:
 def test_a_higher_bin_three_away_hides_a_peak_and_four_away_does_not() -> None:
     assert levels({50: 5, 53: 6}) == [53.5]
     assert levels({50: 5, 54: 6}) == [50.5, 54.5]
+
+
+def test_smoothing_makes_one_peak_of_a_jagged_hill_and_keeps_a_lone_colour() -> None:
+    jagged = {40: 20, 41: 35, 42: 30, 43: 45, 44: 40, 45: 60, 46: 30, 47: 34, 48: 33, 49: 20, 90: 2}
+    assert levels(jagged, peak_radius=1) == [41.5, 43.5, 45.5, 47.5, 90.5]
+    assert levels(jagged, peak_radius=1, smoothing=2) == [45.5, 90.5]
 
 
 def test_a_peak_holds_more_than_its_share_of_the_pixels() -> None:
