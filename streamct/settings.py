@@ -66,6 +66,9 @@ class MappingSettings(_Section):
     )
     alpha: float = Field(0.3, ge=0, le=1, description="weight of the mapped lightness (Eq. 12)")
     strength: float = Field(1.0, ge=0, le=2, description="scales the whole shift: 0 nothing, 1 all of it")
+    gamut: Literal["compress", "clip"] = Field(
+        "compress", description="colours that leave the gamut are drawn towards grey, or each channel is cut"
+    )
     neutral_blacks: bool = Field(True, description="black stays black: the shift fades out towards it")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.correspondence import Correspondence
+from streamct.color.gamut import into_gamut
 from streamct.color.jit import inlined, kernel
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
 from streamct.color.scalar import exp_negative
@@ -34,13 +35,15 @@ class ColorMap:
 
     source: (k, 3) palette colours. shifts: (k, 3) what each is moved by, alpha (Eq. 12) and strength included.
     softness: sigma of the soft assignment in Delta E, 0 for hard. neutral_blacks: the shift fades out towards
-    black, which so stays black and neutral.
+    black, which so stays black and neutral. compress: how what leaves the gamut is brought back
+    (`streamct.color.gamut`).
     """
 
     source: FloatArray
     shifts: FloatArray
     softness: float
     neutral_blacks: bool
+    compress: bool = False
 
     def __call__(self, lab: FloatArray) -> FloatArray:
         """Mapped colours of lab (..., 3) float64. Above L* = 100 the shift of L* = 100 holds."""
@@ -58,13 +61,14 @@ def color_map(correspondence: Correspondence, settings: MappingSettings) -> Colo
     scale = settings.strength * np.array([settings.alpha, 1.0, 1.0])
     shifts = (correspondence.targets - correspondence.source) * scale
     softness = settings.softness if settings.assignment == "soft" else 0.0
-    return ColorMap(correspondence.source, shifts, softness, settings.neutral_blacks)
+    compress = settings.gamut == "compress"
+    return ColorMap(correspondence.source, shifts, softness, settings.neutral_blacks, compress)
 
 
 def apply_to_srgb(mapping: ColorMap, rgb: NDArray[np.float32], workers: int = 2) -> NDArray[np.float32]:
     """Map a picture (h, w, 3) of sRGB values, 0..1 nominal, without a Lut; rows are shared by `workers`.
 
-    Colours that leave the gamut are clipped to it; a colour that lay outside already may stay as far outside.
+    Colours that leave the gamut are brought back into it; a colour that lay outside already may stay as far outside.
     """
     flat = rgb.reshape(-1, 3)
     out = np.empty_like(flat)
@@ -72,7 +76,8 @@ def apply_to_srgb(mapping: ColorMap, rgb: NDArray[np.float32], workers: int = 2)
     def run(start: int) -> None:
         part = flat[start : start + _CHUNK]
         mapped = lab_to_srgb(mapping(srgb_to_lab(part)))
-        out[start : start + _CHUNK] = np.clip(mapped, np.minimum(part, 0), np.maximum(part, 1))
+        into_gamut(mapped, part, mapping.compress)
+        out[start : start + _CHUNK] = mapped
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(run, range(0, len(flat), _CHUNK)))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from streamct.color.coding import code_to_rgb, rgb_to_code
 from streamct.color.colormap import ColorMap
+from streamct.color.gamut import into_gamut
 from streamct.color.jit import kernel
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
 from streamct.model import Coding, FloatArray
@@ -79,11 +80,11 @@ class LutGrid:
     def bake(self, mapping: ColorMap) -> Lut:
         """The map at every node, rounded to 1/64 code unit.
 
-        Colours that leave the R'G'B' gamut are clipped to it; nodes that lie outside already may stay as far
-        outside, so codes beyond the nominal range survive.
+        Colours that leave the R'G'B' gamut are brought back into it; nodes that lie outside already may stay as
+        far outside, so codes beyond the nominal range survive.
         """
         mapped = lab_to_srgb(mapping(self._lab))
-        np.clip(mapped, np.minimum(self._rgb, 0), np.maximum(self._rgb, 1), out=mapped)
+        into_gamut(mapped, self._rgb, mapping.compress)
         return Lut(_spread(rgb_to_code(mapped, self.coding, self.depth) - self._units, self._place, LUMA_NODES))
 
 

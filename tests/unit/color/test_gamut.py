@@ -1,0 +1,69 @@
+"""Colours that leave the gamut."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from properties import few
+
+from streamct.color.gamut import into_gamut
+
+inside = st.tuples(*[st.floats(0, 1)] * 3)
+anywhere = st.tuples(*[st.floats(-1, 2)] * 3)
+
+
+def brought_back(mapped: object, source: object, compress: bool = True) -> np.ndarray:
+    out = np.array([mapped], np.float64)
+    into_gamut(out, np.array([source], np.float64), compress)
+    return out[0]
+
+
+@few
+@given(anywhere, inside, st.booleans())
+def test_a_colour_of_the_gamut_never_leaves_it(mapped: object, source: object, compress: bool) -> None:
+    out = brought_back(mapped, source, compress)
+    assert out.min() >= -1e-12
+    assert out.max() <= 1 + 1e-12
+
+
+@few
+@given(anywhere, st.booleans())
+def test_what_the_map_leaves_alone_stays(colour: object, compress: bool) -> None:
+    np.testing.assert_allclose(brought_back(colour, colour, compress), colour, atol=1e-12)
+
+
+def test_colours_well_inside_are_not_touched() -> None:
+    grid = np.stack(np.meshgrid(*[np.linspace(0.25, 0.75, 6)] * 3), axis=-1).reshape(-1, 3)
+    for colour in grid:
+        np.testing.assert_array_equal(brought_back(colour, [0.5, 0.5, 0.5]), colour)
+
+
+def test_a_colour_is_drawn_towards_grey_on_a_straight_line() -> None:
+    # Luma 0.2126 * 1.4 + 0.7152 * 0.5 + 0.0722 * 0.1 = 0.66246; the grey is half-way to 0.5: 0.58123.
+    mapped = np.array([1.4, 0.5, 0.1])
+    out = brought_back(mapped, [0.5, 0.5, 0.5])
+    share = (out - 0.58123) / (mapped - 0.58123)
+    np.testing.assert_allclose(share, share[0], atol=1e-9)
+    # The border lies 0.41877 from the grey, red 0.81877: 1.95519 ways. 0.8 + 0.2 (1 - exp(-(1.95519 - 0.8) / 0.2)).
+    np.testing.assert_allclose(share[0], (0.8 + 0.2 * (1 - np.exp(-5.77595))) / 1.95519, atol=1e-5)
+
+
+def test_a_gradient_that_leaves_the_gamut_stays_a_gradient() -> None:
+    ramp = np.linspace([0.5, 0.5, 0.5], [1.6, 0.3, -0.2], 400)
+    for compress, steps in ((True, 1), (False, 120)):
+        red = np.array([brought_back(colour, [0.5] * 3, compress)[0] for colour in ramp])
+        assert (np.diff(red) >= -1e-12).all()
+        assert (np.diff(red[:300]) == 0).sum() < steps
+
+
+def test_the_paper_cuts_each_channel() -> None:
+    assert brought_back([1.5, 0.5, -0.5], [0.2, 0.2, 0.2], compress=False).tolist() == [1.0, 0.5, 0.0]
+
+
+@pytest.mark.parametrize("push", [0.0, 0.01, 0.5])
+def test_an_outside_colour_keeps_its_place_unless_it_is_pushed_farther(push: float) -> None:
+    out = brought_back([1.2 + push, 0.5, 0.5], [1.2, 0.5, 0.5])
+    assert out[0] <= 1.2 + 1e-12
+    assert (out[0] > 1.15) == (push < 0.1)
