@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from streamct.color.apply_deep import apply_deep
+from streamct.color.apply_deep import Cache, apply_deep
 from streamct.color.jit import inlined, kernel
 from streamct.color.lut import CHROMA_STEP, LUMA_NODES, LUMA_STEPS, ONE, Lut
 from streamct.model import PixelFormat, Plane
@@ -73,6 +73,8 @@ class PlaneGrader:
         self._layout = layout
         if layout.depth == 8:
             self._sides = (_Rows(), _Rows())
+        else:
+            self._caches = (Cache(), Cache())
 
     def apply(
         self,
@@ -140,9 +142,8 @@ class PlaneGrader:
         sources = tuple(_flat(plane, False) for plane in planes)
         targets = tuple(_flat(plane, True) for plane in outs)
         if layout.depth > 8:
-            axis = _luma_axis(layout.depth)
             shape = (layout.sub_x, layout.sub_y, layout.depth)
-            apply_deep(sources, targets, tables, weights, not one_lut, sizes, *shape, *axis)
+            apply_deep(sources, targets, tables, weights, not one_lut, sizes, *shape, self._caches)
             return
         done = 0
         for side in self._sides:
