@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.jit import inlined, kernel
-from streamct.color.lut import CHROMA_NODES, CHROMA_STEP, LUMA_NODES, LUMA_STEPS
+from streamct.color.lut import CHROMA_NODES, LUMA_NODES, LUMA_STEPS
 from streamct.color.shares import BACK, BOTH, block_shares, span_end
 
 _NODES = len(LUMA_NODES)
@@ -229,6 +229,38 @@ def _blend(planes, outs, sides, mask, weights, span, sub_x, depth, nodes, scratc
     start, stop, r, y0, y1, width = span
     (table, tags, rows), (back_table, back_tags, back_rows) = sides
     top, bits = (1 << depth) - 1, depth - 6
+    if sub_x == 1 and y1 - y0 == 2:
+        line_1, line_2 = c1[r * c1_step + start :], c2[r * c2_step + start :]
+        graded_1, graded_2 = out_1[r * out_1_step + start :], out_2[r * out_2_step + start :]
+        upper, lower = y[y0 * y_step + 2 * start :], y[(y1 - 1) * y_step + 2 * start :]
+        mask_upper, mask_lower = weight_of[y0 * mask_step + 2 * start :], weight_of[(y1 - 1) * mask_step + 2 * start :]
+        out_upper, out_lower = out_y[y0 * out_y_step + 2 * start :], out_y[(y1 - 1) * out_y_step + 2 * start :]
+        shares = weights[start:]
+        count = max(min(stop, width >> 1) - start, 0)
+        for c in range(count):
+            u, v = min(int(line_1[c]), top), min(int(line_2[c]), top)
+            place, pair = _place(u, v)
+            base = place * _ROW
+            if _at(tags, place) != pair:
+                _make_row(table, u, v, depth, scratch, rows, base)
+                tags[place] = pair
+            if _at(back_tags, place) != pair:
+                _make_row(back_table, u, v, depth, scratch, back_rows, base)
+                back_tags[place] = pair
+            total, w = 2, int(shares[c])
+            for x in (2 * c, 2 * c + 1):
+                code, other = min(int(upper[x]), top), min(int(lower[x]), top)
+                total += code + other
+                value, behind = _luma(rows, base, code, bits), _luma(back_rows, base, code, bits)
+                out_upper[x] = _mixed(value, behind, int(mask_upper[x]), _LUMA_BITS, top)
+                value, behind = _luma(rows, base, other, bits), _luma(back_rows, base, other, bits)
+                out_lower[x] = _mixed(value, behind, int(mask_lower[x]), _LUMA_BITS, top)
+            node = int(_at(nodes, total >> 2))
+            value, behind = _chroma(rows, base, 1, node, depth), _chroma(back_rows, base, 1, node, depth)
+            graded_1[c] = _mixed(value, behind, w, _CHROMA_BITS, top)
+            value, behind = _chroma(rows, base, 2, node, depth), _chroma(back_rows, base, 2, node, depth)
+            graded_2[c] = _mixed(value, behind, w, _CHROMA_BITS, top)
+        start += count
     for c in range(start, stop):
         u, v = min(int(c1[r * c1_step + c]), top), min(int(c2[r * c2_step + c]), top)
         place, pair = _place(u, v)
