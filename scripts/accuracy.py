@@ -20,7 +20,7 @@ from streamct.color.colormap import color_map
 from streamct.color.correspondence import correspond
 from streamct.color.gamut import into_gamut
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
-from streamct.color.lut import CHROMA_STEP, LUMA_NODES, ONE, LutGrid
+from streamct.color.lut import CHROMA_NODES, LUMA_NODES, ONE, LutGrid
 from streamct.media.image import read_picture, save_png
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
@@ -94,9 +94,8 @@ def lut_against_map(refs: Path) -> None:
         coded = code_to_rgb(units, grid.coding, 8)
         exact = lab_to_srgb(mapping(srgb_to_lab(coded)))
         into_gamut(exact, coded, mapping.compress)
-        chroma = np.arange(0, 257, CHROMA_STEP)
         table = grid.bake(mapping).table.transpose(0, 1, 3, 2) / ONE
-        looked_up = RegularGridInterpolator((chroma, chroma, LUMA_NODES), table)(units[:, [1, 2, 0]])
+        looked_up = RegularGridInterpolator((CHROMA_NODES, CHROMA_NODES, LUMA_NODES), table)(units[:, [1, 2, 0]])
         difference = delta_e_2000(srgb_to_lab(exact), srgb_to_lab(code_to_rgb(looked_up, grid.coding, 8)))
         codes = np.abs(looked_up - rgb_to_code(exact, grid.coding, 8)).max(axis=1)
         row = np.array([difference.mean(), np.quantile(difference, 0.99), np.quantile(codes, 0.99)])

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.jit import inlined, kernel
-from streamct.color.lut import CHROMA_NODES, CHROMA_STEP, LUMA_NODES, LUMA_STEPS, ONE
+from streamct.color.lut import CHROMA_CELLS, CHROMA_NODES, CHROMA_PARTS, CHROMA_SCALES, LUMA_NODES, LUMA_STEPS, ONE
 from streamct.color.shares import BACK, BOTH, FRONT, block_shares, span_end
 
 _NODES = len(LUMA_NODES)
+_CHROMA = len(CHROMA_NODES)
 _LUMA_SHIFTS = tuple((step, step.bit_length() - 1, stop) for step, stop in LUMA_STEPS)
 _FRACTION = 16
-"""Luma positions between two nodes are kept in sixteenths: exact, as nodes lie 4, 8 or 16 apart."""
+"""Luma positions between two nodes are kept in sixteenths: exact, as nodes lie 4 or 8 apart."""
 
 
 class Rows:
@@ -83,13 +84,13 @@ def _at(array, index):  # type: ignore[no-untyped-def]
 @kernel
 def _make_row(table, c1, c2, nodes, luma_rows, chroma_rows, slot):  # type: ignore[no-untyped-def]
     """The Lut at a pair of chroma codes: plane 0 for all 256 codes, planes 1 and 2 at the nodes."""
-    i, u = c1 // CHROMA_STEP, c1 % CHROMA_STEP
-    j, v = c2 // CHROMA_STEP, c2 % CHROMA_STEP
-    w00, w01 = np.int32((CHROMA_STEP - u) * (CHROMA_STEP - v)), np.int32((CHROMA_STEP - u) * v)
-    w10, w11 = np.int32(u * (CHROMA_STEP - v)), np.int32(u * v)
+    i, j = np.int64(CHROMA_CELLS[c1]), np.int64(CHROMA_CELLS[c2])
+    u, v = (c1 - CHROMA_NODES[i]) * CHROMA_SCALES[c1], (c2 - CHROMA_NODES[j]) * CHROMA_SCALES[c2]
+    w00, w01 = np.int32((CHROMA_PARTS - u) * (CHROMA_PARTS - v)), np.int32((CHROMA_PARTS - u) * v)
+    w10, w11 = np.int32(u * (CHROMA_PARTS - v)), np.int32(u * v)
     size = 3 * _NODES
-    at = (i * CHROMA_NODES + j) * size
-    below = at + CHROMA_NODES * size
+    at = (i * _CHROMA + j) * size
+    below = at + _CHROMA * size
     for n in range(size):  # sixteenfold
         low = np.int32(w00 * np.int32(_at(table, at + n))) + np.int32(w01 * np.int32(_at(table, at + size + n)))
         high = np.int32(w10 * np.int32(_at(table, below + n))) + np.int32(w11 * np.int32(_at(table, below + size + n)))

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.jit import inlined, kernel
-from streamct.color.lut import CHROMA_NODES, LUMA_NODES, LUMA_STEPS
+from streamct.color.lut import CHROMA_CELLS, CHROMA_NODES, CHROMA_SCALES, LUMA_NODES, LUMA_STEPS
 from streamct.color.shares import BACK, BOTH, block_shares, span_end
 
 _NODES = len(LUMA_NODES)
+_CHROMA = len(CHROMA_NODES)
 _CELL = LUMA_STEPS[0][0]
 _CELL_BITS = _CELL.bit_length() - 1
 _CELLS = 256 // _CELL
@@ -74,16 +75,17 @@ def _make_row(table, u, v, depth, scratch, rows, base):  # type: ignore[no-untyp
     """The Lut at a pair of chroma codes."""
     bits = depth - 6
     one = 1 << bits
-    i, j = u >> bits, v >> bits
-    u, v = u & (one - 1), v & (one - 1)
+    i, j = np.int64(CHROMA_CELLS[u >> (depth - 8)]), np.int64(CHROMA_CELLS[v >> (depth - 8)])
+    u_scale, v_scale = CHROMA_SCALES[u >> (depth - 8)], CHROMA_SCALES[v >> (depth - 8)]
+    u, v = (u - (CHROMA_NODES[i] << (depth - 8))) * u_scale, (v - (CHROMA_NODES[j] << (depth - 8))) * v_scale
     shift = 2 * bits - _EXTRA
     half = np.int32((1 << shift) >> 1)
     shift = np.int32(shift)
     w00, w01 = np.int32((one - u) * (one - v)), np.int32((one - u) * v)
     w10, w11 = np.int32(u * (one - v)), np.int32(u * v)
     size = 3 * _NODES
-    at = (i * CHROMA_NODES + j) * size
-    below = at + CHROMA_NODES * size
+    at = (i * _CHROMA + j) * size
+    below = at + _CHROMA * size
     for n in range(size):
         low = np.int32(w00 * np.int32(_at(table, at + n))) + np.int32(w01 * np.int32(_at(table, at + size + n)))
         high = np.int32(w10 * np.int32(_at(table, below + n))) + np.int32(w11 * np.int32(_at(table, below + size + n)))

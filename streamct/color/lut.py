@@ -1,8 +1,8 @@
 """ColorMap -> Lut: the map baked into the coded domain of a video.
 
 A Lut holds, for nodes of (plane 0, plane 1, plane 2) code units, the mapped code of each plane in fixed
-point. Between nodes it is trilinear. Nodes lie 4 units apart in chroma (that is where a map bends) and, in
-luma, densely near black, where Lab is steepest, and sparsely above.
+point. Between nodes it is trilinear. Nodes lie close about grey (chroma is where a map bends) and, in luma, densely
+up to mid-grey, since Lab is steepest near black, and sparsely above.
 """
 
 from __future__ import annotations
@@ -23,31 +23,40 @@ from streamct.model import Coding, FloatArray
 ONE = 64
 """Fixed-point value of one code unit."""
 
-LUMA_STEPS = ((4, 64), (8, 128), (16, 256))
-"""(spacing, up to): luma nodes every 4 units up to 64, every 8 up to 128, every 16 up to 256."""
+LUMA_STEPS = ((4, 128), (8, 256))
+"""(spacing, up to): luma nodes every 4 units up to 128, every 8 up to 256."""
 
-CHROMA_STEP = 4
-CHROMA_NODES = 256 // CHROMA_STEP + 1
+CHROMA_STEPS = ((4, 96), (2, 160), (4, 256))
+"""The same for both chroma axes: dense about grey, where most colours lie and a map may turn within a few codes."""
+
+CHROMA_PARTS = 4
+"""Positions between chroma nodes are kept in quarters: exact for whole units in cells of 4 and of 2."""
 
 _LIMITS = (-8192, 24575)
 _SLACK = 0.05
 """R'G'B' beyond 0..1 that compressed video often holds, and where a map is still evaluated."""
 
 
-def _luma_nodes() -> NDArray[np.int64]:
+def _nodes(steps: tuple[tuple[int, int], ...]) -> NDArray[np.int64]:
     nodes = [0]
-    for step, stop in LUMA_STEPS:
+    for step, stop in steps:
         while nodes[-1] < stop:
             nodes.append(nodes[-1] + step)
     return np.array(nodes)
 
 
-LUMA_NODES = _luma_nodes()
+LUMA_NODES = _nodes(LUMA_STEPS)
+CHROMA_NODES = _nodes(CHROMA_STEPS)
+
+CHROMA_CELLS = (np.searchsorted(CHROMA_NODES, np.arange(256), side="right") - 1).astype(np.int32)
+"""(256,) lower node of each whole chroma unit."""
+CHROMA_SCALES = (CHROMA_PARTS // np.diff(CHROMA_NODES)[CHROMA_CELLS]).astype(np.int32)
+"""(256,) quarters that one unit makes up in its cell: 1 or 2."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lut:
-    """table: (65, 65, 3, n) int16: plane-1 node, plane-2 node, output plane, plane-0 node; in 1/64 code unit."""
+    """table: (81, 81, 3, 49) int16: plane-1 node, plane-2 node, output plane, plane-0 node; in 1/64 code unit."""
 
     table: NDArray[np.int16]
 
@@ -67,7 +76,8 @@ class LutGrid:
         rgb = code_to_rgb(units, coding, depth)
         used = _near_gamut(rgb, coding, depth)
         self._used = np.flatnonzero(used)
-        self._place = _nearest_used(used.reshape(CHROMA_NODES, CHROMA_NODES, len(LUMA_NODES)), _neutral(coding))
+        shape = (len(CHROMA_NODES), len(CHROMA_NODES), len(LUMA_NODES))
+        self._place = _nearest_used(used.reshape(shape), _neutral(coding))
         self._units = units[self._used]
         self._rgb = rgb[self._used]
         self._lab = srgb_to_lab(self._rgb)
@@ -75,7 +85,7 @@ class LutGrid:
     @cached_property
     def identity(self) -> Lut:
         """The Lut that changes nothing."""
-        return Lut(_spread(np.zeros_like(self._units), self._place, LUMA_NODES))
+        return Lut(_spread(np.zeros_like(self._units), self._place, LUMA_NODES, CHROMA_NODES))
 
     def bake(self, mapping: ColorMap) -> Lut:
         """The map at every node, rounded to 1/64 code unit.
@@ -85,12 +95,13 @@ class LutGrid:
         """
         mapped = lab_to_srgb(mapping(self._lab))
         into_gamut(mapped, self._rgb, mapping.compress)
-        return Lut(_spread(rgb_to_code(mapped, self.coding, self.depth) - self._units, self._place, LUMA_NODES))
+        return Lut(
+            _spread(rgb_to_code(mapped, self.coding, self.depth) - self._units, self._place, LUMA_NODES, CHROMA_NODES)
+        )
 
 
 def _node_units() -> FloatArray:
-    chroma = np.arange(CHROMA_NODES) * CHROMA_STEP
-    p1, p2, p0 = np.meshgrid(chroma, chroma, LUMA_NODES, indexing="ij")
+    p1, p2, p0 = np.meshgrid(CHROMA_NODES, CHROMA_NODES, LUMA_NODES, indexing="ij")
     return np.stack([p0, p1, p2], axis=-1).reshape(-1, 3).astype(np.float64)
 
 
@@ -99,7 +110,8 @@ def _near_gamut(rgb: FloatArray, coding: Coding, depth: int) -> NDArray[np.bool_
     channel, than the cell reaches."""
     if coding.matrix == "rgb":
         return np.ones(len(rgb), np.bool_)
-    step = np.array([np.diff(LUMA_NODES).max(), CHROMA_STEP, CHROMA_STEP], np.float64)
+    chroma = np.diff(CHROMA_NODES).max()
+    step = np.array([np.diff(LUMA_NODES).max(), chroma, chroma], np.float64)
     zero = code_to_rgb(np.zeros((1, 3)), coding, depth)
     reach = sum(np.abs(code_to_rgb(np.diag(step)[k : k + 1], coding, depth) - zero) for k in range(3)) + _SLACK
     return np.asarray(((rgb >= -reach) & (rgb <= 1 + reach)).all(axis=1))
@@ -107,7 +119,7 @@ def _near_gamut(rgb: FloatArray, coding: Coding, depth: int) -> NDArray[np.bool_
 
 def _neutral(coding: Coding) -> int:
     """Chroma node of grey, towards which unused nodes look for a used one."""
-    return CHROMA_NODES // 2 if coding.matrix != "rgb" else 0
+    return len(CHROMA_NODES) // 2 if coding.matrix != "rgb" else 0
 
 
 @kernel
@@ -143,7 +155,9 @@ def _nearest_used(used: NDArray[np.bool_], grey: int) -> NDArray[np.int32]:
 
 
 @kernel
-def _spread(shifts: FloatArray, place: NDArray[np.int32], luma: NDArray[np.int64]) -> NDArray[np.int16]:
+def _spread(
+    shifts: FloatArray, place: NDArray[np.int32], luma: NDArray[np.int64], chroma: NDArray[np.int64]
+) -> NDArray[np.int16]:
     """The table of nodes moved by shifts (k, 3) in code units, `place` telling whose shift each node takes."""
     table = np.empty((place.shape[0], place.shape[1], 3, place.shape[2]), np.int16)
     for i in range(place.shape[0]):
@@ -151,7 +165,7 @@ def _spread(shifts: FloatArray, place: NDArray[np.int32], luma: NDArray[np.int64
             for n in range(place.shape[2]):
                 k = place[i, j, n]
                 for p in range(3):
-                    unit = luma[n] if p == 0 else (i if p == 1 else j) * CHROMA_STEP
+                    unit = luma[n] if p == 0 else chroma[i if p == 1 else j]
                     fixed = np.rint((unit + shifts[k, p]) * ONE)
                     table[i, j, p, n] = np.int16(min(max(fixed, _LIMITS[0]), _LIMITS[1]))
     return table

@@ -12,7 +12,7 @@ from properties import few
 from streamct.color.apply import Content, PlaneGrader
 from streamct.color.apply_8 import _apply
 from streamct.color.colormap import ColorMap
-from streamct.color.lut import CHROMA_NODES, CHROMA_STEP, LUMA_NODES, Lut, LutGrid
+from streamct.color.lut import CHROMA_NODES, LUMA_NODES, Lut, LutGrid
 from streamct.model import Coding, PixelFormat
 
 SUBSAMPLING = {"420": (1, 1), "422": (1, 0), "444": (0, 0), "440": (0, 1), "411": (2, 0), "410": (2, 2)}
@@ -21,7 +21,6 @@ FORMATS = [
     for depth in (8, 9, 10, 12)
     for name, sub in SUBSAMPLING.items()
 ] + [PixelFormat(f"gbrp{'' if depth == 8 else f'{depth}le'}", depth, 0, 0, rgb=True) for depth in (8, 10, 12)]
-CHROMA = np.arange(CHROMA_NODES) * CHROMA_STEP
 
 # An output code is the exact value rounded. Fixed point may tip that where the value lies next to a half.
 ROUNDED = 0.55
@@ -32,7 +31,7 @@ Planes = tuple[np.ndarray, ...]
 def smooth_lut(seed: int) -> Lut:
     """A Lut that bends everywhere and runs out of the code range here and there."""
     rng = np.random.default_rng(seed)
-    p1, p2, p0 = np.meshgrid(CHROMA, CHROMA, LUMA_NODES, indexing="ij")
+    p1, p2, p0 = np.meshgrid(CHROMA_NODES, CHROMA_NODES, LUMA_NODES, indexing="ij")
     table = np.stack([p0, p1, p2], axis=2).astype(float)
     for plane in range(3):
         a, b, c, d = rng.uniform(0.005, 0.03, 4)
@@ -41,7 +40,7 @@ def smooth_lut(seed: int) -> Lut:
 
 
 LUTS = (smooth_lut(0), smooth_lut(1))
-FUNCTIONS = [naive.lut_function(lut.table, LUMA_NODES, CHROMA) for lut in LUTS]
+FUNCTIONS = [naive.lut_function(lut.table, LUMA_NODES, CHROMA_NODES) for lut in LUTS]
 IDENTITY = LutGrid(Coding("bt709", full_range=False), 8).identity
 GRADERS = {layout.name: PlaneGrader(layout) for layout in FORMATS}
 
