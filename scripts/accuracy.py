@@ -18,7 +18,7 @@ from scipy.interpolate import RegularGridInterpolator
 from streamct.color.coding import code_to_rgb, rgb_to_code
 from streamct.color.colormap import color_map
 from streamct.color.correspondence import correspond
-from streamct.color.gamut import into_gamut
+from streamct.color.gamut import compress
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
 from streamct.color.lut import CHROMA_NODES, LUMA_NODES, ONE, LutGrid
 from streamct.media.image import read_picture, save_png
@@ -93,7 +93,7 @@ def lut_against_map(refs: Path) -> None:
         units = np.rint(rgb_to_code(rgb, grid.coding, 8))
         coded = code_to_rgb(units, grid.coding, 8)
         exact = lab_to_srgb(mapping(srgb_to_lab(coded)))
-        into_gamut(exact, coded, mapping.compress)
+        compress(exact, coded)
         table = grid.bake(mapping).table.transpose(0, 1, 3, 2) / ONE
         looked_up = RegularGridInterpolator((CHROMA_NODES, CHROMA_NODES, LUMA_NODES), table)(units[:, [1, 2, 0]])
         difference = delta_e_2000(srgb_to_lab(exact), srgb_to_lab(code_to_rgb(looked_up, grid.coding, 8)))

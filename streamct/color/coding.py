@@ -44,10 +44,16 @@ def code_to_rgb(units: FloatArray, coding: Coding, depth: int) -> FloatArray:
     return np.asarray((units - offset) / extent @ _to_rgb_matrix(coding.matrix).T)
 
 
+def code_matrix(coding: Coding, depth: int) -> tuple[FloatArray, FloatArray]:
+    """(3, 3) matrix and (3,) offset that take R'G'B' to code units in plane order."""
+    offset, extent = _scales(coding, depth)
+    return np.linalg.inv(_to_rgb_matrix(coding.matrix)) * extent[:, None], offset
+
+
 def rgb_to_code(rgb: FloatArray, coding: Coding, depth: int) -> FloatArray:
     """The inverse of `code_to_rgb`: unrounded code units (..., 3) in plane order."""
-    offset, extent = _scales(coding, depth)
-    return np.asarray(rgb @ np.linalg.inv(_to_rgb_matrix(coding.matrix)).T * extent + offset)
+    matrix, offset = code_matrix(coding, depth)
+    return np.asarray(rgb @ matrix.T + offset)
 
 
 def black_code(coding: Coding, depth: int) -> tuple[int, int, int]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.correspondence import Correspondence
-from streamct.color.gamut import into_gamut
+from streamct.color.gamut import clip, compress
 from streamct.color.jit import inlined, kernel
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
 from streamct.color.scalar import exp_negative
@@ -50,9 +50,9 @@ class ColorMap:
         flat = np.ascontiguousarray(lab, np.float64).reshape(-1, 3)
         out = np.empty_like(flat)
         if self.softness > 0:
-            _map_soft(flat, self.source, self.shifts, self.softness, self.neutral_blacks, out)
+            map_soft(flat, self.source, self.shifts, self.softness, self.neutral_blacks, out)
         else:
-            _map_hard(flat, self.source, self.shifts, self.neutral_blacks, out)
+            map_hard(flat, self.source, self.shifts, self.neutral_blacks, out)
         return out.reshape(lab.shape)
 
 
@@ -76,7 +76,7 @@ def apply_to_srgb(mapping: ColorMap, rgb: NDArray[np.float32], workers: int = 2)
     def run(start: int) -> None:
         part = flat[start : start + _CHUNK]
         mapped = lab_to_srgb(mapping(srgb_to_lab(part)))
-        into_gamut(mapped, part, mapping.compress)
+        (compress if mapping.compress else clip)(mapped, part)
         out[start : start + _CHUNK] = mapped
 
     with ThreadPoolExecutor(workers) as pool:
@@ -106,7 +106,8 @@ def _faded_lift(lightness: float, lift: float) -> float:
 
 
 @kernel
-def _map_hard(lab: FloatArray, source: FloatArray, shifts: FloatArray, neutral: bool, out: FloatArray) -> None:
+def map_hard(lab: FloatArray, source: FloatArray, shifts: FloatArray, neutral: bool, out: FloatArray) -> None:
+    """Mapped colours of lab (n, 3): the shift of the nearest palette colour (Eq. 4, 11)."""
     for i in range(lab.shape[0]):
         lightness = min(lab[i, 0], 100.0)
         best = 0
@@ -127,9 +128,10 @@ def _map_hard(lab: FloatArray, source: FloatArray, shifts: FloatArray, neutral: 
 
 
 @kernel
-def _map_soft(
+def map_soft(
     lab: FloatArray, source: FloatArray, shifts: FloatArray, sigma: float, neutral: bool, out: FloatArray
 ) -> None:
+    """Mapped colours of lab (n, 3): all palette colours' shifts, weighted by a Gaussian of their distance."""
     scale = 1.0 / (2.0 * sigma * sigma)
     lightness = np.empty(_BLOCK)
     a = np.empty(_BLOCK)

@@ -35,7 +35,17 @@ def _way(value: float, grey: float) -> float:
 
 
 @kernel
-def _compress(mapped: FloatArray, source: NDArray[np.floating]) -> None:
+def clip(mapped: FloatArray, source: NDArray[np.floating]) -> None:
+    """Cut each channel of mapped (n, 3), in place, at 0 and 1, or where source (n, 3) already lay beyond."""
+    for i in range(mapped.shape[0]):
+        for c in range(3):
+            own = float(source[i, c])
+            mapped[i, c] = min(max(mapped[i, c], min(own, 0.0)), max(own, 1.0))
+
+
+@kernel
+def compress(mapped: FloatArray, source: NDArray[np.floating]) -> None:
+    """Draw what leaves the gamut of mapped (n, 3), in place, towards grey; source (n, 3): before the map."""
     for i in range(mapped.shape[0]):
         r, g, b = mapped[i, 0], mapped[i, 1], mapped[i, 2]
         grey = _grey(r, g, b)
@@ -55,11 +65,3 @@ def _compress(mapped: FloatArray, source: NDArray[np.floating]) -> None:
         mapped[i, 0] = grey + (r - grey) * scale
         mapped[i, 1] = grey + (g - grey) * scale
         mapped[i, 2] = grey + (b - grey) * scale
-
-
-def into_gamut(mapped: FloatArray, source: NDArray[np.floating], compress: bool) -> None:
-    """Bring mapped R'G'B' (n, 3) float64 into 0..1, in place. source: (n, 3), the colours before the map."""
-    if compress:
-        _compress(mapped, source)
-    else:
-        np.clip(mapped, np.minimum(source, 0), np.maximum(source, 1), out=mapped)

@@ -110,7 +110,8 @@ def _rgb_to_lab(rgb: NDArray[np.floating], matrix: FloatArray, out: FloatArray) 
 
 
 @kernel
-def _lab_to_rgb(lab: FloatArray, matrix: FloatArray, out: NDArray[np.floating]) -> None:
+def lab_to_rgb(lab: FloatArray, matrix: FloatArray, out: NDArray[np.floating]) -> None:
+    """L*a*b* (n, 3) to R'G'B' with the sRGB curve; matrix: `xyz_to_rgb`; out (n, 3) may be lab itself."""
     m00, m01, m02 = matrix[0, 0], matrix[0, 1], matrix[0, 2]
     m10, m11, m12 = matrix[1, 0], matrix[1, 1], matrix[1, 2]
     m20, m21, m22 = matrix[2, 0], matrix[2, 1], matrix[2, 2]
@@ -149,7 +150,7 @@ def lab_to_srgb(lab: FloatArray, primaries: str = "bt709") -> FloatArray:
     """L*a*b* (..., 3) to R'G'B' with the sRGB curve (..., 3) float64; outside the gamut beyond 0..1."""
     flat = np.ascontiguousarray(lab, np.float64).reshape(-1, 3)
     out = np.empty(flat.shape, np.float64)
-    _lab_to_rgb(flat, xyz_to_rgb(primaries), out)
+    lab_to_rgb(flat, xyz_to_rgb(primaries), out)
     return out.reshape(lab.shape)
 
 

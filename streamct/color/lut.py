@@ -13,11 +13,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from streamct.color.coding import code_to_rgb, rgb_to_code
-from streamct.color.colormap import ColorMap
-from streamct.color.gamut import into_gamut
+from streamct.color.coding import code_matrix, code_to_rgb
+from streamct.color.colormap import ColorMap, map_hard, map_soft
+from streamct.color.gamut import clip, compress
 from streamct.color.jit import kernel
-from streamct.color.lab import lab_to_srgb, srgb_to_lab
+from streamct.color.lab import lab_to_rgb, srgb_to_lab, xyz_to_rgb
 from streamct.model import Coding, FloatArray
 
 ONE = 64
@@ -33,6 +33,7 @@ CHROMA_PARTS = 4
 """Positions between chroma nodes are kept in quarters: exact for whole units in cells of 4 and of 2."""
 
 _LIMITS = (-8192, 24575)
+_BLOCK = 2048
 _SLACK = 0.05
 """R'G'B' beyond 0..1 that compressed video often holds, and where a map is still evaluated."""
 
@@ -93,11 +94,38 @@ class LutGrid:
         Colours that leave the R'G'B' gamut are brought back into it; nodes that lie outside already may stay as
         far outside, so codes beyond the nominal range survive.
         """
-        mapped = lab_to_srgb(mapping(self._lab))
-        into_gamut(mapped, self._rgb, mapping.compress)
-        return Lut(
-            _spread(rgb_to_code(mapped, self.coding, self.depth) - self._units, self._place, LUMA_NODES, CHROMA_NODES)
-        )
+        matrix, offset = code_matrix(self.coding, self.depth)
+        shifts = np.empty_like(self._units)
+        _bake(
+            self._lab, self._rgb, self._units, mapping.source, mapping.shifts, mapping.softness,
+            mapping.neutral_blacks, mapping.compress, xyz_to_rgb("bt709"), matrix, offset, shifts,
+        )  # fmt: skip
+        return Lut(_spread(shifts, self._place, LUMA_NODES, CHROMA_NODES))
+
+
+@kernel
+def _bake(  # type: ignore[no-untyped-def]
+    lab, rgb, units, source, targets, softness, neutral, compressed, to_rgb, to_code, offset, shifts
+):
+    """Shifts (n, 3) in code units of nodes lab, rgb, units (n, 3), a cache-sized block after the other."""
+    block = np.empty((_BLOCK, 3))
+    for start in range(0, lab.shape[0], _BLOCK):
+        stop = min(start + _BLOCK, lab.shape[0])
+        mapped = block[: stop - start]
+        if softness > 0:
+            map_soft(lab[start:stop], source, targets, softness, neutral, mapped)
+        else:
+            map_hard(lab[start:stop], source, targets, neutral, mapped)
+        lab_to_rgb(mapped, to_rgb, mapped)
+        if compressed:
+            compress(mapped, rgb[start:stop])
+        else:
+            clip(mapped, rgb[start:stop])
+        for i in range(stop - start):
+            r, g, b = mapped[i, 0], mapped[i, 1], mapped[i, 2]
+            for p in range(3):
+                code = to_code[p, 0] * r + to_code[p, 1] * g + to_code[p, 2] * b + offset[p]
+                shifts[start + i, p] = code - units[start + i, p]
 
 
 def _node_units() -> FloatArray:
