@@ -108,7 +108,7 @@ def main() -> None:
     options = parser.parse_args()
     names = options.clips or sorted(path.name for path in (options.data / "clips").iterdir())
     print(
-        f"{'clip':24}{'reference':22}{'mode':8}{'edit':>8}{'drift':>9}{'warp':>9}{'warp/edit':>11}{'jump':>9}"
+        f"{'clip':24}{'reference':22}{'mode':8}{'edit':>8}{'drift':>9}{'warp':>9}{'warp/edit':>11}{'jump':>9}{'at':>6}"
         f"{'noise':>8}{'pairs':>7}  cuts"
     )
     worst: dict[str, list[Flicker]] = {mode: [] for mode in MODES}
@@ -123,9 +123,10 @@ def main() -> None:
                 found = measure(clip, frames, colours, movement, options.data / "refs" / reference, mode)
                 worst[mode].append(found)
                 gain = "-" if found.noise_gain is None else f"{found.noise_gain:.3f}"
+                jump = "-" if found.max_jump_frame is None else str(found.max_jump_frame)
                 print(
                     f"{name:24}{reference:22}{mode:8}{found.edit:8.4f}{found.drift_share or 0:9.4f}"
-                    f"{found.edit_warp:9.4f}{found.edit_warp_share:11.4f}{found.max_jump:9.4f}{gain:>8}"
+                    f"{found.edit_warp:9.4f}{found.edit_warp_share:11.4f}{found.max_jump:9.4f}{jump:>6}{gain:>8}"
                     f"{found.pairs:7}  {' '.join(map(str, found.cuts))}",
                     flush=True,
                 )
