@@ -34,7 +34,8 @@ from streamct.color.proxy import picture_proxy_rgb, planes_proxy_rgb, proxy_size
 from streamct.media.image import read_picture, save_png
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
-from streamct.metrics import Difference, Distance, FlickerMeter, difference, distance
+from streamct.metrics import Difference, Distance, FlickerMeter, difference
+from streamct.metrics.distance import content, distance_of, spread
 from streamct.model import FloatArray
 from streamct.pipeline import transfer_image
 from streamct.settings import load
@@ -73,22 +74,23 @@ def codes(rgb: NDArray[np.floating]) -> Codes:
     return np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
 
 
-def read_pairs(listing: Path, data: Path) -> list[Pair]:
+def read_pairs(listing: Path, data: Path, edge: int = EDGE) -> list[Pair]:
+    """The listed pairs, pictures scaled to `edge` pixels."""
     lines = [line.replace("*", "* ").split() for line in listing.read_text().splitlines() if line[:1] not in ("#", "")]
     split = [(line[0] == "*", *line[-2:]) for line in lines]
-    pictures = {name: picture(data / "refs" / name) for _, *names in split for name in names if "@" not in name}
+    pictures = {name: picture(data / "refs" / name, edge) for _, *names in split for name in names if "@" not in name}
     for clip in {name.split("@")[0] for _, name, _ in split if "@" in name}:
         times = {name.split("@")[1] for _, name, _ in split if name.startswith(f"{clip}@")}
-        pictures |= {f"{clip}@{time}": found for time, found in frames_at(data / clip, times).items()}
+        pictures |= {f"{clip}@{time}": found for time, found in frames_at(data / clip, times, edge).items()}
     return [Pair(s, r, shown, pictures[s], pictures[r]) for shown, s, r in split]
 
 
-def picture(path: Path) -> Codes:
+def picture(path: Path, edge: int = EDGE) -> Codes:
     rgb = read_picture(path).rgb
-    return codes(picture_proxy_rgb(rgb, *proxy_size(rgb.shape[1], rgb.shape[0], EDGE)))
+    return codes(picture_proxy_rgb(rgb, *proxy_size(rgb.shape[1], rgb.shape[0], edge)))
 
 
-def frames_at(path: Path, times: set[str]) -> dict[str, Codes]:
+def frames_at(path: Path, times: set[str], edge: int) -> dict[str, Codes]:
     def seconds(time: str) -> Fraction:
         hours, minutes, rest = time.split(":")
         return int(hours) * 3600 + int(minutes) * 60 + Fraction(rest)
@@ -98,7 +100,7 @@ def frames_at(path: Path, times: set[str]) -> dict[str, Codes]:
     with Reader(clip, threads=1) as reader:
         for frame in reader:
             while left and frame.pts * frame.time_base >= seconds(left[0]):
-                size = proxy_size(clip.width, clip.height, EDGE)
+                size = proxy_size(clip.width, clip.height, edge)
                 found[left.pop(0)] = codes(planes_proxy_rgb(frame.planes, clip.format, clip.coding, *size))
             if not left:
                 break
@@ -274,9 +276,10 @@ def main() -> None:
         table.writerow(["source", "reference", "method", *FIGURES])
         for number, pair in enumerate(pairs, 1):
             results = {title: method(pair) for title, method in methods.items()}
-            before, wanted = pair.source / 255, pair.reference / 255
+            source, area = pair.source / 255, content(pair.source / 255)
+            before, wanted = spread(source, area), spread(pair.reference / 255)
             for title, result in results.items():
-                d, s = difference(before, result / 255), distance(before, result / 255, wanted)
+                d, s = difference(source, result / 255), distance_of(before, spread(result / 255, area), wanted)
                 values = [figure(d, s) for _, figure in FIGURES.values()]
                 rows[title].append(values)
                 table.writerow([pair.source_name, pair.reference_name, title, *(f"{v:.6g}" for v in values)])

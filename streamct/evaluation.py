@@ -18,7 +18,7 @@ from streamct.media.image import PICTURE_EXTENSIONS, read_picture
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
 from streamct.metrics.difference import Difference, difference
-from streamct.metrics.distance import Distance, distance
+from streamct.metrics.distance import Distance, content, distance_of, spread
 from streamct.metrics.flow import opencv
 from streamct.metrics.iqa import IQA_METRICS, Scorer
 from streamct.metrics.motion import Flicker, FlickerMeter
@@ -159,7 +159,7 @@ class _Stills:
     """Means of the measures of stills."""
 
     def __init__(self, wanted: NDArray[np.float32] | None, scorer: Scorer | None) -> None:
-        self._wanted = wanted
+        self._wanted = None if wanted is None else spread(wanted)
         self._scorer = scorer
         self._differences: list[Difference] = []
         self._distances: list[Distance] = []
@@ -171,7 +171,8 @@ class _Stills:
     def add(self, source: FloatArray, result: FloatArray) -> None:
         self._differences.append(difference(source, result))
         if self._wanted is not None:
-            self._distances.append(distance(source, result, self._wanted))
+            area = content(source)
+            self._distances.append(distance_of(spread(source, area), spread(result, area), self._wanted))
         if self._scorer is not None:
             self._scores.append((self._scorer(source), self._scorer(result)))
 

@@ -15,7 +15,7 @@ from streamct.color.proxy import picture_proxy_rgb, proxy_size
 from streamct.grade.borders import find_picture_content
 from streamct.model import FloatArray
 
-_DIRECTIONS_AB, _DIRECTIONS_LAB = 32, 64
+_DIRECTIONS_AB, _DIRECTIONS_LAB = 16, 32
 _LEVELS = (np.arange(512) + 0.5) / 512
 _PROXY = 256
 
@@ -43,21 +43,36 @@ class Distance:
         return self.lab / self.lab_source if self.lab_source else 1.0
 
 
-def distance(source: NDArray[np.floating], result: NDArray[np.floating], reference: NDArray[np.floating]) -> Distance:
-    """Distances of R'G'B' pictures (h, w, 3) to a reference of any size.
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    """A picture's colours as distances see them: quantiles along axes of the ab plane, (16, 512), and of Lab,
+    (32, 512)."""
 
-    Pictures are compared as the palettes see them: scaled to 256 pixels on the long edge, black borders left out
-    (the result's are the source's).
-    """
-    area = _content(source)
-    before, after = colours(source[area]), colours(result[area])
-    wanted = colours(reference[_content(reference)])
+    ab: FloatArray
+    lab: FloatArray
+
+
+def spread(rgb: NDArray[np.floating], area: tuple[slice, slice] | None = None) -> Spread:
+    """Of an R'G'B' picture (h, w, 3), as the palettes see it: scaled to 256 pixels on the long edge, black borders
+    left out. area: rows and columns inside the borders, if they are known."""
+    found = colours(rgb[content(rgb) if area is None else area])
     chroma, every = circle_axes(_DIRECTIONS_AB), sphere_axes(_DIRECTIONS_LAB)
+    return Spread(_quantiles(found[:, 1:], chroma), _quantiles(found, every))
+
+
+def distance(source: NDArray[np.floating], result: NDArray[np.floating], reference: NDArray[np.floating]) -> Distance:
+    """Distances of R'G'B' pictures (h, w, 3) to a reference of any size; the result's borders are the source's."""
+    area = content(source)
+    return distance_of(spread(source, area), spread(result, area), spread(reference))
+
+
+def distance_of(source: Spread, result: Spread, reference: Spread) -> Distance:
+    """The same of spreads, so that each picture's is found once."""
     return Distance(
-        ab=sliced_wasserstein(after[:, 1:], wanted[:, 1:], chroma),
-        lab=sliced_wasserstein(after, wanted, every),
-        ab_source=sliced_wasserstein(before[:, 1:], wanted[:, 1:], chroma),
-        lab_source=sliced_wasserstein(before, wanted, every),
+        ab=_apart(result.ab, reference.ab),
+        lab=_apart(result.lab, reference.lab),
+        ab_source=_apart(source.ab, reference.ab),
+        lab_source=_apart(source.lab, reference.lab),
     )
 
 
@@ -65,7 +80,11 @@ def sliced_wasserstein(first: FloatArray, second: FloatArray, axes: FloatArray) 
     """Mean over unit axes (k, d) of the first-order Wasserstein distance between the projections of two sets of
     colours, (n, d) and (m, d): the mean distance of their quantiles (512 levels). In the colours' own unit.
     """
-    return float(np.abs(_quantiles(first, axes) - _quantiles(second, axes)).mean())
+    return _apart(_quantiles(first, axes), _quantiles(second, axes))
+
+
+def _apart(first: FloatArray, second: FloatArray) -> float:
+    return float(np.abs(first - second).mean())
 
 
 def _quantiles(colours: FloatArray, axes: FloatArray) -> FloatArray:
@@ -98,7 +117,8 @@ def colours(rgb: NDArray[np.floating]) -> FloatArray:
     return srgb_to_lab(picture_proxy_rgb(np.asarray(rgb, np.float32), width, height)).reshape(-1, 3)
 
 
-def _content(rgb: NDArray[np.floating]) -> tuple[slice, slice]:
+def content(rgb: NDArray[np.floating]) -> tuple[slice, slice]:
+    """Rows and columns inside a picture's black borders."""
     area = find_picture_content(np.asarray(rgb, np.float32))
     if area is None:
         return slice(None), slice(None)

@@ -30,15 +30,16 @@ def test_axes_are_averaged() -> None:
     assert sliced_wasserstein(np.zeros((5, 2)), np.array([[3.0, 4.0]]), axes) == pytest.approx(4 / np.sqrt(2))
 
 
+# As many axes as are used miss the exact mean of |cos| by up to 1% (16 in the plane) and 3% (32 in space).
 @pytest.mark.parametrize("angle", [0.0, 0.3, 1.2, 2.9])
 def test_a_shift_in_the_ab_plane_costs_two_over_pi_of_its_length_in_any_direction(angle: float) -> None:
     shift = 10 * np.array([[np.cos(angle), np.sin(angle)]])
-    assert sliced_wasserstein(np.zeros((1, 2)), shift, circle_axes(32)) == pytest.approx(20 / np.pi, rel=2e-3)
+    assert sliced_wasserstein(np.zeros((1, 2)), shift, circle_axes(16)) == pytest.approx(20 / np.pi, rel=0.01)
 
 
 @pytest.mark.parametrize("shift", [(10, 0, 0), (0, 10, 0), (0, 0, 10), (6, 0, 8), (0, -6, 8)])
 def test_a_shift_in_lab_costs_half_its_length_in_any_direction(shift: tuple[float, float, float]) -> None:
-    assert sliced_wasserstein(np.zeros((1, 3)), np.array([shift], float), sphere_axes(64)) == pytest.approx(5, rel=0.02)
+    assert sliced_wasserstein(np.zeros((1, 3)), np.array([shift], float), sphere_axes(32)) == pytest.approx(5, rel=0.03)
 
 
 @settings(deadline=None)
