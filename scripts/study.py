@@ -63,7 +63,7 @@ def compressed(rgb: FloatArray, source: FloatArray) -> FloatArray:
 
 
 def bent(value: FloatArray, before: FloatArray, knee: float) -> FloatArray:
-    """Unchanged up to `knee`, from there towards `_END` and never beyond; not below `before` where it was above that."""
+    """Unchanged up to `knee`, from there towards `_END`, never beyond; not below `before` where that lay higher."""
     over = np.maximum(value - knee, 0) / (_END - knee)
     soft = np.where(value > knee, knee + (_END - knee) * (1 - np.exp(-over)), value)
     return np.maximum(soft, np.minimum(value, np.minimum(before, 1)))
