@@ -15,6 +15,8 @@ from streamct.grade.cuts import LOOK, is_cut
 from streamct.metrics.flow import Motion, motion_between, warp
 from streamct.model import FloatArray
 
+_BLOCK, _LEAST = 8, 4
+"""Frames over which noise is measured at once, and the fewest."""
 _STILL = 2 / 255
 """Temporal standard deviation of the source below which a pixel only holds noise."""
 _TRIPOD_SHARE = 0.5
@@ -27,10 +29,11 @@ class Flicker:
     edit: mean |r|. edit_warp: mean |r_t - warp(r_(t-1))| along the source's optical flow; it counts content and
     flow error too, so compare it with one fixed grade. max_jump: largest step of the frame mean of r, in the
     channel that moves most. max_jump_frame: where it lands. noise_gain: temporal standard deviation of the result
-    over the source's, on the pixels that only hold noise; None if these are not half of the picture (not a tripod
-    shot). warp_error, warp_error_source: mean squared difference to the frame before along the flow, where visible
-    (Lai et al. 2018, Eq. 8-9), of result and source. drift: mean |G_t(s_t) - G_(t-1)(s_t)|; None where the grades
-    are not known. pairs: neighbouring frames that were compared. cuts: frames that begin a shot.
+    over the source's, within blocks of 8 frames, on the pixels that only hold noise there; None if these are not
+    half of all (not a tripod shot). warp_error, warp_error_source: mean squared difference to the frame before along
+    the flow, where visible (Lai et al. 2018, Eq. 8-9), of result and source. drift: mean |G_t(s_t) - G_(t-1)(s_t)|;
+    None where the grades are not known. pairs: neighbouring frames that were compared. cuts: frames that begin a
+    shot.
     """
 
     edit: float
@@ -155,40 +158,35 @@ class FlickerMeter:
 
 
 class _NoiseMeter:
-    """Temporal variance of each pixel within its shot (Welford's sums), pooled over shots."""
+    """Temporal variance of each pixel within blocks of frames of one shot: longer ones would count the camera's own
+    exposure as noise. A pixel of a block is still where the source varies by noise only."""
 
     def __init__(self) -> None:
-        self._frames = 0
-        self._freedom = 0
-        self._means: list[FloatArray] = []
-        self._sums: list[FloatArray] = []
+        self._block: list[tuple[FloatArray, FloatArray]] = []
+        self._still = self._seen = 0
+        self._source = self._result = 0.0
 
     def push(self, source: FloatArray, result: FloatArray) -> None:
-        pictures = (source, result)
-        if not self._sums:
-            self._sums = [np.zeros(p.shape) for p in pictures]
-        if self._frames == 0:
-            self._means = [np.zeros(p.shape) for p in pictures]
-        self._frames += 1
-        for picture, mean, total in zip(pictures, self._means, self._sums, strict=True):
-            off = picture - mean
-            mean += off / self._frames
-            total += off * (picture - mean)
+        self._block.append((source, result))
+        if len(self._block) == _BLOCK:
+            self.cut()
 
     def cut(self) -> None:
-        self._freedom += max(self._frames - 1, 0)
-        self._frames = 0
+        block, self._block = self._block, []
+        if len(block) < _LEAST:
+            return
+        source, result = (np.var([pair[side] for pair in block], axis=0, ddof=1) for side in (0, 1))
+        still = source.max(axis=-1) < _STILL**2
+        self._still += int(still.sum())
+        self._seen += still.size
+        self._source += float(source[still].sum())
+        self._result += float(result[still].sum())
 
     def gain(self) -> float | None:
         self.cut()
-        if self._freedom == 0:
+        if self._source == 0 or self._still < _TRIPOD_SHARE * self._seen:
             return None
-        source, result = (total / self._freedom for total in self._sums)
-        still = np.sqrt(source.max(axis=-1)) < _STILL
-        noise = float(source[still].sum())
-        if still.mean() < _TRIPOD_SHARE or noise == 0:
-            return None
-        return float(np.sqrt(result[still].sum() / noise))
+        return float(np.sqrt(self._result / self._source))
 
 
 def _mean(values: FloatArray) -> float:

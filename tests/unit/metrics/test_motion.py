@@ -121,6 +121,15 @@ def test_noise_is_measured_within_shots() -> None:
     assert meter.finish().noise_gain == pytest.approx(3)
 
 
+def test_a_camera_that_sets_its_exposure_between_calm_stretches_adds_no_noise() -> None:
+    meter = FlickerMeter(standing)
+    for frame in range(32):
+        exposure = 0.5 if frame < 8 else min(0.5 + 0.005 * (frame - 8), 0.54)
+        noise = (-1) ** frame * 1e-3
+        meter.push(flat(exposure + noise), flat(1.5 * exposure + 2 * noise))
+    assert meter.finish().noise_gain == pytest.approx(2)
+
+
 def test_a_picture_that_moves_in_most_places_has_no_static_noise() -> None:
     meter = FlickerMeter(standing)
     for frame in range(4):
