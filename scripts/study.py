@@ -41,7 +41,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "alpha 0.15": {"mapping__alpha": 0.15},
     "alpha 0": {"mapping__alpha": 0.0},
 }
-COMPRESSED = ("film", "reach 40", "softness 16", "strength 0.8", "softness 16, reach 40")
+COMPRESSED = ("film", "reach 40", "softness 16", "strength 0.8", "softness 16, reach 40", "blur 20")
 
 
 def grade(pair: Pair, settings: Settings, compress: bool) -> FloatArray:
