@@ -17,6 +17,7 @@ __all__ = [
     "Report",
     "Settings",
     "StreamctError",
+    "evaluate",
     "extract_palette",
     "load_settings",
     "transfer_image",
@@ -29,6 +30,7 @@ _HOMES = {
     "Report": ("streamct.model", "Report"),
     "Settings": ("streamct.settings", "Settings"),
     "StreamctError": ("streamct.errors", "StreamctError"),
+    "evaluate": ("streamct.evaluation", "evaluate"),
     "extract_palette": ("streamct.pipeline", "extract_palette"),
     "load_settings": ("streamct.settings", "load"),
     "transfer_image": ("streamct.pipeline", "transfer_image"),
@@ -38,6 +40,7 @@ _HOMES = {
 
 if TYPE_CHECKING:
     from streamct.errors import StreamctError
+    from streamct.evaluation import evaluate
     from streamct.model import Palette, Report
     from streamct.pipeline import extract_palette, transfer_image
     from streamct.pipeline import grade_picture as transfer_picture

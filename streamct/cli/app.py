@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from streamct.cli import image, palette, video
+from streamct.cli import evaluate, image, palette, video
 
 app = typer.Typer(
     name="streamct",
@@ -39,3 +39,4 @@ def _root(
 app.command("video", no_args_is_help=True)(video.video)
 app.command("image", no_args_is_help=True)(image.image)
 app.command("palette", no_args_is_help=True)(palette.palette)
+app.command("evaluate", no_args_is_help=True)(evaluate.evaluate)

@@ -1,9 +1,8 @@
-"""Numbers that say how good a grade is."""
+"""The size of a colour difference as it is seen."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streamct.model import FloatArray
 
@@ -42,17 +41,3 @@ def delta_e_2000(first: FloatArray, second: FloatArray) -> FloatArray:
     rotation *= np.sqrt(mean_c7 / (mean_c7 + 25.0**7))
     dl, dc, dh = (l2 - l1) / s_l, (c2 - c1) / s_c, delta_h / s_h
     return np.asarray(np.sqrt(np.maximum(dl**2 + dc**2 + dh**2 + rotation * dc * dh, 0)))
-
-
-def banding(source: NDArray[np.floating], result: NDArray[np.floating]) -> float:
-    """Contours that a grade draws into smooth areas.
-
-    source, result: (h, w, 3) R'G'B' in 0..1. Over all horizontal and vertical neighbours that differ by less than
-    2/255 in every channel of the source: the 99.9th percentile of the result's step (largest channel), 0..1.
-    """
-    steps = []
-    for axis in (0, 1):
-        smooth = np.abs(np.diff(source, axis=axis)).max(axis=-1) < 2 / 255
-        steps.append(np.abs(np.diff(result, axis=axis)).max(axis=-1)[smooth])
-    joined = np.concatenate(steps)
-    return float(np.quantile(joined, 0.999)) if len(joined) else 0.0

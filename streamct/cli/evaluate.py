@@ -1,0 +1,96 @@
+"""`streamct evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streamct.cli import options as o
+from streamct.cli.report import Display
+
+if TYPE_CHECKING:
+    from streamct.evaluation import Evaluation
+
+Row = tuple[str, str, str]
+
+
+def evaluate(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="The picture or video that was graded.")],
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="What came out; same size, same frames.")],
+    reference: Annotated[
+        Path | None, typer.Option("--ref", help="The reference picture: also measure the distance to its colours.")
+    ] = None,
+    iqa: Annotated[
+        bool, typer.Option("--iqa", help="Also BRISQUE, CLIP-IQA+, CNNIQA, DBCNN, MUSIQ, NIMA (needs pyiqa).")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of a table.")] = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+) -> None:
+    """Measure a graded picture or video: the paper's figures, contours, clipping, lost detail, flicker.
+
+    Videos need OpenCV for optical flow: pip install 'streamct\\[evaluate]'.
+
+    Example:  streamct evaluate in.mp4 graded.mp4 --ref ref.jpg
+    """
+    from streamct.evaluation import evaluate as measure
+
+    with Display("frame", quiet=quiet, as_json=False) as display:
+        found = measure(source, result, reference, iqa=iqa, progress=display)
+    if as_json:
+        typer.echo(json.dumps(found.as_dict()))
+        return
+    typer.echo(_table(found))
+
+
+def _table(found: Evaluation) -> str:
+    head = f"{found.result} against {found.source}"
+    if found.frames > 1:
+        head += f": {found.frames} frames, {found.stills} of them measured as stills"
+    rows = _still_rows(found) + _flicker_rows(found)
+    wide, mid = (max(len(row[c]) for row in rows) for c in (0, 1))
+    lines = [f"{name:{wide}}  {value:>{mid}}  {meaning}".rstrip() for name, value, meaning in rows]
+    return "\n".join([head, *lines, *(f"note: {note}" for note in found.notes)])
+
+
+def _still_rows(found: Evaluation) -> list[Row]:
+    d = found.difference
+    rows = [
+        ("edit", f"{d.edit:.4f}", f"mean |result - source| of R'G'B'; CIEDE2000 {d.delta_e:.2f}"),
+        ("consistency L", f"{d.consistency_l:.3e}", "lower is better"),
+        ("consistency RGB", f"{d.consistency_rgb:.1f}", "lower is better"),
+        ("fading a", f"{d.fading_a:.2e}", f"as published; of |a| {d.fading_abs_a:.2e}"),
+        ("fading b", f"{d.fading_b:.2e}", f"as published; of |b| {d.fading_abs_b:.2e}"),
+        ("banding", f"{d.banding:.4f}", f"source {d.banding_source:.4f}"),
+        ("new clipping", f"{d.new_clipping:.3%}", f"at L* <= 1 or >= 99: {d.new_extremes:.3%}"),
+        ("structure", f"{d.structure:.4f}", "1: nothing lost"),
+    ]
+    if found.distance is not None:
+        s = found.distance
+        rows.append(("distance ab", f"{s.ab:.2f}", f"{s.ab_share:.2f} of the source's {s.ab_source:.2f}"))
+        rows.append(("distance Lab", f"{s.lab:.2f}", f"{s.lab_share:.2f} of the source's {s.lab_source:.2f}"))
+    if found.iqa is not None:
+        from streamct.metrics.iqa import IQA_METRICS
+
+        for name, (before, after) in found.iqa.items():
+            rows.append((IQA_METRICS[name], f"{after:.4g}", f"source {before:.4g}"))
+    return rows
+
+
+def _flicker_rows(found: Evaluation) -> list[Row]:
+    f = found.flicker
+    if f is None:
+        return []
+    where = f"at frame {f.max_jump_frame}" if f.max_jump_frame is not None else ""
+    gain = "-" if f.noise_gain is None else f"{f.noise_gain:.3f}"
+    cuts = ", ".join(map(str, f.cuts)) or "none"
+    return [
+        ("edit-warp", f"{f.edit_warp:.4f}", f"{f.edit_warp_share:.3f} of the edit"),
+        ("max jump", f"{f.max_jump:.4f}", where),
+        ("noise gain", gain, "" if f.noise_gain is not None else "not a tripod shot"),
+        ("warp error", f"{f.warp_error:.2e}", f"source {f.warp_error_source:.2e}"),
+        ("pairs of frames", str(f.pairs), f"cuts left out: {cuts}"),
+    ]
