@@ -31,6 +31,10 @@ def image(
     propagation: o.Propagation = None,
     assignment: o.Assignment = None,
     reach: o.Reach = None,
+    segmenter: o.Segmenter = None,
+    classes: o.Classes = None,
+    weights: o.Weights = None,
+    segment_size: o.SegmentSize = None,
     mask: o.StillMask = None,
     ref_mask: o.RefMask = None,
     quality: o.Quality = None,
@@ -55,6 +59,10 @@ def image(
         propagation=propagation,
         assignment=assignment,
         reach=reach,
+        segmenter=segmenter,
+        classes=classes,
+        weights=weights,
+        segment_size=segment_size,
         quality=quality,
     )
     from streamct.pipeline import grade_picture
