@@ -25,9 +25,14 @@ _LONGEST = 4
 
 
 class Mattes(Protocol):
-    """The masks of one clip. delay: how many frames later than its look a frame's mask may come."""
+    """The masks of one clip.
+
+    support: how many frames on either side a mask depends on. delay: how many frames later than its look a mask
+    may come, batches included.
+    """
 
     name: str
+    support: int
     delay: int
 
     def push(self, look: Look) -> Iterator[tuple[Look, Mask | None]]:
@@ -46,7 +51,7 @@ class Mattes(Protocol):
 class Given:
     """Mattes that the user gives, as they are."""
 
-    delay = 0
+    support = delay = 0
 
     def __init__(self, mattes: GivenMattes) -> None:
         self.name = mattes.name
@@ -87,6 +92,7 @@ class Segmented:
         self._ticks = ticks
         self._turns = turns
         self._reach = radius + every - 1
+        self.support = self._reach + LOOK + 1 + (_LONGEST * every if every > 1 else 0)
         self.delay = self._reach + LOOK + 1 + 2 * segmenter.batch * every
         self._looks: dict[int, Look] = {}
         self._cuts: dict[int, bool] = {}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import pickle
 import re
 import socket
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,8 +100,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise SegmenterError(f"{path}: no such weights file. Check the path of --weights.")
     try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as cause:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch doubts pickles of other protocols, and then reads or refuses them
+            state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as cause:  # a torn pickle can raise nearly anything
         raise SegmenterError(
             f"{path}: can't be read as a checkpoint ({_first_line(cause)}). "
             "It must be what torch.save(model.state_dict(), ...) writes."
