@@ -246,6 +246,15 @@ def _network(settings: Settings, say: _Teller, needed: bool) -> tuple[DeepLab | 
     return (None if filled.segmenter == "none" else load(filled)), settings
 
 
+def with_segmenter(settings: Settings, progress: Progress | None = None) -> Settings:
+    """Settings whose `auto` segmenter is decided, for runs over many files: one warning and one download at most.
+
+    Raises:
+        SegmenterError: a segmenter asked for by name, or its weights, can't be had.
+    """
+    return _network(settings, _Teller(progress), needed=True)[1]
+
+
 def _described(network: DeepLab, settings: Settings) -> dict[str, Any]:
     return {
         "name": network.name,
@@ -253,6 +262,7 @@ def _described(network: DeepLab, settings: Settings) -> dict[str, Any]:
         "precision": network.precision,
         "size": network.size,
         "every": settings.segment.every,
+        "memory": network.memory(),
         "weights": str(settings.segment.weights or "torchvision"),
     }
 

@@ -94,7 +94,7 @@ def _grade_folder(
     display: Display,
 ) -> list[str]:
     from streamct.media.image import WRITABLE_EXTENSIONS, list_pictures
-    from streamct.pipeline import grade_picture
+    from streamct.pipeline import grade_picture, with_segmenter
 
     pictures = list_pictures(source)
     if not pictures:
@@ -106,6 +106,8 @@ def _grade_folder(
         raise OutputError(f"{folder}: can't be made into a folder ({cause.strerror}).") from cause
     failed = []
     with display:
+        if mask is None or ref_mask is None:
+            settings = with_segmenter(settings, display)
         for picture in pictures:
             ending = picture.suffix if picture.suffix.lower() in WRITABLE_EXTENSIONS else ".png"
             try:

@@ -36,49 +36,61 @@ _LIKENESS = _likeness()
 
 @lru_cache(maxsize=8)
 def _axis(full: int, small: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Nearest proxy pixel (full,) of each pixel of an axis, and the weights (full, 5), 0..32, of those around it."""
+    """First pixel (small + 1,) nearest to each proxy pixel of an axis, and the weights (full, 5), 0..32, of the
+    proxy pixels around each pixel's nearest."""
     pixels = np.arange(full)
     nearest = (2 * pixels + 1) * small // (2 * full)
     at = (pixels + 0.5) * small / full - 0.5
     distance = np.abs(at[:, None] - (nearest[:, None] + np.arange(-_REACH, _REACH + 1)))
     weights = np.maximum(1 - (distance / (_REACH + 0.5)) ** 2, 0) ** 2
-    return nearest.astype(np.int32), np.rint(32 * weights).astype(np.int32)
+    firsts = np.searchsorted(nearest, np.arange(small + 1))
+    return firsts.astype(np.int32), np.rint(32 * weights).astype(np.int32)
 
 
 @kernel
-def _extremes(mask, low, high) -> None:  # type: ignore[no-untyped-def]
-    height, width = mask.shape
+def _spread(mask, spread) -> None:  # type: ignore[no-untyped-def]
+    """Largest less smallest of the 5 x 5 masks around each; `mask` has a margin of 2, `spread` has none."""
+    height, width = spread.shape
+    low = np.empty(width + 2 * _REACH, np.uint8)
+    high = np.empty(width + 2 * _REACH, np.uint8)
     for y in range(height):
+        low[:] = mask[y]
+        high[:] = mask[y]
+        for v in range(y + 1, y + _TAPS):
+            for x in range(width + 2 * _REACH):
+                low[x] = min(low[x], mask[v, x])
+                high[x] = max(high[x], mask[v, x])
         for x in range(width):
-            least, most = mask[y, x], mask[y, x]
-            for v in range(max(y - _REACH, 0), min(y + _REACH + 1, height)):
-                for u in range(max(x - _REACH, 0), min(x + _REACH + 1, width)):
-                    least, most = min(least, mask[v, u]), max(most, mask[v, u])
-            low[y, x], high[y, x] = least, most
+            least, most = low[x], high[x]
+            for u in range(x + 1, x + _TAPS):
+                least, most = min(least, low[u]), max(most, high[u])
+            spread[y, x] = most - least
 
 
 @kernel
-def _upsample(mask, low, high, guide, luma, shift, rows, row_weights, columns, column_weights, likeness, out) -> None:  # type: ignore[no-untyped-def]
-    height, width = mask.shape
-    for y in range(luma.shape[0]):
-        cy = rows[y]
-        for x in range(luma.shape[1]):
-            cx = columns[x]
-            if high[cy, cx] - low[cy, cx] <= _FLAT:
-                out[y, x] = mask[cy, cx]
-                continue
-            code = np.int32(luma[y, x]) >> shift
-            total, held = np.int64(0), np.int64(0)
-            for j in range(_TAPS):
-                v = min(max(cy + j - _REACH, 0), height - 1)
-                across = row_weights[y, j]
-                for i in range(_TAPS):
-                    u = min(max(cx + i - _REACH, 0), width - 1)
-                    difference = min(abs(code - guide[v, u]), 255)
-                    counts = np.int64(across * column_weights[x, i] * likeness[difference])
-                    total += counts
-                    held += counts * np.int64(mask[v, u])
-            out[y, x] = np.uint8((2 * held + total) // (2 * total))
+def _upsample(  # type: ignore[no-untyped-def]
+    mask, spread, guide, luma, shift, rows, row_weights, columns, column_weights, likeness, out
+) -> None:
+    """`mask` and `guide` have a margin of 2, so that no neighbour has to be looked for."""
+    for cy in range(spread.shape[0]):
+        for y in range(rows[cy], rows[cy + 1]):
+            for cx in range(spread.shape[1]):
+                if spread[cy, cx] <= _FLAT:
+                    nearest = mask[cy + _REACH, cx + _REACH]
+                    for x in range(columns[cx], columns[cx + 1]):
+                        out[y, x] = nearest
+                    continue
+                for x in range(columns[cx], columns[cx + 1]):
+                    code = np.int32(luma[y, x]) >> shift
+                    total, held = np.int64(0), np.int64(0)
+                    for j in range(_TAPS):
+                        across = row_weights[y, j]
+                        for i in range(_TAPS):
+                            difference = min(abs(code - guide[cy + j, cx + i]), 255)
+                            counts = np.int64(across * column_weights[x, i] * likeness[difference])
+                            total += counts
+                            held += counts * np.int64(mask[cy + j, cx + i])
+                    out[y, x] = np.uint8((2 * held + total) // (2 * total))
 
 
 def upsampled(mask: Mask, luma: Plane, depth: int) -> Mask:
@@ -92,8 +104,9 @@ def upsampled(mask: Mask, luma: Plane, depth: int) -> Mask:
         return resized(mask, columns, rows)
     shift = depth - 8
     guide = np.rint(box_means(luma, width, height) / (1 << shift)).astype(np.int32)
-    low, high = np.empty_like(mask), np.empty_like(mask)
-    _extremes(mask, low, high)
+    spread = np.empty_like(mask)
+    mask, guide = np.pad(mask, _REACH, mode="edge"), np.pad(guide, _REACH, mode="edge")
+    _spread(mask, spread)
     out = np.empty((rows, columns), np.uint8)
-    _upsample(mask, low, high, guide, luma, shift, *_axis(rows, height), *_axis(columns, width), _LIKENESS, out)
+    _upsample(mask, spread, guide, luma, shift, *_axis(rows, height), *_axis(columns, width), _LIKENESS, out)
     return out

@@ -29,6 +29,9 @@ class Firm(RedIsForeground):
 
     precision = "exact"
 
+    def memory(self) -> int:
+        return 0
+
     def segment(self, proxies: Any) -> Any:
         self.batches.append(proxies)
         return (proxies[..., 0] > proxies[..., 2]).astype(np.float32)
@@ -194,6 +197,35 @@ def test_a_still_is_split_too(network: Firm, scene: Any, tmp_path: Path) -> None
     rgb = read_picture(tmp_path / "out.png").rgb
     assert rgb[masks[0]].mean(axis=0)[0] > rgb[masks[0]].mean(axis=0)[2] + 0.25
     assert rgb[~masks[0]].mean(axis=0)[1] > rgb[~masks[0]].mean(axis=0)[0] + 0.08
+
+
+def test_offline_a_folder_of_pictures_warns_once(
+    offline: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from streamct.cli.image import image
+
+    (tmp_path / "in").mkdir()
+    for index, picture in enumerate(moving_scene(3, width=48, height=32)[0]):
+        save_png(tmp_path / "in" / f"{index}.png", picture)
+    image(tmp_path / "in", tmp_path / "in" / "0.png", tmp_path / "out", segmenter="auto")
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    assert capsys.readouterr().err.count("whole frame is graded as one region") == 1
+
+
+def test_a_thing_that_comes_in_does_not_make_the_grade_jump(network: Firm, scene: Any, tmp_path: Path) -> None:
+    reference = scene[1]
+    rng = np.random.default_rng(0)
+    pictures = []
+    for t in range(40):
+        picture = np.full((64, 96, 3), (40, 60, 110), np.uint8)
+        picture[:, : max(0, t - 4)] = (200, 120, 60)  # a share of 0 at first, of 36% in the end
+        pictures.append(np.clip(picture + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8))
+    clip = write_clip(tmp_path / "enters.mkv", pictures, codec="ffv1", pix_fmt="yuv444p")
+    grade_video(clip, reference, tmp_path / "out.mkv", settings())
+    corner = np.array([planes[0][4:60, 50:90].mean() for _, planes in decoded(tmp_path / "out.mkv", "gbrp")])
+    steps = np.abs(np.diff(corner))
+    assert np.ptp(corner) > 5  # the ground's grade does change, from the whole's to its own
+    assert steps.max() < np.ptp(corner) / 4
 
 
 def test_the_palette_of_a_split_picture_has_two_parts(
