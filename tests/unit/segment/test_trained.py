@@ -21,7 +21,7 @@ from streamct.segment.matte import still_matte
 
 pytestmark = pytest.mark.slow
 
-STEPS = 130
+STEPS = 160
 NAME = "deeplabv3-mobilenet"
 
 
