@@ -8,6 +8,7 @@
     │   └── DamagedInputError     decoding stopped early or produced corrupt frames
     ├── ReferenceError            the reference picture can't be used
     ├── MaskError                 a matte is missing, unreadable or of the wrong length
+    ├── SegmenterError            a network that was asked for can't be had: its weights or its device
     └── OutputError               the output can't be written, exists, or failed its check
 
 Nothing below `cli` prints or exits; it raises one of these.
@@ -50,6 +51,10 @@ class ReferenceError(StreamctError):
 
 class MaskError(StreamctError):
     """A matte is missing, unreadable, or does not have one picture a frame."""
+
+
+class SegmenterError(StreamctError):
+    """A segmenting network can't be had: weights missing, wrong or out of reach, or no such device."""
 
 
 class OutputError(StreamctError):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,16 @@ from streamct.color.correspondence import correspond
 from streamct.color.histogram import Counter
 from streamct.color.jit import compiled_before
 from streamct.color.lut import LutGrid
+from streamct.color.proxy import proxy_size
 from streamct.errors import MaskError, OutputError, ReferenceError, UsageError
-from streamct.grade.regions import Palettes, palettes_of
-from streamct.grade.sample import MaskSource, Sampler, sample_picture
+from streamct.grade.analyst import Analyst
+from streamct.grade.mattes import Given, Mattes, Segmented
+from streamct.grade.regions import SPLIT_SHARES, Palettes, palettes_of
+from streamct.grade.sample import Sampler, sample_picture
 from streamct.grade.track import Grade, Grader
 from streamct.media.files import check_target, written_whole
 from streamct.media.image import WRITABLE_EXTENSIONS, check_writable, read_picture, save_png, write_picture
+from streamct.media.masks import check_mask_folder, mask_folder, mask_name, save_mask
 from streamct.media.output import OutputPlan, resolve_output
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
@@ -31,15 +36,17 @@ from streamct.media.writer import Writer
 from streamct.model import Clip, Event, Frame, Palette, Progress, Report
 from streamct.preview import palette_sheet
 from streamct.render import Renderer
-from streamct.segment import Segmenter
+from streamct.segment import GivenMattes
+from streamct.segment.choose import load, resolve
 from streamct.segment.matte import Matte, resized, still_matte
 from streamct.segment.none import NoSegmenter
+from streamct.segment.still import picture_full, picture_mask, quarter_turns
 from streamct.settings import Settings
 from streamct.stream import Stream
 
-_NO_REFERENCE_SPLIT = (
-    "the reference has no foreground of its own (--ref-mask), so the whole frame is graded as one region"
-)
+if TYPE_CHECKING:
+    from streamct.segment.deeplab import DeepLab
+
 _COMPILING = "compiling the colour kernels; this happens once on a machine and takes some seconds"
 
 
@@ -51,13 +58,16 @@ def grade_video(
     *,
     mask: Path | str | None = None,
     ref_mask: Path | str | None = None,
+    save_masks: Path | str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Grade a video with the colours of a reference picture, in one pass and bounded memory.
 
     output: None for `<stem>.graded<ext>` beside the input. mask: a picture, a folder of numbered pictures or a
-    video, white for foreground; ref_mask: a picture. progress is called from the calling thread.
+    video, white for foreground; ref_mask: a picture; both go before `settings.segment`. save_masks: a folder for
+    the mattes that were used, one PNG a frame, which may be given back as `mask`. progress is called from the
+    calling thread.
 
     Raises:
         StreamctError: anything wrong with input, reference, masks, settings or output. Nothing is left under
@@ -65,7 +75,7 @@ def grade_video(
     """
     settings = settings or Settings()
     input, reference = Path(input), Path(reference)
-    output, mask, ref_mask = _path(output), _path(mask), _path(ref_mask)
+    output, mask, ref_mask, save_masks = _path(output), _path(mask), _path(ref_mask), _path(save_masks)
     began = time.monotonic()
     say = _Teller(progress)
     clip = probe(input)
@@ -73,16 +83,30 @@ def grade_video(
     check_target(plan.path, (input, reference, *(p for p in (mask, ref_mask) if p is not None)), overwrite)
     for note in plan.notes:
         say.note(note)
-    segmenter: Segmenter = Matte(mask) if mask is not None else NoSegmenter()
-    segmenter.begin(clip.frames, clip.width, clip.height)
-    palettes = reference_palettes(reference, settings, ref_mask)
-    if mask is not None and palettes.split is None:
-        say.warning(_NO_REFERENCE_SPLIT)
-    if palettes.split is None:
-        segmenter = NoSegmenter()
+    if save_masks is not None:
+        if mask is None and settings.segment.segmenter == "none":
+            raise UsageError("--save-masks: there are no masks to save. Add --segmenter auto, or --mask.")
+        check_mask_folder(save_masks, overwrite)
+    given = Matte(mask) if mask is not None else NoSegmenter()
+    given.begin(clip.frames, clip.width, clip.height)
+    network, settings = _network(settings, say, needed=mask is None or ref_mask is None)
+    palettes, share = _reference_palettes(reference, settings, ref_mask, network)
+    if palettes.split is None and (mask is not None or network is not None):
+        say.warning(_no_split(share))
+    used = palettes.split is not None or save_masks is not None
+    mattes = _mattes(clip, settings, given if used else NoSegmenter(), network if mask is None and used else None)
     say.start(clip.frames)
-    with written_whole(plan.path) as temporary:
-        frames = _render_clip(clip, plan, temporary, palettes, segmenter, settings, say)
+    with ExitStack() as stack:
+        stack.callback(mattes.close)
+        temporary = stack.enter_context(written_whole(plan.path))
+        folder = None
+        if save_masks is not None and mattes.name != "none":
+            folder = stack.enter_context(mask_folder(save_masks))
+        frames = _render_clip(clip, plan, temporary, palettes, mattes, settings, folder, say)
+        if mattes.name == given.name:
+            given.end(frames)
+    if save_masks is not None and folder is None:
+        say.warning(f"{save_masks}: no masks were saved, because there is no segmenter")
     details: dict[str, Any] = {
         "width": clip.width,
         "height": clip.height,
@@ -91,6 +115,8 @@ def grade_video(
         "options": plan.options,
         "fps": round(frames / max(say.elapsed(), 1e-6), 2),
     }
+    if network is not None:
+        details["network"] = _described(network, settings)
     return say.done(
         Report(
             input,
@@ -98,11 +124,26 @@ def grade_video(
             plan.path,
             frames,
             time.monotonic() - began,
-            segmenter.name,
+            mattes.name,
             tuple(say.said),
             details,
         )
     )
+
+
+def _mattes(clip: Clip, settings: Settings, given: GivenMattes, network: DeepLab | None) -> Mattes:
+    if network is None:
+        return Given(given)
+    every = settings.segment.every or 1
+    ticks = Fraction(every) / (clip.rate * clip.time_base) if clip.rate else None
+    radius = settings.segment.radius if settings.time.mode == "window" else 0
+    return Segmented(network, radius=radius, every=every, ticks=ticks, turns=quarter_turns(clip.display_matrix))
+
+
+def _small_size(clip: Clip, network_size: int) -> tuple[int, int]:
+    """(width, height) of a segmenter's proxies, with square pixels."""
+    aspect = clip.sample_aspect or Fraction(1)
+    return proxy_size(max(1, round(clip.width * aspect)), clip.height, network_size)
 
 
 def _render_clip(
@@ -110,26 +151,16 @@ def _render_clip(
     plan: OutputPlan,
     temporary: Path,
     palettes: Palettes,
-    segmenter: Segmenter,
+    mattes: Mattes,
     settings: Settings,
+    folder: Path | None,
     say: _Teller,
 ) -> int:
     ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base) if clip.rate else None
-    sampler = Sampler(clip.format, clip.coding, settings.palette)
+    small = _small_size(clip, settings.segment.size or 1) if isinstance(mattes, Segmented) else None
+    sampler = Sampler(clip.format, clip.coding, settings.palette, small)
     grader = Grader(palettes, LutGrid(clip.coding, clip.format.depth), settings, ticks)
     renderer = Renderer(clip.format)
-    split = palettes.split is not None and not isinstance(segmenter, NoSegmenter)
-
-    def mask_of(frame: Frame) -> MaskSource | None:
-        if not split:
-            return None
-
-        def at_size(width: int, height: int) -> NDArray[np.uint8]:
-            mask = segmenter.mask(frame.index, width, height)
-            assert mask is not None
-            return mask
-
-        return at_size
 
     with ExitStack() as stack:
         reader = stack.enter_context(Reader(clip))
@@ -139,13 +170,16 @@ def _render_clip(
 
         def render(frame: Frame, grade: Grade) -> Frame:
             target = writer.allocate(frame)
-            mask = mask_of(frame) if len(grade.luts) > 1 else None
-            renderer.render(frame, target, grade, mask(clip.width, clip.height) if mask is not None else None)
+            mask = None
+            if len(grade.luts) > 1 or folder is not None:
+                mask = mattes.full(frame, grade.mask)
+            if folder is not None and mask is not None:
+                save_mask(folder / mask_name(frame.index), mask)
+            renderer.render(frame, target, grade, mask)
             return target
 
-        stream = Stream(reader, lambda frame: sampler.sample(frame, mask_of(frame)), grader, render, writer.write)
+        stream = Stream(reader, sampler.look, Analyst(sampler, mattes, grader), render, writer.write)
         frames = stream.run(say.progress)
-        segmenter.end(frames)
         writer.close()
     for line in reader.warnings:
         say.warning(line)
@@ -180,20 +214,68 @@ def grade_picture(
     path = output or _default_picture(input)
     check_writable(path)
     check_target(path, (input, reference, *(p for p in (mask, ref_mask) if p is not None)), overwrite)
-    palettes = reference_palettes(reference, settings, ref_mask)
-    if mask is not None and palettes.split is None:
-        say.warning(_NO_REFERENCE_SPLIT)
+    network, settings = _network(settings, say, needed=mask is None or ref_mask is None)
+    palettes, share = _reference_palettes(reference, settings, ref_mask, network)
+    if palettes.split is None and (mask is not None or network is not None):
+        say.warning(_no_split(share))
     say.start(1)
     matte = still_matte(mask) if mask is not None else None
+    if matte is None and network is not None and palettes.split is not None:
+        matte = picture_full(picture_mask(source.rgb, network), source.rgb)
     graded = _grade_array(source.rgb, palettes, settings, matte)
     for note in write_picture(path, graded, source, settings.output.quality):
         say.note(note)
     say.progress(1)
     height, width = source.rgb.shape[:2]
-    details = {"width": width, "height": height, "depth": source.depth}
-    segmenter = "none" if mask is None else "matte"
+    details: dict[str, Any] = {"width": width, "height": height, "depth": source.depth}
+    if network is not None:
+        details["network"] = _described(network, settings)
+    segmenter = "matte" if mask is not None else network.name if network is not None and matte is not None else "none"
     elapsed = time.monotonic() - began
     return say.done(Report(input, reference, path, 1, elapsed, segmenter, tuple(say.said), details))
+
+
+def _network(settings: Settings, say: _Teller, needed: bool) -> tuple[DeepLab | None, Settings]:
+    """The segmenter that the settings ask for, loaded, and the settings with nothing left open about it."""
+    if not needed:
+        return None, settings
+    filled, warning = resolve(settings.segment, say.note)
+    if warning is not None:
+        say.warning(warning)
+    settings = settings.model_copy(update={"segment": filled})
+    return (None if filled.segmenter == "none" else load(filled)), settings
+
+
+def with_segmenter(settings: Settings, progress: Progress | None = None) -> Settings:
+    """Settings whose `auto` segmenter is decided, for runs over many files: one warning and one download at most.
+
+    Raises:
+        SegmenterError: a segmenter asked for by name, or its weights, can't be had.
+    """
+    return _network(settings, _Teller(progress), needed=True)[1]
+
+
+def _described(network: DeepLab, settings: Settings) -> dict[str, Any]:
+    return {
+        "name": network.name,
+        "device": network.device,
+        "precision": network.precision,
+        "size": network.size,
+        "every": settings.segment.every,
+        "memory": network.memory(),
+        "weights": str(settings.segment.weights or "torchvision"),
+    }
+
+
+def _no_split(share: float | None) -> str:
+    """Why foreground and background are not graded apart. share: of the reference's foreground, if it has a mask."""
+    if share is None:
+        return "the reference has no foreground of its own (--ref-mask), so the whole frame is graded as one region"
+    low, high = SPLIT_SHARES
+    return (
+        f"{share:.1%} of the reference are foreground; a split needs {low:.0%} to {high:.0%}, "
+        "so the whole frame is graded as one region"
+    )
 
 
 def reference_palettes(path: Path, settings: Settings, mask: Path | None = None) -> Palettes:
@@ -202,8 +284,19 @@ def reference_palettes(path: Path, settings: Settings, mask: Path | None = None)
     Raises:
         ReferenceError, MaskError: a file can't be read.
     """
+    return _reference_palettes(path, settings, mask, None)[0]
+
+
+def _reference_palettes(
+    path: Path, settings: Settings, mask: Path | None, network: DeepLab | None
+) -> tuple[Palettes, float | None]:
+    """The palettes, and the share of the foreground, None without a mask."""
     rgb = read_picture(path, ReferenceError).rgb
-    return _palettes(rgb, settings, still_matte(mask) if mask is not None else None)
+    if mask is not None:
+        matte: NDArray[np.uint8] | None = still_matte(mask)
+    else:
+        matte = picture_mask(rgb, network) if network is not None else None
+    return _palettes_and_share(rgb, settings, matte)
 
 
 def picture_palette(path: Path, settings: Settings | None = None, *, mask: Path | None = None) -> Palette:
@@ -212,18 +305,55 @@ def picture_palette(path: Path, settings: Settings | None = None, *, mask: Path 
     Raises:
         InputError, MaskError: a file can't be read, or the mask leaves nothing.
     """
-    palettes = _palettes(
-        read_picture(path).rgb, settings or Settings(), still_matte(mask) if mask is not None else None
-    )
-    if mask is None:
-        return palettes.whole
-    if palettes.split is None:
+    looked = picture_palettes(path, settings, mask=mask)
+    return looked.palettes.whole if looked.palettes.split is None else looked.palettes.split[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PicturePalettes:
+    """A picture, its palettes and, where it was segmented, by what, and what came of it.
+
+    rgb: (h, w, 3) extended sRGB. matte: (h, w) foreground weights 0..255, None without a segmenter. share: of the
+    foreground, 0..1.
+    """
+
+    rgb: NDArray[np.float32]
+    palettes: Palettes
+    segmenter: str = "none"
+    matte: NDArray[np.uint8] | None = None
+    share: float | None = None
+
+
+def picture_palettes(
+    path: Path, settings: Settings | None = None, *, mask: Path | None = None, progress: Progress | None = None
+) -> PicturePalettes:
+    """The palettes of a picture: whole, and of foreground and background by a mask or `settings.segment`.
+
+    Raises:
+        InputError, MaskError, SegmenterError: a file can't be read, a mask leaves nothing, no such segmenter.
+    """
+    settings = settings or Settings()
+    say = _Teller(progress)
+    network, settings = _network(settings, say, needed=mask is None)
+    rgb = read_picture(path).rgb
+    if mask is not None:
+        name, coarse, matte = "matte", still_matte(mask), None
+        matte = resized(coarse, rgb.shape[1], rgb.shape[0])
+    elif network is not None:
+        name, coarse = network.name, picture_mask(rgb, network)
+        matte = picture_full(coarse, rgb)
+    else:
+        return PicturePalettes(rgb, _palettes(rgb, settings, None))
+    palettes, share = _palettes_and_share(rgb, settings, coarse)
+    if mask is not None and palettes.split is None:
         raise MaskError(f"{mask}: has no clear foreground (between 2% and 98% of the picture must be white).")
-    return palettes.split[0]
+    if palettes.split is None:
+        say.warning(f"{path}: {share:.1%} of it are foreground; a split needs 2% to 98%, so it is one region")
+    return PicturePalettes(rgb, palettes, name, matte, share)
 
 
-def write_palette_sheet(picture: Path, palette: Palette, output: Path, overwrite: bool = False) -> None:
-    """Write a PNG of the picture beside its palette.
+def write_palette_sheet(looked: PicturePalettes, picture: Path, output: Path, overwrite: bool = False) -> None:
+    """Write a PNG of the picture beside its palette; where it is split, also its matte, and a strip for each part.
 
     Raises:
         OutputError: it exists or can't be written.
@@ -231,7 +361,8 @@ def write_palette_sheet(picture: Path, palette: Palette, output: Path, overwrite
     if output.suffix.lower() != ".png":
         raise OutputError(f"{output}: the swatches are written as PNG. Name the file .png.")
     check_target(output, (picture,), overwrite)
-    save_png(output, palette_sheet(read_picture(picture).rgb, palette))
+    strips = (looked.palettes.whole,) if looked.palettes.split is None else looked.palettes.split
+    save_png(output, palette_sheet(looked.rgb, strips, looked.matte))
 
 
 def transfer_image(source: NDArray[Any], reference: NDArray[Any], settings: Settings | None = None) -> NDArray[Any]:
@@ -251,8 +382,13 @@ def transfer_image(source: NDArray[Any], reference: NDArray[Any], settings: Sett
     """
     settings = settings or Settings()
     rgb, top = _as_srgb(source, "source")
-    palettes = _palettes(_as_srgb(reference, "reference")[0], settings, None)
-    graded = _grade_array(rgb, palettes, settings, None)
+    other = _as_srgb(reference, "reference")[0]
+    network, settings = _network(settings, _Teller(None), needed=True)
+    palettes = _palettes(other, settings, None if network is None else picture_mask(other, network))
+    matte = None
+    if network is not None and palettes.split is not None:
+        matte = picture_full(picture_mask(rgb, network), rgb)
+    graded = _grade_array(rgb, palettes, settings, matte)
     out = np.array(source, copy=True)
     if top == 1:
         out[..., :3] = graded
@@ -284,11 +420,18 @@ def _as_srgb(image: NDArray[Any], name: str) -> tuple[NDArray[np.float32], int]:
 
 
 def _palettes(rgb: NDArray[np.float32], settings: Settings, matte: NDArray[np.uint8] | None) -> Palettes:
+    return _palettes_and_share(rgb, settings, matte)[0]
+
+
+def _palettes_and_share(
+    rgb: NDArray[np.float32], settings: Settings, matte: NDArray[np.uint8] | None
+) -> tuple[Palettes, float | None]:
     mask = None if matte is None else lambda width, height: resized(matte, width, height)
     counter = Counter()
-    palettes = palettes_of(sample_picture(rgb, mask, settings.palette, counter), counter, settings.palette)
+    regions = sample_picture(rgb, mask, settings.palette, counter)
+    palettes = palettes_of(regions, counter, settings.palette)
     assert palettes is not None
-    return palettes
+    return palettes, None if matte is None else regions.share
 
 
 def _grade_array(

@@ -93,9 +93,25 @@ class OutputSettings(_Section):
 
 
 class SegmentSettings(_Section):
-    """How foreground and background are told apart when no matte is given."""
+    """How foreground and background are told apart where no matte is given.
 
-    segmenter: Literal["none"] = Field("none", description="none: the whole frame is one region")
+    `size`, `every` and `device` left open are filled in once a run, by the kind of device: see
+    `streamct.segment.choose`.
+    """
+
+    segmenter: Literal["none", "auto", "deeplabv3-resnet101", "deeplabv3-resnet50", "deeplabv3-mobilenet"] = Field(
+        "none", description="none: the whole frame is one region; auto: resnet101 on a GPU, mobilenet on a CPU"
+    )
+    weights: Path | None = Field(None, description="a local checkpoint; none: torchvision's, fetched once")
+    classes: tuple[str, ...] = Field((), description="what is foreground (Pascal VOC names); empty: all but background")
+    size: int | None = Field(
+        None, ge=32, le=2048, description="long edge of the network's input; none: 520 on CUDA, 384 on a CPU"
+    )
+    every: int | None = Field(
+        None, ge=1, le=60, description="the network sees one frame in so many; none: 1 on CUDA, 4 on a CPU"
+    )
+    radius: int = Field(3, ge=0, le=30, description="frames on each side that steady a mask, beyond `every`")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the network runs")
 
 
 class Settings(_Section):

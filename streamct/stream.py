@@ -13,19 +13,28 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
-from streamct.grade.sample import FrameSample
-from streamct.grade.track import Grade, Grader
+from streamct.grade.track import Grade
 from streamct.model import Frame
 
 _DECODED_AHEAD = 4
 _POLL_SECONDS = 0.1
 
 T = TypeVar("T")
-Sample = Callable[[Frame], FrameSample]
+Sample = Callable[[Frame], Any]
 Render = Callable[[Frame, Grade], Frame]
 Write = Callable[[Frame], None]
+
+
+class Grading(Protocol):
+    """Takes what `sample` makes of each frame, in order, and gives one grade a frame, in the same order."""
+
+    def push(self, sample: Any, /) -> Iterable[Grade]:
+        """Take the next frame's; gives the grades that are now determined."""
+
+    def finish(self) -> Iterable[Grade]:
+        """The clip has ended: gives the remaining grades."""
 
 
 class _StoppedError(Exception):
@@ -43,7 +52,7 @@ class Stream:
     frames: the source. sample, render, write: what is done to each; `render` is called from several threads.
     """
 
-    def __init__(self, frames: Iterable[Frame], sample: Sample, grader: Grader, render: Render, write: Write) -> None:
+    def __init__(self, frames: Iterable[Frame], sample: Sample, grader: Grading, render: Render, write: Write) -> None:
         self._frames = frames
         self._sample = sample
         self._grader = grader

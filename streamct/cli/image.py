@@ -31,6 +31,10 @@ def image(
     propagation: o.Propagation = None,
     assignment: o.Assignment = None,
     reach: o.Reach = None,
+    segmenter: o.Segmenter = None,
+    classes: o.Classes = None,
+    weights: o.Weights = None,
+    segment_size: o.SegmentSize = None,
     mask: o.StillMask = None,
     ref_mask: o.RefMask = None,
     quality: o.Quality = None,
@@ -55,6 +59,10 @@ def image(
         propagation=propagation,
         assignment=assignment,
         reach=reach,
+        segmenter=segmenter,
+        classes=classes,
+        weights=weights,
+        segment_size=segment_size,
         quality=quality,
     )
     from streamct.pipeline import grade_picture
@@ -86,7 +94,7 @@ def _grade_folder(
     display: Display,
 ) -> list[str]:
     from streamct.media.image import WRITABLE_EXTENSIONS, list_pictures
-    from streamct.pipeline import grade_picture
+    from streamct.pipeline import grade_picture, with_segmenter
 
     pictures = list_pictures(source)
     if not pictures:
@@ -98,6 +106,8 @@ def _grade_folder(
         raise OutputError(f"{folder}: can't be made into a folder ({cause.strerror}).") from cause
     failed = []
     with display:
+        if mask is None or ref_mask is None:
+            settings = with_segmenter(settings, display)
         for picture in pictures:
             ending = picture.suffix if picture.suffix.lower() in WRITABLE_EXTENSIONS else ".png"
             try:

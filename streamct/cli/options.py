@@ -93,7 +93,32 @@ Radius = Annotated[
 ]
 Segmenter = Annotated[
     str | None,
-    _option("--segmenter", help="none (default): the whole frame is one region.", values=("none",), panel=REGIONS),
+    _option(
+        "--segmenter",
+        help="none (default): one region; auto; or deeplabv3-resnet101, deeplabv3-resnet50, deeplabv3-mobilenet.",
+        panel=REGIONS,
+        values=("none", "auto", "deeplabv3-resnet101", "deeplabv3-resnet50", "deeplabv3-mobilenet"),
+    ),
+]
+Classes = Annotated[
+    str | None,
+    _option("--classes", help="What is foreground: person,dog,... (Pascal VOC); all by default.", panel=REGIONS),
+]
+Weights = Annotated[
+    Path | None,
+    _option("--weights", help="A DeepLabV3 checkpoint instead of torchvision's, which is fetched.", panel=REGIONS),
+]
+SegmentSize = Annotated[
+    int | None,
+    _option("--segment-size", help="Long edge of the network's input; 520 on a GPU, 384 on a CPU.", panel=REGIONS),
+]
+SegmentEvery = Annotated[
+    int | None,
+    _option("--segment-every", help="The network sees every n-th frame; 1 on a GPU, 4 on a CPU.", panel=REGIONS),
+]
+SaveMasks = Annotated[
+    Path | None,
+    _option("--save-masks", help="Folder for the masks, one PNG a frame; --mask takes it back.", panel=REGIONS),
 ]
 Mask = Annotated[
     Path | None,
@@ -153,6 +178,10 @@ def build_settings(
     temporal: str | None = None,
     radius: int | None = None,
     segmenter: str | None = None,
+    classes: str | None = None,
+    weights: Path | None = None,
+    segment_size: int | None = None,
+    segment_every: int | None = None,
     codec: str | None = None,
     crf: float | None = None,
     encoder_preset: str | None = None,
@@ -177,6 +206,10 @@ def build_settings(
         "time__mode": ("--temporal", temporal),
         "time__radius": ("--radius", radius),
         "segment__segmenter": ("--segmenter", segmenter),
+        "segment__classes": ("--classes", tuple(filter(None, map(str.strip, classes.split(",")))) if classes else None),
+        "segment__weights": ("--weights", weights),
+        "segment__size": ("--segment-size", segment_size),
+        "segment__every": ("--segment-every", segment_every),
         "output__codec": ("--codec", codec),
         "output__crf": ("--crf", crf),
         "output__encoder_preset": ("--encoder-preset", encoder_preset),

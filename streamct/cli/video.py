@@ -29,6 +29,11 @@ def video(
     temporal: o.Temporal = None,
     radius: o.Radius = None,
     segmenter: o.Segmenter = None,
+    classes: o.Classes = None,
+    weights: o.Weights = None,
+    segment_size: o.SegmentSize = None,
+    segment_every: o.SegmentEvery = None,
+    save_masks: o.SaveMasks = None,
     mask: o.Mask = None,
     ref_mask: o.RefMask = None,
     codec: o.Codec = None,
@@ -60,6 +65,10 @@ def video(
         temporal=temporal,
         radius=radius,
         segmenter=segmenter,
+        classes=classes,
+        weights=weights,
+        segment_size=segment_size,
+        segment_every=segment_every,
         codec=codec,
         crf=crf,
         encoder_preset=encoder_preset,
@@ -70,5 +79,5 @@ def video(
     with Display("frame", quiet=quiet, as_json=as_json) as display:
         grade_video(
             input, reference, output, settings,
-            mask=mask, ref_mask=ref_mask, overwrite=overwrite, progress=display,
+            mask=mask, ref_mask=ref_mask, save_masks=save_masks, overwrite=overwrite, progress=display,
         )  # fmt: skip

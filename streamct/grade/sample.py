@@ -17,6 +17,7 @@ from streamct.grade.borders import find_content, find_picture_content
 from streamct.grade.cuts import LOOK
 from streamct.grade.regions import Regions, count_regions
 from streamct.model import Coding, FloatArray, Frame, PixelFormat
+from streamct.segment.matte import resized
 from streamct.settings import PaletteSettings
 
 MaskSource = Callable[[int, int], NDArray[np.uint8]]
@@ -44,19 +45,43 @@ class FrameSample:
 _THINNED = 4
 
 
-class Sampler:
-    """Takes the samples of one clip, frame after frame; one thread."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is seen of one frame before its mask is known.
 
-    def __init__(self, layout: PixelFormat, coding: Coding, settings: PaletteSettings) -> None:
+    index, pts, content, change, earlier: see `FrameSample`. rgb: (h, w, 3) R'G'B' proxy, whose colours are counted.
+    size: (width, height) of the frame. small: (h, w, 3) uint8 proxy for a segmenter, None where there is none.
+    """
+
+    index: int
+    pts: int
+    rgb: FloatArray
+    size: tuple[int, int]
+    content: Content | None
+    change: float
+    earlier: tuple[float, ...]
+    small: NDArray[np.uint8] | None = None
+
+
+class Sampler:
+    """Takes the samples of one clip, frame after frame; one thread.
+
+    small: (width, height) of the proxies for a segmenter, or None.
+    """
+
+    def __init__(
+        self, layout: PixelFormat, coding: Coding, settings: PaletteSettings, small: tuple[int, int] | None = None
+    ) -> None:
         self._layout = layout
         self._coding = coding
         self._settings = settings
+        self._small = small
         self._counter = Counter()
         self._previous: FloatArray | None = None
         self._thinned: deque[FloatArray] = deque(maxlen=LOOK)
 
-    def sample(self, frame: Frame, mask: MaskSource | None = None) -> FrameSample:
-        """The sample of the next frame."""
+    def look(self, frame: Frame) -> Look:
+        """Look at the next frame."""
         height, width = frame.planes[0].shape
         columns, rows = proxy_size(width, height, self._settings.proxy_size)
         rgb = planes_proxy_rgb(frame.planes, self._layout, self._coding, columns, rows)
@@ -66,9 +91,22 @@ class Sampler:
         earlier = tuple(_difference(thinned, other) for other in list(self._thinned)[-2::-1])
         self._thinned.append(thinned)
         content = find_content(frame.planes, self._layout, self._coding)
-        weights = None if mask is None else mask(columns, rows)
-        regions = _inside(rgb, weights, content, (width, height), self._counter, self._settings)
-        return FrameSample(frame.index, frame.pts, regions, content, change, earlier)
+        small = None
+        if self._small is not None:
+            values = planes_proxy_rgb(frame.planes, self._layout, self._coding, *self._small)
+            small = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+        return Look(frame.index, frame.pts, rgb, (width, height), content, change, earlier, small)
+
+    def count(self, look: Look, mask: NDArray[np.uint8] | None) -> FrameSample:
+        """The sample of a frame looked at; mask: foreground weights 0..255 of any size, or None."""
+        weights = None if mask is None else resized(mask, look.rgb.shape[1], look.rgb.shape[0])
+        regions = _inside(look.rgb, weights, look.content, look.size, self._counter, self._settings)
+        return FrameSample(look.index, look.pts, regions, look.content, look.change, look.earlier)
+
+    def sample(self, frame: Frame, mask: MaskSource | None = None) -> FrameSample:
+        """The sample of the next frame, whose mask is known already."""
+        look = self.look(frame)
+        return self.count(look, None if mask is None else mask(look.rgb.shape[1], look.rgb.shape[0]))
 
 
 def _difference(first: FloatArray, second: FloatArray) -> float:

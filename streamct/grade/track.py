@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+from numpy.typing import NDArray
+
 from streamct.color.apply import Content
 from streamct.color.colormap import color_map
 from streamct.color.correspondence import correspond
@@ -32,10 +35,12 @@ _FINEST = 16
 @dataclass(frozen=True, slots=True)
 class Grade:
     """What is done to one frame. luts: one for the frame, or foreground and background. content: the picture
-    inside the black border, None for a black frame, which passes untouched."""
+    inside the black border, None for a black frame, which passes untouched. mask: foreground weights 0..255 as
+    they were counted, at proxy size, where there are any."""
 
     luts: tuple[Lut, ...]
     content: Content | None
+    mask: NDArray[np.uint8] | None = None
 
 
 class Grader:

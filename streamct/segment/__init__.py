@@ -1,15 +1,40 @@
-"""What tells foreground from background."""
+"""What tells foreground from background: networks that look at proxies, and mattes that the user gives."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+Probabilities = NDArray[np.float32]
+Mask = NDArray[np.uint8]
+"""(h, w) foreground weights, 0 background .. 255 foreground."""
+
 
 class Segmenter(Protocol):
-    """Foreground weights for the frames of one clip.
+    """Foreground probabilities of pictures: batches of proxies in, batches of probabilities out.
+
+    name: what the report calls it. device: "cpu", or a GPU with its number and name. size: long edge, in pixels,
+    of the proxies that suit it. batch: how many it likes at once.
+    """
+
+    name: str
+    device: str
+    size: int
+    batch: int
+
+    def segment(self, proxies: NDArray[np.uint8]) -> Probabilities:
+        """(n, h, w) float32 in 0..1 of n >= 1 upright sRGB proxies (n, h, w, 3).
+
+        A picture's probabilities do not depend on its neighbours in the batch, but for the last bits. May be
+        called from several threads.
+        """
+
+
+class GivenMattes(Protocol):
+    """Foreground weights that are given for the frames of one clip, by frame number.
 
     `name` is what the report calls it. `begin` is called once, before the first frame.
     """
@@ -23,7 +48,7 @@ class Segmenter(Protocol):
             MaskError: it can't serve such a clip.
         """
 
-    def mask(self, index: int, width: int, height: int) -> NDArray[np.uint8] | None:
+    def mask(self, index: int, width: int, height: int) -> Mask | None:
         """(height, width) weights 0 background .. 255 foreground of frame `index`; None: no split.
 
         May be called from several threads, for frames in about their order, at several sizes.
@@ -35,3 +60,19 @@ class Segmenter(Protocol):
         Raises:
             MaskError: its masks do not match that number.
         """
+
+
+def segment_all(segmenter: Segmenter, requests: Sequence[NDArray[np.uint8]]) -> list[Probabilities]:
+    """Answer several callers' requests, each (n, h, w, 3), together: proxies of one shape share batches.
+
+    Returns: one (n, h, w) float32 for each request, in order.
+    """
+    shapes: dict[tuple[int, ...], list[int]] = {}
+    for number, request in enumerate(requests):
+        shapes.setdefault(request.shape[1:], []).append(number)
+    answers: dict[int, Probabilities] = {}
+    for numbers in shapes.values():
+        together = segmenter.segment(np.concatenate([requests[number] for number in numbers]))
+        ends = np.cumsum([len(requests[number]) for number in numbers])[:-1]
+        answers.update(zip(numbers, np.split(together, ends), strict=True))
+    return [answers[number] for number in range(len(requests))]

@@ -1,0 +1,96 @@
+"""Which segmenter a run gets: decided once, before anything is decoded, the same for all who work on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streamct.errors import SegmenterError, UsageError
+from streamct.settings import SegmentSettings
+
+if TYPE_CHECKING:
+    from streamct.segment.deeplab import DeepLab
+
+SIZES = {"cuda": 520, "cpu": 384}
+EVERY = {"cuda": 1, "cpu": 4}
+"""By kind of device, fixed: never timed, so that a clip comes out the same on a busy machine."""
+_AUTO = {"cuda": "deeplabv3-resnet101", "cpu": "deeplabv3-mobilenet"}
+
+
+def resolve(settings: SegmentSettings, note: Callable[[str], None]) -> tuple[SegmentSettings, str | None]:
+    """Settings that leave nothing open (segmenter, device, size, every), and a warning or None.
+
+    `auto` takes resnet101 on a GPU and mobilenet on a CPU, or what --weights fits; where the weights can't be had
+    it becomes `none`, the paper's own rule for pictures without a clear split, and the warning says so.
+    note: is told of a download.
+
+    Raises:
+        SegmenterError: a segmenter asked for by name, a device or a weights file can't be had.
+        UsageError: weights or classes for no segmenter.
+    """
+    if settings.segmenter == "none":
+        given = [flag for flag, value in (("--weights", settings.weights), ("--classes", settings.classes)) if value]
+        if given:
+            raise UsageError(f"{given[0]} needs a network. Add --segmenter auto, or the network's name.")
+        return settings, None
+    device = _device(settings.device)
+    name: str = settings.segmenter
+    if settings.weights is not None:
+        if name == "auto":
+            from streamct.segment.weights import architecture_of, read_state
+
+            name = architecture_of(read_state(settings.weights), settings.weights)
+    else:
+        from streamct.segment.weights import fetched
+
+        try:
+            wanted = _AUTO[device] if name == "auto" else name
+            fetched(wanted, note)
+        except SegmenterError as cause:
+            if name != "auto":
+                raise
+            warning = f"the whole frame is graded as one region, because there is no segmenter: {cause}"
+            return settings.model_copy(update={"segmenter": "none", "classes": ()}), warning
+        name = wanted
+    filled = {
+        "segmenter": name,
+        "device": device,
+        "size": settings.size or SIZES[device],
+        "every": settings.every or EVERY[device],
+    }
+    return settings.model_copy(update=filled), None
+
+
+def load(settings: SegmentSettings) -> DeepLab:
+    """The segmenter of settings that `resolve` has filled in; the one loaded last is kept.
+
+    Raises:
+        SegmenterError: its weights are gone or wrong.
+        SettingsError: a class that it can't tell.
+    """
+    from streamct.segment.weights import cached, identity
+
+    path = settings.weights or cached(settings.segmenter)
+    if not path.is_file():
+        raise SegmenterError(f"{path}: no such weights file. Check the path of --weights.")
+    return _loaded(settings.segmenter, path, identity(path), settings.classes, settings.device, settings.size or 0)
+
+
+@lru_cache(maxsize=1)
+def _loaded(
+    name: str, path: Path, identity: tuple[str, int, int], classes: tuple[str, ...], device: str, size: int
+) -> DeepLab:
+    from streamct.segment.deeplab import DeepLab
+
+    return DeepLab.from_checkpoint(name, path, classes=classes, device=device, size=size)
+
+
+def _device(wanted: str) -> str:
+    import torch
+
+    there = torch.cuda.is_available()
+    if wanted == "cuda" and not there:
+        raise SegmenterError("segment.device = 'cuda': torch sees no GPU here. Use 'auto' or 'cpu'.")
+    return "cuda" if there and wanted != "cpu" else "cpu"

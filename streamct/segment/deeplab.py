@@ -1,0 +1,142 @@
+"""torchvision's DeepLabV3 (Chen et al. 2017) as a segmenter, on a GPU or a CPU.
+
+On CUDA in half precision (bfloat16 from compute capability 8.0, else float16) and channels-last; on a CPU in
+float32. torch.compile is not used: its minutes do not pay within a clip.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamct.errors import SegmenterError
+from streamct.segment import Probabilities
+from streamct.segment.classes import class_numbers
+from streamct.segment.weights import network_of, read_state
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's R'G'B', by which torchvision's weights want their input normalised."""
+_BATCH = {"cuda": 8, "cpu": 1}
+_BFLOAT16_FROM = 8
+
+
+class DeepLab:
+    """Holds one network: loaded and warmed up once, then asked from any thread.
+
+    name: the segmenter's. network: torchvision's DeepLabV3, in eval mode. classes: which are foreground, see
+    `class_numbers`. device: "cpu" or "cuda" (or "cuda:1"). size: long edge of its input.
+    """
+
+    def __init__(
+        self, name: str, network: nn.Module, *, classes: Sequence[str] = (), device: str = "cpu", size: int = 384
+    ) -> None:
+        import torch
+
+        self.name = name
+        self.size = size
+        self._place = torch.device(device)
+        self.batch = _BATCH[self._place.type]
+        self._lock = threading.Lock()
+        self._foreground = list(class_numbers(classes, _class_count(network)))
+        if self._place.type == "cuda":
+            capability = torch.cuda.get_device_capability(self._place)
+            self._dtype = torch.bfloat16 if capability[0] >= _BFLOAT16_FROM else torch.float16
+            self.device = f"{self._place} ({torch.cuda.get_device_name(self._place)})"
+            network = network.to(self._place, self._dtype).to(memory_format=torch.channels_last)
+        else:
+            self._dtype = torch.float32
+            self.device = "cpu"
+        self._network = network
+        self.precision = str(self._dtype).removeprefix("torch.")
+        self._mean, self._std = (torch.tensor(v, device=self._place).view(1, 3, 1, 1) for v in (_MEAN, _STD))
+
+    @classmethod
+    def from_checkpoint(
+        cls, name: str, path: Path, *, classes: Sequence[str] = (), device: str = "cpu", size: int = 384
+    ) -> DeepLab:
+        """Load a state dict of the architecture that `name` says.
+
+        Raises:
+            SegmenterError: the file is missing, no checkpoint, or another network's.
+            SettingsError: `classes` names one that it can't tell.
+        """
+        network = network_of(name, read_state(path), path)
+        return cls(name, network, classes=classes, device=device, size=size)
+
+    def segment(self, proxies: NDArray[np.uint8]) -> Probabilities:
+        """Foreground probabilities (n, h, w) of upright sRGB proxies (n, h, w, 3), in batches of `batch`.
+
+        Where the GPU's memory does not hold a batch, it is halved from then on.
+
+        Raises:
+            SegmenterError: not even one proxy fits, or the network gives no finite numbers.
+        """
+        import torch
+
+        out = np.empty(proxies.shape[:3], np.float32)
+        with self._lock, torch.inference_mode():
+            done = 0
+            while done < len(proxies):
+                part = proxies[done : done + self.batch]
+                try:
+                    out[done : done + len(part)] = self._infer(part)
+                except torch.cuda.OutOfMemoryError as cause:
+                    self._halve(proxies.shape, cause)
+                    continue
+                done += len(part)
+        if not np.isfinite(out).all():
+            raise SegmenterError(f"{self.name}: its probabilities are not finite in {self.precision}. Use the CPU.")
+        return out
+
+    def _infer(self, proxies: NDArray[np.uint8]) -> Probabilities:
+        import torch
+
+        batch = torch.from_numpy(np.ascontiguousarray(proxies))
+        if self._place.type == "cuda":
+            batch = batch.pin_memory().to(self._place, non_blocking=True)
+        values = (batch.permute(0, 3, 1, 2).float() / 255 - self._mean) / self._std
+        layout = torch.channels_last if self._place.type == "cuda" else torch.contiguous_format
+        values = values.to(self._dtype).contiguous(memory_format=layout)
+        scores: Tensor = self._network(values)["out"]
+        foreground = scores.float().softmax(1)[:, self._foreground].sum(1).clamp_(0, 1)
+        if self._place.type == "cuda":
+            host = torch.empty(foreground.shape, dtype=torch.float32, pin_memory=True)
+            host.copy_(foreground, non_blocking=True)
+            torch.cuda.current_stream(self._place).synchronize()
+            foreground = host
+        return np.asarray(foreground.numpy())
+
+    def _halve(self, shape: tuple[int, ...], cause: Exception) -> None:
+        import torch
+
+        if self.batch == 1:
+            raise SegmenterError(
+                f"{self.name}: {self.device} has no memory for one picture of {shape[2]}x{shape[1]}. "
+                "Pass a smaller --segment-size, or free the GPU."
+            ) from cause
+        self.batch //= 2
+        torch.cuda.empty_cache()
+
+    def warm_up(self, width: int, height: int) -> None:
+        """Run one full batch of black pictures, so that the first real one does not wait for set-up."""
+        self.segment(np.zeros((self.batch, height, width, 3), np.uint8))
+
+    def memory(self) -> int:
+        """Bytes: on CUDA the most that was held so far, on a CPU what the network's tensors take."""
+        import torch
+
+        if self._place.type == "cuda":
+            return int(torch.cuda.max_memory_allocated(self._place))
+        return sum(value.numel() * value.element_size() for value in self._network.state_dict().values())
+
+
+def _class_count(network: Any) -> int:
+    return int(network.classifier[-1].out_channels)

@@ -1,0 +1,251 @@
+"""Foreground and background through the whole pipeline, with a segmenter that needs no weights."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from clips import decoded, write_clip
+from networks import RedIsForeground, iou, moving_scene
+
+from streamct import pipeline
+from streamct.errors import OutputError, SegmenterError, SettingsError, UsageError
+from streamct.media.image import save_png
+from streamct.model import Event
+from streamct.pipeline import grade_picture, grade_video, picture_palettes
+from streamct.segment.matte import still_matte
+from streamct.settings import Settings
+
+FRAMES = 14
+LOSSLESS = {"output__codec": "ffv1", "time__radius": 4}
+
+
+class Firm(RedIsForeground):
+    """Takes what is redder than blue for foreground."""
+
+    precision = "exact"
+
+    def memory(self) -> int:
+        return 0
+
+    def segment(self, proxies: Any) -> Any:
+        self.batches.append(proxies)
+        return (proxies[..., 0] > proxies[..., 2]).astype(np.float32)
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Firm:
+    """Stands for deeplabv3-mobilenet in the pipeline; the rest is what runs for real."""
+    fake = Firm(batch=2, size=64)
+    fake.name = "deeplabv3-mobilenet"
+    filled = {"segmenter": fake.name, "size": 64, "every": 2, "device": "cpu"}
+    monkeypatch.setattr(pipeline, "resolve", lambda s, note: (s.model_copy(update=filled), None))
+    monkeypatch.setattr(pipeline, "load", lambda s: fake)
+    return fake
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> tuple[Path, Path, list[Any]]:
+    """A clip of a moving thing, a reference with a thing of its own, and the clip's masks."""
+    pictures, masks = moving_scene(FRAMES, width=96, height=64)
+    clip = write_clip(tmp_path / "in.mkv", pictures, codec="ffv1", pix_fmt="yuv444p")
+    reference = np.full((60, 80, 3), (20, 90, 60), np.uint8)
+    reference[15:45, 20:60] = (240, 200, 20)
+    save_png(tmp_path / "ref.png", reference)
+    return clip, tmp_path / "ref.png", masks
+
+
+def settings(**more: Any) -> Settings:
+    return Settings().updated(**LOSSLESS, segment__segmenter="auto", **more)
+
+
+def test_foreground_and_background_go_to_their_own(network: Firm, scene: Any, tmp_path: Path) -> None:
+    clip, reference, masks = scene
+    report = grade_video(clip, reference, tmp_path / "out.mkv", settings())
+    assert report.segmenter == "deeplabv3-mobilenet"
+    assert report.details["network"]["device"] == "cpu"
+    assert report.details["network"]["every"] == 2
+    assert report.warnings == ()
+    graded = decoded(tmp_path / "out.mkv", "gbrp")
+    assert len(graded) == FRAMES
+    for index, (_, planes) in enumerate(graded):
+        rgb = np.stack([planes[2], planes[0], planes[1]], axis=-1).astype(float)
+        front, back = rgb[masks[index]].mean(axis=0), rgb[~masks[index]].mean(axis=0)
+        assert front[0] > front[2] + 60  # towards yellow
+        assert back[1] > back[0] + 20  # towards green
+
+
+def test_saved_masks_are_those_that_were_used_and_can_be_given_back(network: Firm, scene: Any, tmp_path: Path) -> None:
+    clip, reference, masks = scene
+    grade_video(clip, reference, tmp_path / "a.mkv", settings(), save_masks=tmp_path / "masks")
+    files = sorted((tmp_path / "masks").iterdir())
+    assert [f.name for f in files] == [f"{i:05d}.png" for i in range(FRAMES)]
+    for file, truth in zip(files, masks, strict=True):
+        assert iou(still_matte(file) > 127, truth) > 0.95
+    report = grade_video(clip, reference, tmp_path / "b.mkv", settings(), mask=tmp_path / "masks")
+    assert report.segmenter == "matte"
+    for (_, one), (_, other) in zip(decoded(tmp_path / "a.mkv"), decoded(tmp_path / "b.mkv"), strict=True):
+        for plane, again in zip(one, other, strict=True):
+            # the counted masks are 96 wide here and 64 there; the blended ones are the same
+            assert np.abs(plane.astype(int) - again).mean() < 1
+
+
+def test_masks_are_saved_also_where_the_reference_has_no_split(network: Firm, scene: Any, tmp_path: Path) -> None:
+    clip = scene[0]
+    save_png(tmp_path / "flat.png", np.full((40, 40, 3), (30, 60, 120), np.uint8))
+    report = grade_video(clip, tmp_path / "flat.png", tmp_path / "out.mkv", settings(), save_masks=tmp_path / "masks")
+    assert len(list((tmp_path / "masks").iterdir())) == FRAMES
+    assert any("0.0% of the reference are foreground" in line for line in report.warnings)
+
+
+def test_a_reference_without_a_split_spares_the_clip_the_network(network: Firm, scene: Any, tmp_path: Path) -> None:
+    clip = scene[0]
+    save_png(tmp_path / "flat.png", np.full((40, 40, 3), (30, 60, 120), np.uint8))
+    report = grade_video(clip, tmp_path / "flat.png", tmp_path / "out.mkv", settings())
+    assert report.segmenter == "none"
+    assert len(report.warnings) == 1
+    assert len(network.batches) == 1  # the reference's
+
+
+def test_a_given_matte_goes_before_the_network(network: Firm, scene: Any, tmp_path: Path) -> None:
+    clip, reference, _ = scene
+    half = np.zeros((64, 96, 3), np.uint8)
+    half[:, :48] = 255
+    save_png(tmp_path / "half.png", half)
+    report = grade_video(clip, reference, tmp_path / "out.mkv", settings(), mask=tmp_path / "half.png")
+    assert report.segmenter == "matte"
+    assert len(network.batches) == 1  # the reference's, which has none given
+
+
+def test_masks_that_a_run_without_any_can_not_save_are_refused(scene: Any, tmp_path: Path) -> None:
+    clip, reference, _ = scene
+    with pytest.raises(UsageError, match="--save-masks: there are no masks"):
+        grade_video(clip, reference, tmp_path / "out.mkv", save_masks=tmp_path / "masks")
+
+
+def test_a_failed_run_leaves_neither_clip_nor_masks(
+    network: Firm, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip, reference, _ = scene
+
+    def fail(*_: object) -> None:
+        raise OutputError("the check failed")
+
+    monkeypatch.setattr(pipeline, "verify", fail)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    with pytest.raises(OutputError, match="the check failed"):
+        grade_video(clip, reference, tmp_path / "out.mkv", settings(), save_masks=tmp_path / "masks")
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(*_: object, **__: object) -> object:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+def test_offline_auto_warns_once_and_finishes(offline: None, scene: Any, tmp_path: Path) -> None:
+    clip, reference, _ = scene
+    said: list[Event] = []
+    report = grade_video(clip, reference, tmp_path / "out.mkv", settings(), progress=said.append)
+    assert report.segmenter == "none"
+    warnings = [event.message for event in said if event.kind == "warning"]
+    assert len(warnings) == 1
+    assert "whole frame is graded as one region" in warnings[0]
+    assert "--weights" in warnings[0]
+    assert warnings[0] in report.warnings
+    plain = grade_video(clip, reference, tmp_path / "plain.mkv", Settings().updated(**LOSSLESS))
+    assert plain.warnings == ()
+    for (_, one), (_, other) in zip(decoded(tmp_path / "out.mkv"), decoded(tmp_path / "plain.mkv"), strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_offline_a_named_segmenter_fails_before_anything_is_decoded(
+    offline: None, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip, reference, _ = scene
+    monkeypatch.setattr(pipeline, "Reader", None)
+    monkeypatch.setattr(pipeline, "read_picture", None)
+    named = Settings().updated(segment__segmenter="deeplabv3-resnet50")
+    with pytest.raises(SegmenterError, match="can't be fetched"):
+        grade_video(clip, reference, tmp_path / "out.mkv", named)
+    assert not (tmp_path / "out.mkv").exists()
+
+
+def test_an_unknown_segmenter_names_the_nearest() -> None:
+    with pytest.raises(SettingsError, match="did you mean 'deeplabv3-mobilenet'"):
+        Settings().updated(segment__segmenter="deeplabv3-mobile")
+
+
+def test_a_still_is_split_too(network: Firm, scene: Any, tmp_path: Path) -> None:
+    _, reference, _ = scene
+    pictures, masks = moving_scene(1, width=96, height=64)
+    save_png(tmp_path / "in.png", pictures[0])
+    report = grade_picture(tmp_path / "in.png", reference, tmp_path / "out.png", settings())
+    assert report.segmenter == "deeplabv3-mobilenet"
+    from streamct.media.image import read_picture
+
+    rgb = read_picture(tmp_path / "out.png").rgb
+    assert rgb[masks[0]].mean(axis=0)[0] > rgb[masks[0]].mean(axis=0)[2] + 0.25
+    assert rgb[~masks[0]].mean(axis=0)[1] > rgb[~masks[0]].mean(axis=0)[0] + 0.08
+
+
+def test_offline_a_folder_of_pictures_warns_once(
+    offline: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from streamct.cli.image import image
+
+    (tmp_path / "in").mkdir()
+    for index, picture in enumerate(moving_scene(3, width=48, height=32)[0]):
+        save_png(tmp_path / "in" / f"{index}.png", picture)
+    image(tmp_path / "in", tmp_path / "in" / "0.png", tmp_path / "out", segmenter="auto")
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    assert capsys.readouterr().err.count("whole frame is graded as one region") == 1
+
+
+def test_a_thing_that_comes_in_does_not_make_the_grade_jump(network: Firm, scene: Any, tmp_path: Path) -> None:
+    reference = scene[1]
+    rng = np.random.default_rng(0)
+    pictures = []
+    for t in range(40):
+        picture = np.full((64, 96, 3), (40, 60, 110), np.uint8)
+        picture[:, : max(0, t - 4)] = (200, 120, 60)  # a share of 0 at first, of 36% in the end
+        pictures.append(np.clip(picture + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8))
+    clip = write_clip(tmp_path / "enters.mkv", pictures, codec="ffv1", pix_fmt="yuv444p")
+    grade_video(clip, reference, tmp_path / "out.mkv", settings())
+    corner = np.array([planes[0][4:60, 50:90].mean() for _, planes in decoded(tmp_path / "out.mkv", "gbrp")])
+    steps = np.abs(np.diff(corner))
+    assert np.ptp(corner) > 5  # the ground's grade does change, from the whole's to its own
+    assert steps.max() < np.ptp(corner) / 4
+
+
+def test_the_palette_of_a_split_picture_has_two_parts(
+    network: Firm, scene: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from streamct.cli.palette import palette
+    from streamct.media.image import read_picture
+
+    _, reference, _ = scene
+    looked = picture_palettes(reference, settings())
+    assert looked.share == pytest.approx(0.25, abs=0.02)
+    palette(reference, tmp_path / "sheet.png", segmenter="auto")
+    told = json.loads(capsys.readouterr().out)
+    assert told["segmenter"] == "deeplabv3-mobilenet"
+    assert told["foreground_share"] == pytest.approx(0.25, abs=0.02)
+    for colours, rgb in ((told["colours"], (240, 200, 20)), (told["background"], (20, 90, 60))):
+        found = [int(colours[0]["hex"][i : i + 2], 16) for i in (1, 3, 5)]
+        assert np.abs(np.subtract(found, rgb)).max() <= 2
+    # picture, picture with its background dark, two strips
+    sheet = read_picture(tmp_path / "sheet.png").rgb
+    assert sheet.shape == (480, 2 * 640 + 3 * 8 + 2 * 160, 3)
+    assert sheet[5, 648 + 5].max() < 0.2 * sheet[5, 5].max() + 0.01
+    assert np.allclose(sheet[240, -5] * 255, (20, 90, 60), atol=1)
