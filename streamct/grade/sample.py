@@ -59,8 +59,8 @@ class Look:
     size: tuple[int, int]
     content: Content | None
     change: float
-    earlier: tuple[float, ...]
     small: NDArray[np.uint8] | None = None
+    earlier: tuple[float, ...] = ()
 
 
 class Sampler:
@@ -95,7 +95,7 @@ class Sampler:
         if self._small is not None:
             values = planes_proxy_rgb(frame.planes, self._layout, self._coding, *self._small)
             small = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
-        return Look(frame.index, frame.pts, rgb, (width, height), content, change, earlier, small)
+        return Look(frame.index, frame.pts, rgb, (width, height), content, change, small, earlier)
 
     def count(self, look: Look, mask: NDArray[np.uint8] | None) -> FrameSample:
         """The sample of a frame looked at; mask: foreground weights 0..255 of any size, or None."""
