@@ -26,9 +26,14 @@ def test_a_finished_block_puts_the_file_under_its_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, OutputError])
 def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
     (tmp_path / "a.mp4").write_bytes(b"old")
-    with pytest.raises(error), written_whole(tmp_path / "a.mp4") as temporary:
-        temporary.write_bytes(b"half")
-        raise error
+
+    def fail() -> None:
+        with written_whole(tmp_path / "a.mp4") as temporary:
+            temporary.write_bytes(b"half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a.mp4", b"old")]
 
 

@@ -260,7 +260,7 @@ def test_what_can_not_be_written_names_what_can(tmp_path: Path) -> None:
 
 def test_a_picture_too_large_for_a_format_is_refused_with_a_way_out(tmp_path: Path) -> None:
     picture = read_picture(pictures.save(tmp_path / "a.png", np.zeros((1, 17000, 3), np.uint8)))
-    with pytest.raises(OutputError, match="17000x1 can't be written as .webp .* Use PNG or TIFF"):
+    with pytest.raises(OutputError, match=r"17000x1 can't be written as \.webp .* Use PNG or TIFF"):
         write_picture(tmp_path / "b.webp", picture.rgb, picture, 95)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png"]
 

@@ -60,7 +60,7 @@ def test_the_error_is_of_the_kind_that_the_caller_names(tmp_path: Path, error: t
     with pytest.raises(error, match=r"no such file\. Check the path"):
         read_picture(tmp_path / "missing.png", error)
     (tmp_path / "text.png").write_text("not a picture at all, only words " * 20)
-    with pytest.raises(error, match="text.png: is not a picture that can be read. Give a JPEG"):
+    with pytest.raises(error, match=r"text\.png: is not a picture that can be read\. Give a JPEG"):
         read_picture(tmp_path / "text.png", error)
     (tmp_path / "empty.png").touch()
     with pytest.raises(error, match=r"empty\.png: is empty \(0 bytes\)"):
