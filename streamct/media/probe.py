@@ -10,7 +10,7 @@ from typing import Any, Literal
 import av
 
 from streamct.errors import InputError, NoVideoError
-from streamct.media.formats import graded_format, is_full_range_by_name
+from streamct.media.formats import graded_format, is_full_range_by_name, is_readable
 from streamct.model import Clip, Coding, ColorTags, Matrix
 
 av.logging.set_level(None)
@@ -74,6 +74,10 @@ def probe(path: Path, stream: int | None = None) -> Clip:
         first = _first_frame(container, chosen, path)
         context = chosen.codec_context
         name = first.format.name
+        if not is_readable(name):
+            raise InputError(
+                f"{path}: its pixel format {name} can't be read. Convert it to yuv420p, yuv444p10le or gbrp12le first."
+            )
         tags = ColorTags(
             matrix=int(first.colorspace),
             primaries=int(context.color_primaries),
