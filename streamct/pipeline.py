@@ -149,7 +149,7 @@ def _render_clip(
         writer.close()
     for line in reader.warnings:
         say.warning(line)
-    verify(clip, plan, temporary, writer.index, writer.times)
+    verify(clip, plan, temporary, writer.index, writer.times, writer.copied)
     return frames
 
 

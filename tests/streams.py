@@ -243,3 +243,32 @@ def write_with_cover(path: Path, *, video: bool) -> Path:
             container.mux(stream.encode(None))
         _write_noise(container, sound, 0.3, 0)
     return path
+
+
+def shift_audio(source: Path, target: Path, seconds: int) -> Path:
+    """A copy of a clip whose sound starts later."""
+    with av.open(str(source)) as before, av.open(str(target), "w") as after:
+        streams = {s.index: after.add_stream_from_template(s, opaque=True) for s in before.streams}
+        for packet in before.demux():
+            if packet.size:
+                if packet.stream.type == "audio":
+                    packet.pts += seconds / packet.time_base
+                    packet.dts += seconds / packet.time_base
+                packet.stream = streams[packet.stream.index]
+                after.mux(packet)
+    return target
+
+
+def write_two_videos(path: Path) -> Path:
+    """Two video streams of different size."""
+    with av.open(str(path), "w") as container:
+        sizes = [(64, 48), (32, 24)]
+        videos = [container.add_stream("libx264", rate=25, width=w, height=h) for w, h in sizes]
+        for index in range(6):
+            for video, size in zip(videos, sizes, strict=True):
+                frame = frame_of(moving_planes(index, *size), "yuv420p", *size)
+                frame.pts, frame.time_base = index, Fraction(1, 25)
+                container.mux(video.encode(frame))
+        for video in videos:
+            container.mux(video.encode(None))
+    return path

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
 import av
+from av.video.codeccontext import VideoCodecContext
+from av.video.format import names  # type: ignore[attr-defined]
 
 from streamct.errors import OutputError, SettingsError
 from streamct.media.formats import DIRECT, FULL_RANGE_ALIASES
-from streamct.model import Clip, PixelFormat
+from streamct.model import Clip, ColorTags, PixelFormat
 from streamct.settings import OutputSettings
+
+os.environ.setdefault("SVT_LOG", "0")  # else SVT-AV1 writes a page to stderr
 
 _CONTAINERS = {
     ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi",
@@ -25,6 +30,12 @@ _LIMITED = {
     "mp4": {"h264", "hevc", "av1", "vp9", "mjpeg", "mpeg4"},
 }
 """Codecs that a container holds in practice, with exact times, where its muxer claims more (or nothing)."""
+ROTATING_CONTAINERS = {"mp4", "mov", "matroska"}
+"""Containers that carry a rotation for display."""
+_TAGGING_CONTAINERS = {"mp4", "mov", "matroska", "webm"}
+_TAGGING_CODECS = {"h264", "hevc", "av1", "prores"}
+_RGB, _BT709 = 0, 1  # of ITU-T H.273
+_LIMITED_RANGE, _FULL = 1, 2  # of AVColorRange
 _DEFAULT_ENDINGS = {".mp4", ".m4v", ".mov", ".mkv", ".ts", ".m2ts", ".mts", ".webm", ".avi", ".nut"}
 
 _ENCODERS = {
@@ -51,9 +62,13 @@ _QUALITY = {
     "libsvtav1": _Quality((1, 63), 20, tuple(str(n) for n in range(14)), "8"),
     "libvpx-vp9": _Quality((0, 63), 20, (), None, {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}),
 }
+_EVEN_SIZES = {"libx264", "libx265"}  # which want chroma samples to tile the picture
+_FFV1_SLICES = ("12", "9", "6", "4", "1")  # odd sizes don't divide into each of these
+_SMALL = 128
+_X265_SMALL = ":asm=0:aq-mode=0:cutree=0"  # x265 4.1 writes past its buffers on pictures of a few blocks
 _OPTIONS = {
     "ffv1": {"level": "3", "slices": "12", "slicecrc": "1", "coder": "1", "context": "0", "g": "1"},
-    "mjpeg": {"qscale": "2"},
+    "mjpeg": {"qscale": "2", "strict": "unofficial"},  # which allows limited range
     "dnxhd": {"profile": "dnxhr_hq"},
 }
 
@@ -62,8 +77,9 @@ _OPTIONS = {
 class OutputPlan:
     """How the output will be written.
 
-    path: the final file. container: FFmpeg's muxer. encoder, pix_fmt, options: of the video. notes: lines that
-    tell the user where the output differs from what was asked for or from the input.
+    path: the final file. container: FFmpeg's muxer. encoder, pix_fmt, options: of the video. tags: its colours;
+    the source's, unless RGB becomes Y'CbCr or the other way, or a format said full range by its name alone.
+    notes: lines that tell the user where the output differs from what was asked for or from the input.
     """
 
     path: Path
@@ -72,6 +88,7 @@ class OutputPlan:
     codec: str
     pix_fmt: str
     options: dict[str, str]
+    tags: ColorTags
     notes: tuple[str, ...] = ()
 
 
@@ -96,8 +113,57 @@ def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) ->
                 f"{output}: {output.suffix} files can't hold {codec} video with exact times. "
                 f"Name the output {' or '.join(fits[:4])}, or choose another --codec."
             )
-    pix_fmt = _pixel_format(clip.format, encoder, settings.pix_fmt, notes)
-    return OutputPlan(path, container, encoder, codec, pix_fmt, _options(encoder, settings), tuple(notes))
+    pix_fmt = _pixel_format(clip, encoder, settings.pix_fmt, notes)
+    options = _options(encoder, settings)
+    if encoder == "libx265" and min(clip.width, clip.height) < _SMALL:
+        options["x265-params"] += _X265_SMALL
+    _try_encoder(clip, path, encoder, pix_fmt, options)
+    tags = _tags(clip, pix_fmt)
+    if tags != ColorTags() and not carries_tags(container, codec):
+        notes.append(f"{path.suffix} files carry no colour tags for {codec} video; players will guess them")
+    if clip.display_matrix is not None and container not in ROTATING_CONTAINERS:
+        notes.append(f"{path.suffix} files carry no rotation; the video will be shown as it is stored")
+    return OutputPlan(path, container, encoder, codec, pix_fmt, options, tags, tuple(notes))
+
+
+def _tags(clip: Clip, pix_fmt: str) -> ColorTags:
+    tags, coding = clip.tags, clip.coding
+    becomes_rgb = av.VideoFormat(pix_fmt).is_rgb
+    if clip.format.rgb and not becomes_rgb:
+        return replace(tags, matrix=_BT709, range=_FULL if coding.full_range else _LIMITED_RANGE)
+    if becomes_rgb and not clip.format.rgb:
+        return replace(tags, matrix=_RGB, range=_FULL)
+    if coding.full_range and not becomes_rgb:
+        return replace(tags, range=_FULL)
+    return tags
+
+
+def carries_tags(container: str, codec: str) -> bool:
+    """Whether matrix, primaries and transfer survive: in the container, or in the codec's own headers."""
+    return codec != "mjpeg" and (container in _TAGGING_CONTAINERS or codec in _TAGGING_CODECS)
+
+
+def _try_encoder(clip: Clip, path: Path, encoder: str, pix_fmt: str, options: dict[str, str]) -> None:
+    """Open the encoder once, so that a refusal comes before anything is decoded. FFV1 gets as many slices as fit."""
+    choices = _FFV1_SLICES if encoder == "ffv1" else (options.get("slices"),)
+    for slices in choices:
+        if slices is not None:
+            options["slices"] = slices
+        try:
+            context = av.CodecContext.create(encoder, "w")
+            assert isinstance(context, VideoCodecContext)
+            context.width, context.height, context.pix_fmt = clip.width, clip.height, pix_fmt
+            context.framerate = clip.rate or Fraction(25)
+            context.time_base = clip.time_base
+            context.options = dict(options)
+            context.open()
+            return
+        except (av.FFmpegError, ValueError) as cause:
+            if slices == choices[-1]:
+                raise OutputError(
+                    f"{path}: the encoder {encoder} refused {clip.width}x{clip.height} {pix_fmt} with {options} "
+                    f"({cause}). Choose another --codec."
+                ) from cause
 
 
 def _encoder(name: str) -> str:
@@ -147,13 +213,17 @@ def _default_path(source: Path, codec: str, encoder: str, notes: list[str]) -> t
     return path, "matroska"
 
 
-def _pixel_format(layout: PixelFormat, encoder: str, wanted: str | None, notes: list[str]) -> str:
+def _pixel_format(clip: Clip, encoder: str, wanted: str | None, notes: list[str]) -> str:
+    layout = clip.format
     takes = [f.name for f in av.codec.Codec(encoder, "w").video_formats or []]
     if wanted is not None:
-        if takes and wanted not in takes:
-            close = difflib.get_close_matches(wanted, takes, n=1, cutoff=0.0)
+        known = takes or sorted(names)
+        if wanted not in known:
+            close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)
             raise SettingsError(f"output.pix_fmt = {wanted!r}: {encoder} does not take it (did you mean {close[0]!r}?)")
         return wanted
+    if encoder in _EVEN_SIZES:
+        takes = [name for name in takes if _divides(clip, name)]
     if not takes or layout.name in takes:
         return layout.name
     spelled = {FULL_RANGE_ALIASES.get(name, name): name for name in reversed(takes)}
@@ -169,19 +239,27 @@ def _pixel_format(layout: PixelFormat, encoder: str, wanted: str | None, notes: 
         )
         if gone
     ]
-    if layout.rgb == chosen.rgb and not lost:
+    if layout.rgb == chosen.rgb and not lost and (chosen.sub_x, chosen.sub_y) == (layout.sub_x, layout.sub_y):
         return spelled[chosen.name]
     detail = f", which loses {' and '.join(lost)}" if lost else ""
-    notes.append(f"{encoder} does not take {layout.name}; the output is {chosen.name}{detail}")
+    size = (
+        f" of {clip.width}x{clip.height} pixels" if encoder in _EVEN_SIZES and not _divides(clip, layout.name) else ""
+    )
+    notes.append(f"{encoder} does not take {layout.name}{size}; the output is {chosen.name}{detail}")
     return spelled[chosen.name]
 
 
+def _divides(clip: Clip, name: str) -> bool:
+    layout = DIRECT.get(FULL_RANGE_ALIASES.get(name, name))
+    return layout is not None and clip.width % (1 << layout.sub_x) == 0 and clip.height % (1 << layout.sub_y) == 0
+
+
 def _nearest(layout: PixelFormat, choices: list[PixelFormat]) -> PixelFormat:
-    def loss(other: PixelFormat) -> tuple[int, int, int, int, int]:
+    def loss(other: PixelFormat) -> tuple[int, ...]:
         chroma = max(0, other.sub_x - layout.sub_x) + max(0, other.sub_y - layout.sub_y)
         depth = max(0, layout.depth - other.depth)
-        excess = abs(other.depth - layout.depth) + abs(other.sub_x - layout.sub_x)
-        return depth, chroma, layout.alpha and not other.alpha, layout.rgb != other.rgb, excess
+        excess = abs(other.depth - layout.depth) + abs(other.sub_x - layout.sub_x) + abs(other.sub_y - layout.sub_y)
+        return depth, chroma, layout.alpha and not other.alpha, layout.rgb != other.rgb, excess, other.alpha
 
     return min(choices, key=loss)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -22,6 +23,19 @@ _TEXT = {"mov_text", "subrip", "text", "webvtt"}
 Rewrite = Callable[[bytes], bytes | None]
 
 
+@dataclass(slots=True)
+class CopiedStream:
+    """A stream in the output that was copied: its index there, how many packets, when the first is due.
+
+    first: smallest presentation time in seconds, None without packets.
+    """
+
+    index: int
+    kind: str
+    packets: int = 0
+    first: Fraction | None = None
+
+
 class Passthrough:
     """The other streams of a clip. `attach` adds them to the output; `advance` copies what is due.
 
@@ -33,6 +47,7 @@ class Passthrough:
         self._plan = plan
         self._input = open_input(clip.path)
         self._targets: dict[int, tuple[Stream, Rewrite | None]] = {}
+        self._copied: dict[int, CopiedStream] = {}
         self._packets: Iterator[Packet] | None = None
         self._held: Packet | None = None
         self.notes: list[str] = []
@@ -49,6 +64,7 @@ class Passthrough:
             if added is not None:
                 _copy_tags(source, added[0])
                 self._targets[source.index] = added
+                self._copied[source.index] = CopiedStream(added[0].index, source.type)
         assert graded is not None
         for key, value in self._input.metadata.items():
             if key.lower() not in _CONTAINER_KEYS:
@@ -73,6 +89,11 @@ class Passthrough:
                 return
             self._copy(output, packet)
 
+    @property
+    def copied(self) -> tuple[CopiedStream, ...]:
+        """What has been copied so far, one entry a stream."""
+        return tuple(self._copied.values())
+
     def close(self) -> None:
         """Close the input."""
         self._input.close()
@@ -93,7 +114,14 @@ class Passthrough:
             fresh = Packet(payload)
             fresh.pts, fresh.dts, fresh.duration = packet.pts, packet.dts, packet.duration
             fresh.time_base = packet.time_base
-            packet = fresh
+            source, packet = packet.stream.index, fresh
+        else:
+            source = packet.stream.index
+        told = self._copied[source]
+        told.packets += 1
+        if packet.pts is not None:
+            time = packet.pts * packet.time_base
+            told.first = time if told.first is None else min(told.first, time)
         packet.stream = target
         output.mux_one(packet)
 
@@ -105,8 +133,10 @@ class Passthrough:
             self._left_out(source, "attachments")
             return None
         if source.type == "data":
-            if source.metadata.get("timecode") and container in ("mp4", "mov"):
-                return None  # the muxer writes the timecode track again, from the video stream's tag
+            if source.metadata.get("timecode") and container in ("mp4", "mov", "matroska"):
+                return None  # the muxer writes it again, from the video stream's tag
+            if self._is_chapter_track(source):
+                return None  # written again from the chapters
             self._left_out(source, "data streams")
             return None
         name = source.codec_context.name if source.codec_context is not None else ""
@@ -114,7 +144,8 @@ class Passthrough:
         if source.type == "subtitle" and codec in _TEXT:
             return self._add_text(output, source, codec)
         if container != "mpegts" and codec not in supported_codecs(container):
-            self._left_out(source, f"{name or 'unknown'} streams")
+            what = "subtitles" if source.type == "subtitle" else "streams"
+            self._left_out(source, f"{codec or name or 'unknown'} {what}")
             return None
         try:
             return output.add_stream_from_template(source, opaque=True), None
@@ -127,12 +158,18 @@ class Passthrough:
     ) -> tuple[Stream, Rewrite | None] | None:
         container = self._plan.container
         if codec in supported_codecs(container):
+            if codec == "mov_text":
+                return output.add_stream_from_template(source, opaque=True), _without_gaps
             return output.add_stream_from_template(source, opaque=True), None
         if codec == "mov_text" and container == "matroska":
             self.notes.append(f"subtitle stream {source.index} becomes plain text (SubRip): Matroska has no mov_text")
             return output.add_mux_stream("subrip", time_base=source.time_base), _plain_text
         self._left_out(source, f"{codec} subtitles")
         return None
+
+    def _is_chapter_track(self, source: Stream) -> bool:
+        chapters = len(self._input.chapters())
+        return chapters > 0 and self._input.format.name.startswith("mov") and source.frames == chapters
 
     def _left_out(self, source: Stream, what: str) -> None:
         self.notes.append(
@@ -144,6 +181,11 @@ def _plain_text(sample: bytes) -> bytes | None:
     """The text of a 3GPP timed text sample (TS 26.245): its length in two bytes, then UTF-8."""
     text = sample[2 : 2 + int.from_bytes(sample[:2], "big")]
     return text or None
+
+
+def _without_gaps(sample: bytes) -> bytes | None:
+    """The sample unless it is empty: the muxer fills gaps between texts by itself."""
+    return sample if int.from_bytes(sample[:2], "big") else None
 
 
 def _copy_tags(source: Stream, target: Stream) -> None:

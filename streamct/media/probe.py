@@ -105,7 +105,7 @@ def probe(path: Path, stream: int | None = None) -> Clip:
             tags=tags,
             duration=_duration(container, chosen),
             sample_aspect=chosen.sample_aspect_ratio or None,
-            display_matrix=_display_matrix(first),
+            display_matrix=display_matrix(first),
         )
 
 
@@ -138,7 +138,8 @@ def _first_frame(
     raise NoVideoError(f"{path}: its video stream has no decodable frame. It is damaged or incomplete.")
 
 
-def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    """The nine numbers that turn a frame for display, 16.16 and 2.30 fixed point; None if it is shown as coded."""
     side_data: Any = frame.side_data
     for item in side_data.keys():  # noqa: SIM118  (iterating yields keys that look-up refuses)
         if item.type.name == "DISPLAYMATRIX":

@@ -13,7 +13,7 @@ from streamct.errors import OutputError
 from streamct.media.files import writing
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
 from streamct.media.output import OutputPlan
-from streamct.media.passthrough import Passthrough
+from streamct.media.passthrough import CopiedStream, Passthrough
 from streamct.media.reader import plane_views
 from streamct.model import Clip, Frame
 
@@ -25,7 +25,7 @@ class Writer:
 
     `allocate` may be called from one thread and `write` from another. threads: of the encoder, None for its
     own choice. index: of the graded stream in the output. After `close`, `times` holds the pts of all frames, in
-    the clip's time base. notes: which streams could not be copied.
+    the clip's time base, and `copied` tells what was copied beside them. notes: which streams could not be.
 
     Raises:
         OutputError: the file can't be written, or the encoder refuses the settings.
@@ -48,6 +48,11 @@ class Writer:
         self._stream = self._others.attach(self._container, self._add_video)
         self.index = self._stream.index
         self.notes = tuple(self._others.notes)
+
+    @property
+    def copied(self) -> tuple[CopiedStream, ...]:
+        """The other streams, as far as they have been copied."""
+        return self._others.copied
 
     def __enter__(self) -> Writer:
         return self
@@ -78,7 +83,7 @@ class Writer:
         context = stream.codec_context
         context.pix_fmt = plan.pix_fmt
         context.gop_size = max(1, min(round(rate * _KEYFRAME_SECONDS), 600))
-        tags = clip.tags
+        tags = plan.tags
         context.colorspace, context.color_range = tags.matrix, tags.range
         context.color_primaries, context.color_trc = tags.primaries, tags.transfer
         if clip.sample_aspect:
@@ -116,7 +121,7 @@ class Writer:
         if picture.format.name != self._plan.pix_fmt:
             picture = convert(picture, self._plan.pix_fmt, self._clip.coding, self._converter)
             picture.duration = frame.duration
-        tags = self._clip.tags
+        tags = self._plan.tags
         picture.colorspace, picture.color_range = tags.matrix, tags.range
         self.times.append(frame.pts)
         self._mux(picture)

@@ -62,7 +62,8 @@ def test_plane_views_write_through_to_the_frame() -> None:
     [
         ("yuvj420p", "yuv420p"), ("pal8", "gbrap"), ("rgb24", "gbrp"), ("rgba64le", "gbrap12le"),
         ("rgb48be", "gbrp12le"), ("gray", "yuv444p"), ("gray16le", "yuv444p12le"), ("ya8", "yuva444p"),
-        ("yuv420p16le", "yuv420p12le"), ("yuv420p10be", "yuv420p10le"), ("yuva420p16le", "yuva422p12le"), ("yuyv422", "yuv422p"),
+        ("yuv420p16le", "yuv420p12le"), ("yuv420p10be", "yuv420p10le"), ("yuva420p16le", "yuva422p12le"),
+        ("yuyv422", "yuv422p"),
         ("x2rgb10le", "gbrp10le"), ("monob", "yuv444p"), ("uyyvyy411", "yuv411p"), ("v30xle", "yuv444p10le"),
     ],
 )  # fmt: skip
