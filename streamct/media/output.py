@@ -15,6 +15,7 @@ from av.video.format import names  # type: ignore[attr-defined]
 
 from streamct.errors import OutputError, SettingsError
 from streamct.media.formats import DIRECT, FULL_RANGE_ALIASES
+from streamct.media.probe import reason
 from streamct.model import Clip, ColorTags, PixelFormat
 from streamct.settings import OutputSettings
 
@@ -162,7 +163,7 @@ def _try_encoder(clip: Clip, path: Path, encoder: str, pix_fmt: str, options: di
             if slices == choices[-1]:
                 raise OutputError(
                     f"{path}: the encoder {encoder} refused {clip.width}x{clip.height} {pix_fmt} with {options} "
-                    f"({cause}). Choose another --codec."
+                    f"({reason(cause)}). Choose another --codec."
                 ) from cause
 
 

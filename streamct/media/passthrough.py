@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +19,7 @@ from streamct.model import Clip
 
 _CONTAINER_KEYS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 _STREAM_KEYS = {"encoder", "duration", "bps", "number_of_frames", "number_of_bytes"}
+_FINEST_CLOCK = 10_000_000
 _TEXT = {"mov_text", "subrip", "text", "webvtt"}
 
 Rewrite = Callable[[bytes], bytes | None]
@@ -90,6 +92,13 @@ class Passthrough:
             self._copy(output, packet)
 
     @property
+    def clock(self) -> int:
+        """Ticks a second in which the start of every stream is exact, for containers with a clock for all."""
+        bases = [s.time_base.denominator for s in self._input.streams if s.time_base]
+        exact = math.lcm(*bases) if bases else 1
+        return exact if exact <= _FINEST_CLOCK else max(1000, *bases)
+
+    @property
     def copied(self) -> tuple[CopiedStream, ...]:
         """What has been copied so far, one entry a stream."""
         return tuple(self._copied.values())
@@ -127,6 +136,9 @@ class Passthrough:
 
     def _add(self, output: av.container.OutputContainer, source: Stream) -> tuple[Stream, Rewrite | None] | None:
         container = self._plan.container
+        if self._input.format.name.startswith("mov") and not source.frames and not len(source.index_entries):
+            self.notes.append(f"stream {source.index} ({source.type}) is left out: it is empty")
+            return None
         if source.type == "attachment":
             if container in ("matroska", "webm"):
                 return output.add_stream_from_template(source), None

@@ -42,10 +42,14 @@ def open_input(path: Path) -> av.container.InputContainer:
     except PermissionError as cause:
         raise InputError(f"{path}: may not be read. Check its permissions.") from cause
     except (av.FFmpegError, OSError) as cause:
-        reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
         raise InputError(
-            f"{path}: can't be opened as a video ({reason}). It is damaged, incomplete or not a video."
+            f"{path}: can't be opened as a video ({reason(cause)}). It is damaged, incomplete or not a video."
         ) from cause
+
+
+def reason(cause: Exception) -> str:
+    """What FFmpeg or the system says, without its numbers and function names."""
+    return str(getattr(cause, "strerror", None) or cause)
 
 
 def video_stream(container: av.container.InputContainer, index: int) -> av.video.stream.VideoStream:
@@ -132,7 +136,7 @@ def _first_frame(
             return frame
     except (av.FFmpegError, OSError) as cause:
         raise NoVideoError(
-            f"{path}: no frame of its video stream ({stream.codec_context.name}) can be decoded ({cause}). "
+            f"{path}: no frame of its video stream ({stream.codec_context.name}) can be decoded ({reason(cause)}). "
             "It is damaged or incomplete; export it again."
         ) from cause
     raise NoVideoError(f"{path}: its video stream has no decodable frame. It is damaged or incomplete.")

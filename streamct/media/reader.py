@@ -12,7 +12,7 @@ from av.video.reformatter import VideoReformatter
 
 from streamct.errors import DamagedInputError
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
-from streamct.media.probe import open_input, video_stream
+from streamct.media.probe import open_input, reason, video_stream
 from streamct.model import Clip, Frame, PixelFormat, Plane
 
 
@@ -87,7 +87,7 @@ class Reader:
         except (av.FFmpegError, OSError) as cause:
             where = "" if end is None else f" after {timecode(float(end * self._clip.time_base))}"
             raise DamagedInputError(
-                f"{self._clip.path}: decoding stopped at frame {count}{where} ({cause}). "
+                f"{self._clip.path}: decoding stopped at frame {count}{where} ({reason(cause)}). "
                 "The file is damaged; export or copy it again."
             ) from cause
 

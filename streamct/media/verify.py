@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 from streamct.errors import OutputError
 from streamct.media.output import ROTATING_CONTAINERS, OutputPlan, carries_tags
 from streamct.media.passthrough import CopiedStream
-from streamct.media.probe import display_matrix, video_stream
+from streamct.media.probe import display_matrix, reason, video_stream
 from streamct.model import Clip
 
 _CLOCKS = {
@@ -57,7 +57,7 @@ def verify(
         if wrong is None:
             wrong = _decode_ends(written, index, clip, plan)
     except (av.FFmpegError, OSError) as cause:
-        wrong = f"it can't be read back ({cause})"
+        wrong = f"it can't be read back ({reason(cause)})"
     if wrong is not None:
         raise OutputError(f"{plan.path}: the written file did not pass its check: {wrong}. Nothing was replaced.")
 

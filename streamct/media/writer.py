@@ -14,6 +14,7 @@ from streamct.media.files import writing
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
 from streamct.media.output import OutputPlan
 from streamct.media.passthrough import CopiedStream, Passthrough
+from streamct.media.probe import reason
 from streamct.media.reader import plane_views
 from streamct.model import Clip, Frame
 
@@ -40,7 +41,8 @@ class Writer:
         self._others = Passthrough(clip, plan)
         try:
             with writing(plan.path):
-                self._container = av.open(str(temporary), "w", format=plan.container)
+                options = {"movie_timescale": str(self._others.clock)} if plan.container in ("mp4", "mov") else {}
+                self._container = av.open(str(temporary), "w", format=plan.container, container_options=options)
         except BaseException:
             self._others.close()
             raise
@@ -141,9 +143,10 @@ class Writer:
             except (av.FFmpegError, ValueError) as cause:
                 if isinstance(cause, OSError) and cause.errno == 28:
                     raise
+                plan, clip = self._plan, self._clip
                 raise OutputError(
-                    f"{self._plan.path}: the encoder {self._plan.encoder} refused "
-                    f"{self._clip.width}x{self._clip.height} {self._plan.pix_fmt} with {self._plan.options} ({cause})."
+                    f"{plan.path}: the encoder {plan.encoder} refused {clip.width}x{clip.height} {plan.pix_fmt} "
+                    f"with {plan.options} ({reason(cause)})."
                 ) from cause
             for packet in packets:
                 if packet.dts is not None:
