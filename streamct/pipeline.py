@@ -52,12 +52,16 @@ def grade_video(
     mask: Path | str | None = None,
     ref_mask: Path | str | None = None,
     overwrite: bool = False,
+    stream: int | None = None,
+    tolerate_corrupt: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Grade a video with the colours of a reference picture, in one pass and bounded memory.
 
     output: None for `<stem>.graded<ext>` beside the input. mask: a picture, a folder of numbered pictures or a
-    video, white for foreground; ref_mask: a picture. progress is called from the calling thread.
+    video, white for foreground; ref_mask: a picture. stream: index of the video stream to grade, None for the best;
+    the others are copied. tolerate_corrupt: grade what decodes of a damaged file and warn, instead of refusing it.
+    progress is called from the calling thread.
 
     Raises:
         StreamctError: anything wrong with input, reference, masks, settings or output. Nothing is left under
@@ -68,7 +72,7 @@ def grade_video(
     output, mask, ref_mask = _path(output), _path(mask), _path(ref_mask)
     began = time.monotonic()
     say = _Teller(progress)
-    clip = probe(input)
+    clip = probe(input, stream)
     plan = resolve_output(clip, output, settings.output)
     check_target(plan.path, (input, reference, *(p for p in (mask, ref_mask) if p is not None)), overwrite)
     for note in plan.notes:
@@ -82,7 +86,7 @@ def grade_video(
         segmenter = NoSegmenter()
     say.start(clip.frames)
     with written_whole(plan.path) as temporary:
-        frames = _render_clip(clip, plan, temporary, palettes, segmenter, settings, say)
+        frames = _render_clip(clip, plan, temporary, palettes, segmenter, settings, say, tolerate_corrupt)
     details: dict[str, Any] = {
         "width": clip.width,
         "height": clip.height,
@@ -113,6 +117,7 @@ def _render_clip(
     segmenter: Segmenter,
     settings: Settings,
     say: _Teller,
+    tolerate: bool,
 ) -> int:
     ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base) if clip.rate else None
     sampler = Sampler(clip.format, clip.coding, settings.palette)
@@ -132,8 +137,9 @@ def _render_clip(
         return at_size
 
     with ExitStack() as stack:
-        reader = stack.enter_context(Reader(clip))
-        writer = stack.enter_context(Writer(clip, plan, temporary))
+        reader = stack.enter_context(Reader(clip, tolerate=tolerate))
+        writer = stack.enter_context(Writer(clip, plan, temporary, tolerate=tolerate))
+        known = len(writer.notes)
         for note in writer.notes:
             say.note(note)
 
@@ -147,7 +153,7 @@ def _render_clip(
         frames = stream.run(say.progress)
         segmenter.end(frames)
         writer.close()
-    for line in reader.warnings:
+    for line in (*reader.warnings, *writer.notes[known:]):
         say.warning(line)
     verify(clip, plan, temporary, writer.index, writer.times, writer.copied)
     return frames

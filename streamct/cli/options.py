@@ -92,6 +92,13 @@ Quality = Annotated[
     int | None,
     _option("--quality", help="JPEG, WebP and AVIF quality, 1..100; 95 by default.", panel=ENCODING),
 ]
+Stream = Annotated[
+    int | None,
+    _option("--stream", "-s", help="Index of the video stream to grade; the best by default.", panel=ENCODING),
+]
+TolerateCorrupt = Annotated[
+    bool, _option("--tolerate-corrupt", help="Grade what decodes of a damaged file, and report it.", panel=BEHAVIOUR)
+]
 Overwrite = Annotated[bool, _option("--overwrite", "-y", help="Replace an existing output.", panel=BEHAVIOUR)]
 Quiet = Annotated[bool, _option("--quiet", "-q", help="Only errors.", panel=BEHAVIOUR)]
 Verbose = Annotated[

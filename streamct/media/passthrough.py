@@ -13,8 +13,9 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from streamct.errors import DamagedInputError
 from streamct.media.output import OutputPlan, supported_codecs
-from streamct.media.probe import open_input
+from streamct.media.probe import open_input, reason
 from streamct.model import Clip
 
 _CONTAINER_KEYS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
@@ -41,11 +42,15 @@ class CopiedStream:
 class Passthrough:
     """The other streams of a clip. `attach` adds them to the output; `advance` copies what is due.
 
-    `notes` tells which streams the container can't take.
+    `notes` tells which streams the container can't take. tolerate: damaged ones are copied as far as they can be read.
+
+    Raises (from `advance`):
+        DamagedInputError: the input can't be read to its end.
     """
 
-    def __init__(self, clip: Clip, plan: OutputPlan) -> None:
+    def __init__(self, clip: Clip, plan: OutputPlan, tolerate: bool = False) -> None:
         self._clip = clip
+        self._tolerate = tolerate
         self._plan = plan
         self._input = open_input(clip.path)
         self._targets: dict[int, tuple[Stream, Rewrite | None]] = {}
@@ -109,10 +114,18 @@ class Passthrough:
 
     def _demuxed(self) -> Iterator[Packet]:
         streams = [self._input.streams[index] for index in self._targets]
-        if streams:
-            for packet in self._input.demux(*streams):
+        try:
+            for packet in self._input.demux(*streams) if streams else ():
                 if packet.size:
                     yield packet
+        except (av.FFmpegError, OSError) as cause:
+            what = f"its other streams can't be read to the end ({reason(cause)})"
+            if not self._tolerate:
+                raise DamagedInputError(
+                    f"{self._clip.path}: {what}. Export or copy it again, "
+                    "or grade what is there with --tolerate-corrupt."
+                ) from cause
+            self.notes.append(what)
 
     def _copy(self, output: av.container.OutputContainer, packet: Packet) -> None:
         target, rewrite = self._targets[packet.stream.index]
@@ -136,7 +149,7 @@ class Passthrough:
 
     def _add(self, output: av.container.OutputContainer, source: Stream) -> tuple[Stream, Rewrite | None] | None:
         container = self._plan.container
-        if self._input.format.name.startswith("mov") and not source.frames and not len(source.index_entries):
+        if self._is_empty(source):
             self.notes.append(f"stream {source.index} ({source.type}) is left out: it is empty")
             return None
         if source.type == "attachment":
@@ -178,6 +191,10 @@ class Passthrough:
             return output.add_mux_stream("subrip", time_base=source.time_base), _plain_text
         self._left_out(source, f"{codec} subtitles")
         return None
+
+    def _is_empty(self, source: Stream) -> bool:
+        listed = source.frames or len(source.index_entries) or source.disposition & Disposition.attached_pic
+        return self._input.format.name.startswith("mov") and not listed
 
     def _is_chapter_track(self, source: Stream) -> bool:
         chapters = len(self._input.chapters())

@@ -131,15 +131,23 @@ def _choose(container: av.container.InputContainer, path: Path, index: int | Non
 def _first_frame(
     container: av.container.InputContainer, stream: av.video.stream.VideoStream, path: Path
 ) -> av.VideoFrame:
+    cause: Exception | None = None
     try:
-        for frame in container.decode(stream):
-            return frame
-    except (av.FFmpegError, OSError) as cause:
-        raise NoVideoError(
-            f"{path}: no frame of its video stream ({stream.codec_context.name}) can be decoded ({reason(cause)}). "
-            "It is damaged or incomplete; export it again."
-        ) from cause
-    raise NoVideoError(f"{path}: its video stream has no decodable frame. It is damaged or incomplete.")
+        for packet in container.demux(stream):
+            try:
+                for frame in packet.decode():
+                    assert isinstance(frame, av.VideoFrame)
+                    return frame
+            except (av.FFmpegError, OSError) as error:  # whoever reads on will decide about the damage
+                cause = cause or error
+    except (av.FFmpegError, OSError) as error:
+        cause = cause or error
+    if cause is None:
+        raise NoVideoError(f"{path}: its video stream has no decodable frame. It is damaged or incomplete.")
+    raise NoVideoError(
+        f"{path}: no frame of its video stream ({stream.codec_context.name}) can be decoded ({reason(cause)}). "
+        "It is damaged or incomplete; export it again."
+    ) from cause
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:

@@ -26,19 +26,22 @@ class Writer:
 
     `allocate` may be called from one thread and `write` from another. threads: of the encoder, None for its
     own choice. index: of the graded stream in the output. After `close`, `times` holds the pts of all frames, in
-    the clip's time base, and `copied` tells what was copied beside them. notes: which streams could not be.
+    the clip's time base, and `copied` tells what was copied beside them. tolerate: other streams may end
+    early.
 
     Raises:
         OutputError: the file can't be written, or the encoder refuses the settings.
     """
 
-    def __init__(self, clip: Clip, plan: OutputPlan, temporary: Path, threads: int | None = None) -> None:
+    def __init__(
+        self, clip: Clip, plan: OutputPlan, temporary: Path, threads: int | None = None, tolerate: bool = False
+    ) -> None:
         self._clip = clip
         self._plan = plan
         self._converter = VideoReformatter()
         self._closed = False
         self.times: list[int] = []
-        self._others = Passthrough(clip, plan)
+        self._others = Passthrough(clip, plan, tolerate)
         try:
             with writing(plan.path):
                 options = {"movie_timescale": str(self._others.clock)} if plan.container in ("mp4", "mov") else {}
@@ -49,7 +52,11 @@ class Writer:
         self._threads = threads
         self._stream = self._others.attach(self._container, self._add_video)
         self.index = self._stream.index
-        self.notes = tuple(self._others.notes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be copied."""
+        return tuple(self._others.notes)
 
     @property
     def copied(self) -> tuple[CopiedStream, ...]:
