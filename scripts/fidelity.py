@@ -38,10 +38,16 @@ class Seen:
     container: str
 
 
-def look(path: Path) -> Seen:
+def best_video(path: Path) -> int:
+    """Index of the stream that is graded."""
+    with av.open(str(path), metadata_errors="replace") as container:
+        return container.streams.best("video").index
+
+
+def look(path: Path, index: int) -> Seen:
     """Decode the graded stream, hash the sound."""
     with av.open(str(path), metadata_errors="replace") as container:
-        stream = container.streams.best("video")
+        stream = container.streams[index]
         frames = list(container.decode(stream))
         first, context = frames[0], stream.codec_context
         rgb = first.format.is_rgb
@@ -60,9 +66,10 @@ def look(path: Path) -> Seen:
     return Seen(times, (*tags, full), shape, kinds, tuple(h.hexdigest()[:12] for h in sounds.values()), name)
 
 
-def compare(source: Path, target: Path, left_out: int) -> tuple[list[str], str]:
-    """The table's cells, and what is wrong ("" if nothing is). left_out: streams that the run said it can't copy."""
-    before, after = look(source), look(target)
+def compare(source: Path, target: Path, gone: list[int]) -> tuple[list[str], str]:
+    """The table's cells, and what is wrong ("" if nothing is). gone: streams that the run said it can't copy."""
+    index, left_out = best_video(source), len(gone)
+    before, after = look(source, index), look(target, index - sum(number < index for number in gone))
     shift = after.times[0] - before.times[0] if after.container in _CLOCK_MS else 0  # these may begin elsewhere
     error = max((abs(b - a - shift) for a, b in zip(before.times, after.times, strict=False)), default=Fraction(0))
     milliseconds = float(error) * 1000
@@ -111,8 +118,8 @@ def main() -> None:
                 verdicts["refused"] += 1
                 print(f"{file.name:32} refused: {error}", flush=True)
                 continue
-            left_out = sum(") is left out:" in line for line in report.warnings)
-            cells, wrong = compare(file, report.output, left_out)
+            gone = [int(line.split()[1]) for line in report.warnings if ") is left out:" in line]
+            cells, wrong = compare(file, report.output, gone)
         verdict = f"WRONG: {wrong}" if wrong else "right"
         verdicts["wrong" if wrong else "right"] += 1
         said = "; ".join(line for line in report.warnings if not line.startswith("compiling"))

@@ -11,13 +11,17 @@ import pictures
 import pytest
 import streams
 
-from streamct import load_settings, transfer_video
+from streamct import Settings, transfer_video
 from streamct.errors import DamagedInputError, InputError, NoVideoError
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
 from streamct.model import Report
 
 FRAMES = 50
+QUICK = Settings().updated(
+    palette__size=4, palette__proxy_size=32, time__radius=60, time__knot_spacing=60, mapping__transport_iterations=10,
+    output__encoder_preset="ultrafast",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def flip(path: Path, count: int, seed: int = 0) -> Path:
 
 def grade(path: Path, **more: object) -> Report:
     reference = pictures.save(path.parent / "ref.png", pictures.gradient(20, 20))
-    return transfer_video(path, reference, path.with_name("out.mp4"), load_settings("draft"), **more)  # type: ignore[arg-type]
+    return transfer_video(path, reference, path.with_name("out.mp4"), QUICK, **more)  # type: ignore[arg-type]
 
 
 def test_a_truncated_clip_is_refused_and_the_message_says_how_to_go_on(clip: Path) -> None:
@@ -70,7 +74,7 @@ def test_a_truncated_clip_is_graded_as_far_as_it_goes_where_that_is_asked_for(cl
         assert [frame.pts * frame.time_base for frame in reader] == [Fraction(n, 25) for n in range(report.frames)]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_spoilt_packets_are_refused_or_keep_the_timeline(clip: Path, seed: int) -> None:
     flip(clip, 6, seed)
     with pytest.raises(DamagedInputError, match=r"a\.mp4: (decoding stopped at frame|\d+ of \d+ frames)"):
@@ -116,9 +120,9 @@ def test_a_chosen_stream_is_graded_and_the_others_are_copied(tmp_path: Path) -> 
     reference = pictures.save(tmp_path / "ref.png", pictures.gradient(20, 20))
     for chosen, size in ((0, (64, 48)), (1, (32, 24))):
         target = tmp_path / f"b{chosen}.mkv"
-        report = transfer_video(path, reference, target, load_settings("draft"), stream=chosen)
+        report = transfer_video(path, reference, target, QUICK, stream=chosen)
         assert (report.details["width"], report.details["height"]) == size
         assert payloads(target, 1 - chosen) == payloads(path, 1 - chosen)
         assert payloads(target, chosen) != payloads(path, chosen)
     with pytest.raises(InputError, match=r"stream 5 is not a video stream\. Video streams: 0, 1\."):
-        transfer_video(path, reference, tmp_path / "c.mkv", load_settings("draft"), stream=5)
+        transfer_video(path, reference, tmp_path / "c.mkv", QUICK, stream=5)
