@@ -122,7 +122,7 @@ def _render_clip(
     ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base) if clip.rate else None
     sampler = Sampler(clip.format, clip.coding, settings.palette)
     grader = Grader(palettes, LutGrid(clip.coding, clip.format.depth), settings, ticks)
-    renderer = Renderer(clip.format)
+    renderer = Renderer(clip.format, interlaced=clip.fields is not None)
     split = palettes.split is not None and not isinstance(segmenter, NoSegmenter)
 
     def mask_of(frame: Frame) -> MaskSource | None:

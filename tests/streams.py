@@ -75,9 +75,9 @@ def write_planes(
     rotation: int | None = None,
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
-    field_order: int | None = None,
+    fields: str | None = None,
 ) -> Path:
-    """One video stream with just these samples. tags: matrix, primaries, transfer, range."""
+    """One video stream with just these samples. tags: matrix, primaries, transfer, range. fields: "tff" or "bff"."""
     width, height = size
     with av.open(str(path), "w", container_options=container_options or {}) as container:
         stream = container.add_stream(
@@ -90,15 +90,29 @@ def write_planes(
             context.sample_aspect_ratio = aspect
         if rotation is not None:
             stream.set_display_rotation(rotation)
-        if field_order is not None:
-            context.field_order = field_order
+        marker = _field_marker(fields, pix_fmt, size, time_base) if fields else None
+        if fields is not None:
+            context.field_order = 2 if fields == "tff" else 3
         for index, planes in enumerate(frames):
             frame = frame_of(planes, pix_fmt, width, height)
             frame.colorspace, frame.color_range = tags[0], tags[3]
             frame.pts, frame.time_base = (times[index] if times else index), time_base
+            if marker is not None:
+                marker.push(frame)
+                frame = marker.pull()
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def _field_marker(fields: str, pix_fmt: str, size: tuple[int, int], time_base: Fraction) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=size[0], height=size[1], format=av.VideoFormat(pix_fmt, *size), time_base=time_base)
+    marker, sink = graph.add("setfield", fields), graph.add("buffersink")
+    source.link_to(marker)
+    marker.link_to(sink)
+    graph.configure()
+    return graph
 
 
 def write_packed(path: Path, pix_fmt: str, frames: Sequence[NDArray[np.uint8]], size: tuple[int, int]) -> Path:
@@ -272,3 +286,9 @@ def write_two_videos(path: Path) -> Path:
         for video in videos:
             container.mux(video.encode(None))
     return path
+
+
+def codec_tag(path: Path) -> str:
+    """Four letters by which a container names its video's codec."""
+    with av.open(str(path)) as container:
+        return str(container.streams.video[0].codec_context.codec_tag)

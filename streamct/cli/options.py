@@ -73,7 +73,7 @@ StillMask = Annotated[Path | None, _option("--mask", help="A picture, white = fo
 RefMask = Annotated[Path | None, _option("--ref-mask", help="The reference's foreground, a picture.", panel=REGIONS)]
 Codec = Annotated[
     str | None,
-    _option("--codec", help="h264 (default), hevc, ffv1 (lossless), vp9, av1, prores, ...", panel=ENCODING),
+    _option("--codec", help="The source's by default; h264, hevc, ffv1, vp9, av1, prores, ...", panel=ENCODING),
 ]
 Crf = Annotated[
     float | None,

@@ -7,9 +7,11 @@ from pathlib import Path
 from types import TracebackType
 
 import av
+from av.filter import Graph
 from av.video.reformatter import VideoReformatter
 
 from streamct.errors import OutputError
+from streamct.media.encoders import keeps_fields
 from streamct.media.files import writing
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
 from streamct.media.output import OutputPlan
@@ -19,6 +21,7 @@ from streamct.media.reader import plane_views
 from streamct.model import Clip, Frame
 
 _KEYFRAME_SECONDS = 10
+_TOP_FIELD_FIRST, _BOTTOM_FIELD_FIRST = 2, 3  # of AVFieldOrder
 
 
 class Writer:
@@ -39,6 +42,7 @@ class Writer:
         self._clip = clip
         self._plan = plan
         self._converter = VideoReformatter()
+        self._fields = _field_marker(clip, plan) if clip.fields is not None and keeps_fields(plan.encoder) else None
         self._closed = False
         self.times: list[int] = []
         self._others = Passthrough(clip, plan, tolerate)
@@ -99,6 +103,10 @@ class Writer:
             context.sample_aspect_ratio = clip.sample_aspect
         if self._threads is not None:
             context.thread_count = self._threads
+        if plan.codec == "hevc" and plan.container in ("mp4", "mov"):
+            context.codec_tag = "hvc1"  # the only spelling that Apple's players take
+        if self._fields is not None:
+            context.field_order = _TOP_FIELD_FIRST if self._clip.fields == "top" else _BOTTOM_FIELD_FIRST
         if clip.display_matrix is not None:
             stream.set_display_matrix(clip.display_matrix)
         return stream
@@ -132,6 +140,9 @@ class Writer:
             picture.duration = frame.duration
         tags = self._plan.tags
         picture.colorspace, picture.color_range = tags.matrix, tags.range
+        if self._fields is not None:
+            self._fields.push(picture)
+            picture = self._fields.pull()
         self.times.append(frame.pts)
         self._mux(picture)
 
@@ -139,9 +150,20 @@ class Writer:
         """Flush the encoder, copy what is left of the other streams and finish the file."""
         self._mux(None)
         with writing(self._plan.path):
-            self._others.advance(self._container, None)
-            self._closed = True
-            self._container.close()
+            try:
+                self._others.advance(self._container, None)
+                self._closed = True
+                self._container.close()
+            except av.FFmpegError as cause:
+                if isinstance(cause, OSError):
+                    raise
+                raise self._refusal(cause) from cause
+
+    def _refusal(self, cause: av.FFmpegError) -> OutputError:
+        return OutputError(
+            f"{self._plan.path}: a {self._plan.path.suffix} file can't take these streams ({reason(cause)}). "
+            "Name the output .mkv."
+        )
 
     def _mux(self, picture: av.VideoFrame | None) -> None:
         with writing(self._plan.path):
@@ -156,6 +178,26 @@ class Writer:
                     f"with {plan.options} ({reason(cause)})."
                 ) from cause
             for packet in packets:
-                if packet.dts is not None:
-                    self._others.advance(self._container, packet.dts * packet.time_base)
-                self._container.mux_one(packet)
+                if packet.pts is not None and packet.dts is not None and packet.dts > packet.pts:
+                    packet.dts = packet.pts  # x265 on very short clips
+                try:
+                    if packet.dts is not None:
+                        self._others.advance(self._container, packet.dts * packet.time_base)
+                    self._container.mux_one(packet)
+                except av.FFmpegError as cause:
+                    if isinstance(cause, OSError):
+                        raise
+                    raise self._refusal(cause) from cause
+
+
+def _field_marker(clip: Clip, plan: OutputPlan) -> Graph:
+    """A filter that does nothing but mark frames as interlaced, which PyAV can't."""
+    graph = Graph()
+    layout = av.VideoFormat(plan.pix_fmt, clip.width, clip.height)
+    source = graph.add_buffer(width=clip.width, height=clip.height, format=layout, time_base=clip.time_base)
+    marker = graph.add("setfield", "tff" if clip.fields == "top" else "bff")
+    sink = graph.add("buffersink")
+    source.link_to(marker)
+    marker.link_to(sink)
+    graph.configure()
+    return graph

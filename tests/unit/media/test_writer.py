@@ -227,7 +227,7 @@ def test_no_space_is_said_and_the_old_output_is_whole(tmp_path: Path, ending: st
 
 def test_an_encoder_that_refuses_the_picture_is_named_before_anything_is_decoded(tmp_path: Path) -> None:
     path = source(tmp_path / "a.nut", size=(1, 1))
-    with pytest.raises(OutputError, match=r"b\.mov: the encoder dnxhd refused 1x1 .* Choose another --codec"):
+    with pytest.raises(OutputError, match=r"a\.nut: the encoder dnxhd refused 1x1 .* Choose another --codec"):
         resolve_output(probe(path), tmp_path / "b.mov", OutputSettings(codec="dnxhd"))
 
 
