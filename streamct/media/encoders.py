@@ -120,6 +120,11 @@ def keeps_fields(encoder: str) -> bool:
     return encoder in _INTERLACING
 
 
+def carries_hdr(encoder: str) -> bool:
+    """Whether static HDR data are written into the stream."""
+    return encoder in _PARAMETERS
+
+
 def encoding(clip: Clip, encoder: str, settings: OutputSettings) -> Encoding:
     """Pixel format and options for a clip; the encoder is opened once, so that a refusal comes at once.
 

@@ -42,7 +42,8 @@ class CopiedStream:
 class Passthrough:
     """The other streams of a clip. `attach` adds them to the output; `advance` copies what is due.
 
-    `notes` tells which streams the container can't take. tolerate: damaged ones are copied as far as they can be read.
+    `notes` tells which streams the container can't take, `dropped` which of the output's, by index, had no packets.
+    tolerate: damaged ones are copied as far as they can be read.
 
     Raises (from `advance`):
         DamagedInputError: the input can't be read to its end.
@@ -58,6 +59,7 @@ class Passthrough:
         self._packets: Iterator[Packet] | None = None
         self._held: Packet | None = None
         self.notes: list[str] = []
+        self.dropped: list[int] = []
 
     def attach(self, output: av.container.OutputContainer, video: Callable[[], VideoStream]) -> VideoStream:
         """Add all streams in the input's order, the graded one made by `video`; copy tags and chapters."""
@@ -89,6 +91,7 @@ class Passthrough:
             packet = self._held or next(self._packets, None)
             self._held = None
             if packet is None:
+                self._drop_empty()
                 return
             time = packet.dts if packet.dts is not None else packet.pts
             if until is not None and time is not None and time * packet.time_base > until:
@@ -107,6 +110,17 @@ class Passthrough:
     def copied(self) -> tuple[CopiedStream, ...]:
         """What has been copied so far, one entry a stream."""
         return tuple(self._copied.values())
+
+    def _drop_empty(self) -> None:
+        if self._plan.container not in ("mp4", "mov"):
+            return
+        empty = {n: told for n, told in self._copied.items() if not told.packets and told.kind != "attachment"}
+        for source, told in empty.items():  # the muxer writes no track without packets
+            self.notes.append(f"stream {source} ({told.kind}) is left out: it is empty")
+            self.dropped.append(told.index)
+            del self._copied[source]
+        for told in self._copied.values():
+            told.index -= sum(index < told.index for index in self.dropped)
 
     def close(self) -> None:
         """Close the input."""

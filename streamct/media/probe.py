@@ -121,7 +121,7 @@ def probe(path: Path, stream: int | None = None) -> Clip:
             sample_aspect=chosen.sample_aspect_ratio or None,
             display_matrix=display_matrix(first),
             profile=context.profile,
-            fields=_fields(first, int(context.field_order)),
+            fields=first_field(first, int(context.field_order)),
             chroma_location=chroma_location(chosen) if "420" in graded_format(name).name else 0,
             mastering=mastering_display(first),
             light=content_light(first),
@@ -201,7 +201,8 @@ def _side_data(frame: av.VideoFrame, kind: str) -> bytes | None:
     return None
 
 
-def _fields(frame: av.VideoFrame, order: int) -> Literal["top", "bottom"] | None:
+def first_field(frame: av.VideoFrame, order: int) -> Literal["top", "bottom"] | None:
+    """The field that is shown first, None for progressive pictures. order: of the codec, as AVFieldOrder."""
     if order in _BOTTOM_FIRST:
         return "bottom"
     return "top" if order in _TOP_FIRST or frame.interlaced_frame else None

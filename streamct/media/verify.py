@@ -11,9 +11,17 @@ import av
 from av.video.stream import VideoStream
 
 from streamct.errors import OutputError
+from streamct.media.encoders import carries_hdr, keeps_fields
 from streamct.media.output import ROTATING_CONTAINERS, OutputPlan, carries_tags
 from streamct.media.passthrough import CopiedStream
-from streamct.media.probe import display_matrix, reason, video_stream
+from streamct.media.probe import (
+    content_light,
+    display_matrix,
+    first_field,
+    mastering_display,
+    reason,
+    video_stream,
+)
 from streamct.model import Clip
 
 _CLOCKS = {
@@ -173,6 +181,13 @@ def _decode_ends(path: Path, index: int, clip: Clip, plan: OutputPlan) -> str | 
             return "its first frame can't be decoded"
         if plan.container in ROTATING_CONTAINERS and _turn(display_matrix(first)) != _turn(clip.display_matrix):
             return "the rotation is lost"
+        order = int(video_stream(container, index).codec_context.field_order)
+        if clip.fields is not None and keeps_fields(plan.encoder) and first_field(first, order) != clip.fields:
+            return f"its {clip.fields} field does not come first any more"
+        if clip.light is not None and carries_hdr(plan.encoder) and content_light(first) != clip.light:
+            return f"the content light level is {content_light(first)} instead of {clip.light}"
+        if clip.mastering is not None and carries_hdr(plan.encoder) and mastering_display(first) is None:
+            return "the mastering display's data are lost"
     with av.open(str(path)) as container:
         stream = video_stream(container, index)
         if stream.duration:

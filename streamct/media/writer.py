@@ -28,7 +28,7 @@ class Writer:
     """Encodes graded frames into `temporary`, as `plan` says. Use as a context manager.
 
     `allocate` may be called from one thread and `write` from another. threads: of the encoder, None for its
-    own choice. index: of the graded stream in the output. After `close`, `times` holds the pts of all frames, in
+    own choice. After `close`, `times` holds the pts of all frames, in
     the clip's time base, and `copied` tells what was copied beside them. tolerate: other streams may end
     early.
 
@@ -55,7 +55,11 @@ class Writer:
             raise
         self._threads = threads
         self._stream = self._others.attach(self._container, self._add_video)
-        self.index = self._stream.index
+
+    @property
+    def index(self) -> int:
+        """Of the graded stream in the output."""
+        return self._stream.index - sum(other < self._stream.index for other in self._others.dropped)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ REFUSED = {
     "ax-sample_audio_only.mp4": (NoVideoError, r"audio_only\.mp4: has no video stream \(found: audio\)\. Give a file"),
     "ax-sample_with_invalid_nalu.mp4": (
         DamagedInputError,
-        r"nalu\.mp4: decoding stopped at frame \d+ after 00:00:00\.\d+ \(Invalid data.*\)\. The file is damaged",
+        r"nalu\.mp4: decoding stopped at frame \d+ after 00:00:00\.\d+ \(Invalid data.*\)\. Export or copy it again",
     ),
     "ffnorm-out-48bytes.mp4": (
         InputError,

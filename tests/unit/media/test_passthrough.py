@@ -132,3 +132,28 @@ def test_several_videos_are_copied_beside_the_graded_one(tmp_path: Path) -> None
         other = 1 - best
         packets = [[bytes(p) for p in c.demux(c.streams[other]) if p.size] for c in (before, after)]
     assert packets[0] == packets[1]
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+def test_a_stream_without_packets_is_left_out_where_the_container_writes_none(tmp_path: Path, ending: str) -> None:
+    """The other streams keep their order and are checked under their new numbers."""
+    path = tmp_path / "a.mkv"
+    rich = streams.write_rich(tmp_path / "rich.mkv", audios=("aac", "aac", "aac"), chapters=False)
+    with av.open(str(rich)) as before, av.open(str(path), "w") as after:
+        copies = {s.index: after.add_stream_from_template(s, opaque=True) for s in before.streams}
+        for packet in before.demux():
+            if packet.size and packet.stream.index != 2:
+                packet.stream = copies[packet.stream.index]
+                after.mux(packet)
+    plan, notes = rewrite(path, tmp_path / f"b{ending}")
+    kinds = [stream[0] for stream in described(plan.path)]
+    if ending == ".mp4":
+        assert notes == ("stream 2 (audio) is left out: it is empty",)
+        assert kinds == ["video", "audio", "audio"]
+    else:
+        assert notes == ()
+        assert kinds == ["video", "audio", "audio", "audio"]
+    hashes = [digest for _, digest in streams.packet_hashes(path)]
+    assert [d for _, d in streams.packet_hashes(plan.path)] == [
+        hashes[n] for n in range(3) if n != 1 or ending == ".mkv"
+    ]

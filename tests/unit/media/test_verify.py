@@ -17,7 +17,7 @@ from streamct.media.passthrough import CopiedStream
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
 from streamct.media.verify import verify
-from streamct.model import Clip
+from streamct.model import Clip, MasteringDisplay
 
 TAGS = (1, 1, 1, 1)
 
@@ -123,6 +123,18 @@ def test_a_lost_pixel_shape_or_rotation_is_found(written: tuple[Clip, OutputPlan
     turned = (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
     with pytest.raises(OutputError, match=r"the rotation is lost"):
         verify(dataclasses.replace(clip, display_matrix=turned), plan, plan.path, 0, times)
+
+
+def test_lost_fields_and_hdr_data_are_found(written: tuple[Clip, OutputPlan, list[int]]) -> None:
+    clip, plan, times = written
+    with pytest.raises(OutputError, match=r"its bottom field does not come first any more"):
+        verify(dataclasses.replace(clip, fields="bottom"), plan, plan.path, 0, times)
+    with pytest.raises(OutputError, match=r"the content light level is None instead of \(1000, 400\)"):
+        verify(dataclasses.replace(clip, light=(1000, 400)), plan, plan.path, 0, times)
+    point = (Fraction(1, 3), Fraction(1, 3))
+    display = MasteringDisplay((point, point, point), point, (Fraction(0), Fraction(1000)))
+    with pytest.raises(OutputError, match=r"the mastering display's data are lost"):
+        verify(dataclasses.replace(clip, mastering=display), plan, plan.path, 0, times)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
