@@ -68,6 +68,18 @@ class Coding:
 
 
 @dataclass(frozen=True, slots=True)
+class MasteringDisplay:
+    """The display on which HDR was graded (SMPTE ST 2086).
+
+    primaries: CIE xy of red, green and blue. white: CIE xy. luminance: lowest and highest, cd/m2.
+    """
+
+    primaries: tuple[tuple[Fraction, Fraction], tuple[Fraction, Fraction], tuple[Fraction, Fraction]]
+    white: tuple[Fraction, Fraction]
+    luminance: tuple[Fraction, Fraction]
+
+
+@dataclass(frozen=True, slots=True)
 class Clip:
     """A probed input video.
 
@@ -76,7 +88,10 @@ class Clip:
     (None: unknown). rate: average frames/s (None: unknown). format: the layout its frames are graded in;
     source_format: FFmpeg's name of the layout that the decoder gives. coding: how samples become colours.
     tags: as read. duration: in seconds (None: unknown). sample_aspect: None or pixel aspect. display_matrix: the
-    nine numbers that rotate or mirror the picture for display, None if it is shown as coded.
+    nine numbers that rotate or mirror the picture for display, None if it is shown as coded. profile: the codec's,
+    as FFmpeg calls it. fields: which field of interlaced pictures comes first, None for progressive ones.
+    chroma_location: where chroma samples lie, as FFmpeg's enumeration number (0 = unspecified). mastering, light:
+    static HDR data, the latter MaxCLL and MaxFALL in cd/m2. dynamic_hdr: there are HDR10+ or Dolby Vision data.
     """
 
     path: Path
@@ -95,6 +110,12 @@ class Clip:
     duration: Fraction | None = None
     sample_aspect: Fraction | None = None
     display_matrix: tuple[int, ...] | None = None
+    profile: str | None = None
+    fields: Literal["top", "bottom"] | None = None
+    chroma_location: int = 0
+    mastering: MasteringDisplay | None = None
+    light: tuple[int, int] | None = None
+    dynamic_hdr: bool = False
 
 
 @dataclass(frozen=True, slots=True)

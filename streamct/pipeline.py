@@ -60,14 +60,17 @@ def grade_video(
     ref_mask: Path | str | None = None,
     save_masks: Path | str | None = None,
     overwrite: bool = False,
+    stream: int | None = None,
+    tolerate_corrupt: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Grade a video with the colours of a reference picture, in one pass and bounded memory.
 
     output: None for `<stem>.graded<ext>` beside the input. mask: a picture, a folder of numbered pictures or a
     video, white for foreground; ref_mask: a picture; both go before `settings.segment`. save_masks: a folder for
-    the mattes that were used, one PNG a frame, which may be given back as `mask`. progress is called from the
-    calling thread.
+    the mattes that were used, one PNG a frame, which may be given back as `mask`. stream: index of the video
+    stream to grade, None for the best; the others are copied. tolerate_corrupt: grade what decodes of a damaged
+    file and warn, instead of refusing it. progress is called from the calling thread.
 
     Raises:
         StreamctError: anything wrong with input, reference, masks, settings or output. Nothing is left under
@@ -78,7 +81,7 @@ def grade_video(
     output, mask, ref_mask, save_masks = _path(output), _path(mask), _path(ref_mask), _path(save_masks)
     began = time.monotonic()
     say = _Teller(progress)
-    clip = probe(input)
+    clip = probe(input, stream)
     plan = resolve_output(clip, output, settings.output)
     check_target(plan.path, (input, reference, *(p for p in (mask, ref_mask) if p is not None)), overwrite)
     for note in plan.notes:
@@ -102,7 +105,7 @@ def grade_video(
         folder = None
         if save_masks is not None and mattes.name != "none":
             folder = stack.enter_context(mask_folder(save_masks))
-        frames = _render_clip(clip, plan, temporary, palettes, mattes, settings, folder, say)
+        frames = _render_clip(clip, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt)
         if mattes.name == given.name:
             given.end(frames)
     if save_masks is not None and folder is None:
@@ -155,16 +158,18 @@ def _render_clip(
     settings: Settings,
     folder: Path | None,
     say: _Teller,
+    tolerate: bool,
 ) -> int:
     ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base) if clip.rate else None
     small = _small_size(clip, settings.segment.size or 1) if isinstance(mattes, Segmented) else None
     sampler = Sampler(clip.format, clip.coding, settings.palette, small)
     grader = Grader(palettes, LutGrid(clip.coding, clip.format.depth), settings, ticks)
-    renderer = Renderer(clip.format)
+    renderer = Renderer(clip.format, interlaced=clip.fields is not None)
 
     with ExitStack() as stack:
-        reader = stack.enter_context(Reader(clip))
-        writer = stack.enter_context(Writer(clip, plan, temporary))
+        reader = stack.enter_context(Reader(clip, tolerate=tolerate))
+        writer = stack.enter_context(Writer(clip, plan, temporary, tolerate=tolerate))
+        known = len(writer.notes)
         for note in writer.notes:
             say.note(note)
 
@@ -181,9 +186,9 @@ def _render_clip(
         stream = Stream(reader, sampler.look, Analyst(sampler, mattes, grader), render, writer.write)
         frames = stream.run(say.progress)
         writer.close()
-    for line in reader.warnings:
+    for line in (*reader.warnings, *writer.notes[known:]):
         say.warning(line)
-    verify(clip, plan, temporary, writer.index, writer.times)
+    verify(clip, plan, temporary, writer.index, writer.times, writer.copied)
     return frames
 
 

@@ -85,7 +85,7 @@ class TimeSettings(_Section):
 class OutputSettings(_Section):
     """How the graded video is encoded."""
 
-    codec: str = Field("h264", description="h264, hevc, ffv1, ... or an encoder's name")
+    codec: str = Field("auto", description="auto: the source's; h264, hevc, ffv1, ... or an encoder's name")
     crf: float | None = Field(None, ge=0, le=63, description="constant quality; none: visually clean for the codec")
     encoder_preset: str | None = Field(None, description="the encoder's speed preset; none: the codec's usual")
     pix_fmt: str | None = Field(None, description="pixel format of the output; none: the source's")

@@ -134,8 +134,8 @@ Codec = Annotated[
     str | None,
     _option(
         "--codec",
-        help="h264 (default), hevc, ffv1 (lossless), vp9, av1, prores, ...",
-        values=("h264", "hevc", "ffv1", "vp9", "av1", "prores", "dnxhr", "mjpeg"),
+        help="The source's by default; h264, hevc, ffv1 (lossless), vp9, av1, prores, ...",
+        values=("auto", "h264", "hevc", "ffv1", "vp9", "av1", "prores", "dnxhr", "mjpeg"),
         panel=ENCODING,
     ),
 ]
@@ -155,6 +155,13 @@ PixFmt = Annotated[str | None, _option("--pix-fmt", help="Pixel format; the sour
 Quality = Annotated[
     int | None,
     _option("--quality", help="JPEG, WebP and AVIF quality, 1..100; 95 by default.", panel=ENCODING),
+]
+Stream = Annotated[
+    int | None,
+    _option("--stream", "-s", help="Index of the video stream to grade; the best by default.", panel=ENCODING),
+]
+TolerateCorrupt = Annotated[
+    bool, _option("--tolerate-corrupt", help="Grade what decodes of a damaged file, and report it.", panel=BEHAVIOUR)
 ]
 Overwrite = Annotated[bool, _option("--overwrite", "-y", help="Replace an existing output.", panel=BEHAVIOUR)]
 Quiet = Annotated[bool, _option("--quiet", "-q", help="Only errors.", panel=BEHAVIOUR)]

@@ -40,6 +40,8 @@ def video(
     crf: o.Crf = None,
     encoder_preset: o.EncoderPreset = None,
     pix_fmt: o.PixFmt = None,
+    stream: o.Stream = None,
+    tolerate_corrupt: o.TolerateCorrupt = False,
     overwrite: o.Overwrite = False,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
@@ -79,5 +81,6 @@ def video(
     with Display("frame", quiet=quiet, as_json=as_json) as display:
         grade_video(
             input, reference, output, settings,
-            mask=mask, ref_mask=ref_mask, save_masks=save_masks, overwrite=overwrite, progress=display,
+            mask=mask, ref_mask=ref_mask, save_masks=save_masks, overwrite=overwrite, stream=stream,
+            tolerate_corrupt=tolerate_corrupt, progress=display,
         )  # fmt: skip

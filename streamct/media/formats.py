@@ -60,7 +60,25 @@ def graded_format(name: str) -> PixelFormat:
         return DIRECT[f"yuv{'a' if alpha else ''}444p{suffix}"]
     wide, tall = layout.chroma_width(8), layout.chroma_height(8)
     chroma = {(4, 4): "420", (4, 8): "422", (8, 8): "444", (8, 4): "440", (2, 8): "411", (2, 2): "410"}
-    return DIRECT[f"yuv{'a' if alpha else ''}{chroma[wide, tall]}p{suffix}"]
+    shares = (chroma[wide, tall], "422", "444")  # yuva420p12le is one that FFmpeg lacks
+    names = (f"yuv{'a' if alpha else ''}{share}p{suffix}" for share in shares)
+    return next(DIRECT[spelled] for spelled in names if spelled in DIRECT)
+
+
+_CRASHING = {"yaf32le", "yaf32be"}  # FFmpeg's scaler aborts the process on them
+
+
+def is_readable(name: str) -> bool:
+    """Whether frames of FFmpeg's format `name` can be brought into the format that they are graded in."""
+    if name in DIRECT or name in FULL_RANGE_ALIASES:
+        return True
+    if name in _CRASHING:
+        return False
+    try:
+        convert(av.VideoFrame(16, 16, name), graded_format(name).name, Coding("bt709", False), VideoReformatter())
+    except (av.FFmpegError, ValueError, KeyError):
+        return False
+    return True
 
 
 def is_full_range_by_name(name: str) -> bool:
@@ -89,5 +107,6 @@ def convert(
     out = converter.reformat(
         frame, width, height, name, matrix, matrix, "BICUBIC", source_range, target_range, threads=1
     )
-    out.pts, out.time_base = frame.pts, frame.time_base
+    if frame.time_base is not None:
+        out.pts, out.time_base = frame.pts, frame.time_base
     return out

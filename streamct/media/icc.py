@@ -28,6 +28,9 @@ SRGB_TO_D50: FloatArray = np.array(
 )
 D50_TO_SRGB: FloatArray = np.asarray(np.linalg.inv(SRGB_TO_D50), np.float64)
 
+_D50: FloatArray = SRGB_TO_D50.sum(axis=1)
+_LAB_EDGE = 6 / 29
+
 _NODES = 65536  # a 16-bit code is a node, so that reading and writing a code is exact
 _BLOCK = 1 << 19
 _SRGB_CURVE_TOLERANCE = 0.5 / 255  # sRGB profiles differ by their table's size, other curves by whole codes
@@ -47,6 +50,21 @@ def srgb_decode(coded: NDArray[np.floating]) -> FloatArray:
     size = np.abs(coded).astype(np.float64)
     linear = np.where(size <= 0.0031308 * 12.92, size / 12.92, np.power((size + 0.055) / 1.055, 2.4))
     return np.asarray(np.copysign(linear, coded))
+
+
+def lab_to_srgb(lab: FloatArray) -> FloatArray:
+    """CIE L*a*b* under D50, a profile's connection space, to extended sRGB (CIE 15:2018, 8.2.1)."""
+    fy = (lab[..., 0] + 16) / 116
+    f = np.stack([fy + lab[..., 1] / 500, fy, fy - lab[..., 2] / 200], axis=-1)
+    xyz = np.where(f > _LAB_EDGE, f**3, 3 * _LAB_EDGE**2 * (f - 4 / 29)) * _D50
+    return srgb_encode(xyz @ D50_TO_SRGB.T)
+
+
+def srgb_to_lab(rgb: NDArray[np.floating]) -> FloatArray:
+    """Extended sRGB to L*a*b* under D50: the inverse of `lab_to_srgb`."""
+    t = srgb_decode(rgb) @ SRGB_TO_D50.T / _D50
+    f = np.where(t > _LAB_EDGE**3, np.cbrt(t), t / (3 * _LAB_EDGE**2) + 4 / 29)
+    return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,6 +128,14 @@ def parse(data: bytes) -> CurveProfile | None:
         return CurveProfile(False, (red, green, blue), matrix, inverse)
     except (KeyError, ValueError, IndexError, struct.error, np.linalg.LinAlgError):
         return None
+
+
+def has_tables(data: bytes) -> bool:
+    """Whether it is an RGB profile with look-up tables, which a colour management module must evaluate."""
+    try:
+        return data[16:20] == b"RGB " and any(tag in _tags(data) for tag in _LOOKUP_TAGS)
+    except struct.error:
+        return False
 
 
 def _tags(data: bytes) -> dict[bytes, bytes]:

@@ -168,7 +168,7 @@ def _profiled(image: pyvips.Image, data: bytes | None) -> tuple[NDArray[np.float
     if data is None:
         return plain, None, []
     profile = icc.parse(data)
-    if profile is None and data[16:20] == b"RGB " and image.bands >= 3:
+    if profile is None and icc.has_tables(data) and image.bands >= 3:
         try:
             return _managed(image, data), data, []
         except pyvips.Error:
@@ -183,8 +183,9 @@ def _profiled(image: pyvips.Image, data: bytes | None) -> tuple[NDArray[np.float
 
 def _managed(image: pyvips.Image, data: bytes | None) -> NDArray[np.float32]:
     """Extended sRGB of an image whose profile is a look-up table, through libvips' colour management."""
-    pcs = image.icc_import(pcs="xyz", intent="relative", embedded=data is not None)
-    return icc.srgb_encode(np.asarray(pcs.numpy(), np.float64) / 100 @ icc.D50_TO_SRGB.T).astype(np.float32)
+    # L*a*b*, since libvips scales XYZ to a white of D65
+    lab = image.icc_import(pcs="lab", intent="relative", embedded=data is not None)
+    return icc.lab_to_srgb(np.asarray(lab.numpy(), np.float64)).astype(np.float32)
 
 
 def _true_codes(image: pyvips.Image, pixels: NDArray[Any]) -> tuple[NDArray[Any], int]:

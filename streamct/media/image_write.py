@@ -52,7 +52,7 @@ def write_picture(path: Path, rgb: NDArray[np.float32], like: Picture, quality: 
     if depth < like.depth:
         notes.append(f"{path.name}: {ending} holds 8 bits a sample, the source has more; PNG and TIFF keep them")
     bits = _AVIF_DEEP_BITS if ending == ".avif" and depth == 16 else depth
-    image = _image(rgb, like.profile, bits)
+    image = _image(rgb, like.profile, bits, notes)
     if like.alpha is not None and ending in (".jpg", ".jpeg"):
         if like.alpha.min() < 1:
             notes.append(f"{path.name}: JPEG has no transparency; PNG, TIFF, WebP and AVIF keep it")
@@ -94,11 +94,15 @@ def _save(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
-def _image(rgb: NDArray[np.float32], profile: bytes | None, bits: int) -> pyvips.Image:
+def _image(rgb: NDArray[np.float32], profile: bytes | None, bits: int, notes: list[str]) -> pyvips.Image:
     """Codes in the profile's own space, the profile attached."""
     parsed = None if profile is None else icc.parse(profile)
     if profile is not None and parsed is None:
-        pixels = _managed(rgb, profile, bits)
+        try:
+            pixels = _managed(rgb, profile, bits)
+        except pyvips.Error:
+            notes.append("its colour profile serves for reading only (a scanner's or camera's); written as sRGB")
+            pixels, profile = rgb, None
     elif parsed is not None and not parsed.is_srgb:
         pixels = parsed.encode(rgb)
     else:
@@ -111,11 +115,10 @@ def _image(rgb: NDArray[np.float32], profile: bytes | None, bits: int) -> pyvips
 
 def _managed(rgb: NDArray[np.float32], profile: bytes, bits: int) -> NDArray[np.float32]:
     """Coded values 0..1 of a profile with look-up tables, through libvips' colour management."""
-    xyz = (icc.srgb_decode(rgb) @ icc.SRGB_TO_D50.T * 100).astype(np.float32)
-    image = pyvips.Image.new_from_array(xyz).copy(interpretation="xyz")
+    image = pyvips.Image.new_from_array(icc.srgb_to_lab(rgb).astype(np.float32)).copy(interpretation="lab")
     image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     depth = 8 if bits == 8 else 16
-    pixels = image.icc_export(pcs="xyz", intent="relative", depth=depth).numpy()
+    pixels = image.icc_export(pcs="lab", intent="relative", depth=depth).numpy()
     return np.asarray(pixels.astype(np.float32) / np.float32((1 << depth) - 1))
 
 
@@ -137,6 +140,8 @@ def _with_fields(image: pyvips.Image, like: Picture) -> pyvips.Image:
         if name == "xmp-data":
             value = _XMP_ORIENTATION.sub(rb"\g<1>1", value)
         image.set_type(kind, name, value)
+    if "exif-data" in fields:  # else libvips writes the source's orientation, out of the copied EXIF block
+        image.set_type(pyvips.GValue.gint_type, "orientation", 1)
     return image
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import av
 
-from streamct.errors import OutputError, SettingsError
-from streamct.media.formats import DIRECT, FULL_RANGE_ALIASES
-from streamct.model import Clip, PixelFormat
+from streamct.errors import OutputError
+from streamct.media.encoders import AUTO, codec_of, encoder_named, encoding, followers
+from streamct.model import Clip, ColorTags
 from streamct.settings import OutputSettings
 
 _CONTAINERS = {
@@ -25,45 +24,22 @@ _LIMITED = {
     "mp4": {"h264", "hevc", "av1", "vp9", "mjpeg", "mpeg4"},
 }
 """Codecs that a container holds in practice, with exact times, where its muxer claims more (or nothing)."""
+ROTATING_CONTAINERS = {"mp4", "mov", "matroska"}
+"""Containers that carry a rotation for display."""
+_TAGGING_CONTAINERS = {"mp4", "mov", "matroska", "webm"}
+_TAGGING_CODECS = {"h264", "hevc", "av1", "prores"}
+_RGB, _BT709 = 0, 1  # of ITU-T H.273
+_LIMITED_RANGE, _FULL = 1, 2  # of AVColorRange
 _DEFAULT_ENDINGS = {".mp4", ".m4v", ".mov", ".mkv", ".ts", ".m2ts", ".mts", ".webm", ".avi", ".nut"}
-
-_ENCODERS = {
-    "h264": "libx264", "x264": "libx264", "avc": "libx264", "hevc": "libx265", "h265": "libx265",
-    "x265": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1", "prores": "prores_ks", "dnxhr": "dnxhd",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Quality:
-    limits: tuple[float, float]
-    crf: float
-    presets: tuple[str, ...] = ()
-    preset: str | None = None
-    options: dict[str, str] = field(default_factory=dict)
-
-
-_X26X = (
-    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo",
-)  # fmt: skip
-_QUALITY = {
-    "libx264": _Quality((0, 51), 16, _X26X, "veryfast"),
-    "libx265": _Quality((0, 51), 18, _X26X, "fast", {"x265-params": "log-level=none"}),
-    "libsvtav1": _Quality((1, 63), 20, tuple(str(n) for n in range(14)), "8"),
-    "libvpx-vp9": _Quality((0, 63), 20, (), None, {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}),
-}
-_OPTIONS = {
-    "ffv1": {"level": "3", "slices": "12", "slicecrc": "1", "coder": "1", "context": "0", "g": "1"},
-    "mjpeg": {"qscale": "2"},
-    "dnxhd": {"profile": "dnxhr_hq"},
-}
 
 
 @dataclass(frozen=True, slots=True)
 class OutputPlan:
     """How the output will be written.
 
-    path: the final file. container: FFmpeg's muxer. encoder, pix_fmt, options: of the video. notes: lines that
-    tell the user where the output differs from what was asked for or from the input.
+    path: the final file. container: FFmpeg's muxer. encoder, pix_fmt, options: of the video. tags: its colours;
+    the source's, unless RGB becomes Y'CbCr or the other way, or a format said full range by its name alone.
+    notes: lines that tell the user where the output differs from what was asked for or from the input.
     """
 
     path: Path
@@ -72,21 +48,48 @@ class OutputPlan:
     codec: str
     pix_fmt: str
     options: dict[str, str]
+    tags: ColorTags
     notes: tuple[str, ...] = ()
 
 
 def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) -> OutputPlan:
     """Decide path, container, encoder and pixel format.
 
+    With the codec "auto" the encoder follows the source; where the container asked for can't hold that codec, or
+    no encoder here takes the picture without a loss of bits, it falls back and a note says so.
+
     Raises:
         SettingsError: unknown codec, preset or pixel format, or crf out of the codec's range.
-        OutputError: the container asked for can't hold the codec.
+        OutputError: the container asked for can't hold the codec, or the encoder refuses the picture.
     """
-    encoder = _encoder(settings.codec)
-    codec = av.codec.Codec(encoder, "w").canonical_name
+    if settings.codec != AUTO:
+        return _plan(clip, output, encoder_named(settings.codec), settings)[0]
+    plans: list[OutputPlan] = []
+    refused: OutputError | None = None
+    for encoder in followers(clip):
+        try:
+            plan, loses_depth = _plan(clip, output, encoder, settings)
+        except OutputError as error:
+            refused = error
+            continue
+        plans.append(plan)
+        if not loses_depth:
+            break
+    if not plans:
+        assert refused is not None
+        raise refused
+    plan = plans[-1] if not loses_depth else plans[0]
+    if plan.codec != clip.codec:
+        note = f"{clip.codec} video becomes {plan.codec}: nothing here writes the former as it is"
+        return replace(plan, notes=(note, *plan.notes))
+    return plan
+
+
+def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSettings) -> tuple[OutputPlan, bool]:
+    codec = codec_of(encoder)
     notes: list[str] = []
     if output is None:
-        path, container = _default_path(clip.path, codec, encoder, notes)
+        path, container = _default_path(clip.path, codec, notes)
     else:
         path = output
         container = _container(output)
@@ -96,23 +99,34 @@ def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) ->
                 f"{output}: {output.suffix} files can't hold {codec} video with exact times. "
                 f"Name the output {' or '.join(fits[:4])}, or choose another --codec."
             )
-    pix_fmt = _pixel_format(clip.format, encoder, settings.pix_fmt, notes)
-    return OutputPlan(path, container, encoder, codec, pix_fmt, _options(encoder, settings), tuple(notes))
+    chosen = encoding(clip, encoder, settings)
+    notes += chosen.notes
+    tags = _tags(clip, chosen.pix_fmt)
+    if tags != ColorTags() and not carries_tags(container, codec):
+        notes.append(f"{path.suffix} files carry no colour tags for {codec} video; players will guess them")
+    if clip.display_matrix is not None and container not in ROTATING_CONTAINERS:
+        notes.append(f"{path.suffix} files carry no rotation; the video will be shown as it is stored")
+    if clip.dynamic_hdr:
+        notes.append("dynamic HDR data (HDR10+, Dolby Vision) are left out: they describe the ungraded pictures")
+    plan = OutputPlan(path, container, encoder, codec, chosen.pix_fmt, chosen.options, tags, tuple(notes))
+    return plan, chosen.loses_depth
 
 
-def _encoder(name: str) -> str:
-    wanted = _ENCODERS.get(name.lower(), name.lower())
-    try:
-        codec = av.codec.Codec(wanted, "w")
-    except (av.FFmpegError, ValueError) as cause:
-        known = sorted({*_ENCODERS, *_OPTIONS})
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-        raise SettingsError(
-            f"output.codec = {name!r}: no such encoder (did you mean {close[0]!r}?). Usual ones: {', '.join(known)}."
-        ) from cause
-    if codec.type != "video":
-        raise SettingsError(f"output.codec = {name!r}: encodes {codec.type}, not video")
-    return wanted
+def _tags(clip: Clip, pix_fmt: str) -> ColorTags:
+    tags, coding = clip.tags, clip.coding
+    becomes_rgb = av.VideoFormat(pix_fmt).is_rgb
+    if clip.format.rgb and not becomes_rgb:
+        return replace(tags, matrix=_BT709, range=_FULL if coding.full_range else _LIMITED_RANGE)
+    if becomes_rgb and not clip.format.rgb:
+        return replace(tags, matrix=_RGB, range=_FULL)
+    if coding.full_range and not becomes_rgb:
+        return replace(tags, range=_FULL)
+    return tags
+
+
+def carries_tags(container: str, codec: str) -> bool:
+    """Whether matrix, primaries and transfer survive: in the container, or in the codec's own headers."""
+    return codec != "mjpeg" and (container in _TAGGING_CONTAINERS or codec in _TAGGING_CODECS)
 
 
 def _container(path: Path) -> str:
@@ -138,76 +152,10 @@ def supported_codecs(container: str) -> frozenset[str]:
         return frozenset(scratch.supported_codecs)
 
 
-def _default_path(source: Path, codec: str, encoder: str, notes: list[str]) -> tuple[Path, str]:
+def _default_path(source: Path, codec: str, notes: list[str]) -> tuple[Path, str]:
     ending = source.suffix.lower()
     if ending in _DEFAULT_ENDINGS and _holds(_CONTAINERS[ending], codec):
         return source.with_name(f"{source.stem}.graded{source.suffix}"), _CONTAINERS[ending]
     path = source.with_name(f"{source.stem}.graded.mkv")
     notes.append(f"{ending or 'this'} files can't hold {codec} video with exact times; writing {path.name}")
     return path, "matroska"
-
-
-def _pixel_format(layout: PixelFormat, encoder: str, wanted: str | None, notes: list[str]) -> str:
-    takes = [f.name for f in av.codec.Codec(encoder, "w").video_formats or []]
-    if wanted is not None:
-        if takes and wanted not in takes:
-            close = difflib.get_close_matches(wanted, takes, n=1, cutoff=0.0)
-            raise SettingsError(f"output.pix_fmt = {wanted!r}: {encoder} does not take it (did you mean {close[0]!r}?)")
-        return wanted
-    if not takes or layout.name in takes:
-        return layout.name
-    spelled = {FULL_RANGE_ALIASES.get(name, name): name for name in reversed(takes)}
-    if layout.name in spelled:
-        return spelled[layout.name]
-    chosen = _nearest(layout, [DIRECT[name] for name in spelled if name in DIRECT])
-    lost = [
-        what
-        for what, gone in (
-            ("alpha", layout.alpha and not chosen.alpha),
-            ("bit depth", chosen.depth < layout.depth),
-            ("chroma resolution", (chosen.sub_x, chosen.sub_y) > (layout.sub_x, layout.sub_y)),
-        )
-        if gone
-    ]
-    if layout.rgb == chosen.rgb and not lost:
-        return spelled[chosen.name]
-    detail = f", which loses {' and '.join(lost)}" if lost else ""
-    notes.append(f"{encoder} does not take {layout.name}; the output is {chosen.name}{detail}")
-    return spelled[chosen.name]
-
-
-def _nearest(layout: PixelFormat, choices: list[PixelFormat]) -> PixelFormat:
-    def loss(other: PixelFormat) -> tuple[int, int, int, int, int]:
-        chroma = max(0, other.sub_x - layout.sub_x) + max(0, other.sub_y - layout.sub_y)
-        depth = max(0, layout.depth - other.depth)
-        excess = abs(other.depth - layout.depth) + abs(other.sub_x - layout.sub_x)
-        return depth, chroma, layout.alpha and not other.alpha, layout.rgb != other.rgb, excess
-
-    return min(choices, key=loss)
-
-
-def _options(encoder: str, settings: OutputSettings) -> dict[str, str]:
-    quality = _QUALITY.get(encoder)
-    if quality is None:
-        if settings.crf is not None:
-            raise SettingsError(f"output.crf = {settings.crf:g}: {encoder} has no constant quality; leave it out")
-        options = dict(_OPTIONS.get(encoder, {}))
-        if settings.encoder_preset is not None:
-            options["preset"] = settings.encoder_preset
-        return options
-    crf = quality.crf if settings.crf is None else settings.crf
-    low, high = quality.limits
-    if not low <= crf <= high:
-        raise SettingsError(f"output.crf = {crf:g}: {encoder} takes {low:g} (best) to {high:g}")
-    options = {"crf": f"{crf:g}", **quality.options}
-    preset = settings.encoder_preset or quality.preset
-    if preset is not None:
-        if preset not in quality.presets:
-            close = difflib.get_close_matches(preset, quality.presets, n=1, cutoff=0.0)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise SettingsError(
-                f"output.encoder_preset = {preset!r}: {encoder} has no such preset{hint}; "
-                f"it knows {', '.join(quality.presets) or 'none'}"
-            )
-        options["preset"] = preset
-    return options

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -11,31 +13,53 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from streamct.errors import DamagedInputError
 from streamct.media.output import OutputPlan, supported_codecs
-from streamct.media.probe import open_input
+from streamct.media.probe import open_input, reason
 from streamct.model import Clip
 
 _CONTAINER_KEYS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 _STREAM_KEYS = {"encoder", "duration", "bps", "number_of_frames", "number_of_bytes"}
+_FINEST_CLOCK = 10_000_000
 _TEXT = {"mov_text", "subrip", "text", "webvtt"}
 
 Rewrite = Callable[[bytes], bytes | None]
 
 
+@dataclass(slots=True)
+class CopiedStream:
+    """A stream in the output that was copied: its index there, how many packets, when the first is due.
+
+    first: smallest presentation time in seconds, None without packets.
+    """
+
+    index: int
+    kind: str
+    packets: int = 0
+    first: Fraction | None = None
+
+
 class Passthrough:
     """The other streams of a clip. `attach` adds them to the output; `advance` copies what is due.
 
-    `notes` tells which streams the container can't take.
+    `notes` tells which streams the container can't take, `dropped` which of the output's, by index, had no packets.
+    tolerate: damaged ones are copied as far as they can be read.
+
+    Raises (from `advance`):
+        DamagedInputError: the input can't be read to its end.
     """
 
-    def __init__(self, clip: Clip, plan: OutputPlan) -> None:
+    def __init__(self, clip: Clip, plan: OutputPlan, tolerate: bool = False) -> None:
         self._clip = clip
+        self._tolerate = tolerate
         self._plan = plan
         self._input = open_input(clip.path)
         self._targets: dict[int, tuple[Stream, Rewrite | None]] = {}
+        self._copied: dict[int, CopiedStream] = {}
         self._packets: Iterator[Packet] | None = None
         self._held: Packet | None = None
         self.notes: list[str] = []
+        self.dropped: list[int] = []
 
     def attach(self, output: av.container.OutputContainer, video: Callable[[], VideoStream]) -> VideoStream:
         """Add all streams in the input's order, the graded one made by `video`; copy tags and chapters."""
@@ -49,6 +73,7 @@ class Passthrough:
             if added is not None:
                 _copy_tags(source, added[0])
                 self._targets[source.index] = added
+                self._copied[source.index] = CopiedStream(added[0].index, source.type)
         assert graded is not None
         for key, value in self._input.metadata.items():
             if key.lower() not in _CONTAINER_KEYS:
@@ -66,6 +91,7 @@ class Passthrough:
             packet = self._held or next(self._packets, None)
             self._held = None
             if packet is None:
+                self._drop_empty()
                 return
             time = packet.dts if packet.dts is not None else packet.pts
             if until is not None and time is not None and time * packet.time_base > until:
@@ -73,16 +99,47 @@ class Passthrough:
                 return
             self._copy(output, packet)
 
+    @property
+    def clock(self) -> int:
+        """Ticks a second in which the start of every stream is exact, for containers with a clock for all."""
+        bases = [s.time_base.denominator for s in self._input.streams if s.time_base]
+        exact = math.lcm(*bases) if bases else 1
+        return exact if exact <= _FINEST_CLOCK else max(1000, *bases)
+
+    @property
+    def copied(self) -> tuple[CopiedStream, ...]:
+        """What has been copied so far, one entry a stream."""
+        return tuple(self._copied.values())
+
+    def _drop_empty(self) -> None:
+        if self._plan.container not in ("mp4", "mov"):
+            return
+        empty = {n: told for n, told in self._copied.items() if not told.packets and told.kind != "attachment"}
+        for source, told in empty.items():  # the muxer writes no track without packets
+            self.notes.append(f"stream {source} ({told.kind}) is left out: it is empty")
+            self.dropped.append(told.index)
+            del self._copied[source]
+        for told in self._copied.values():
+            told.index -= sum(index < told.index for index in self.dropped)
+
     def close(self) -> None:
         """Close the input."""
         self._input.close()
 
     def _demuxed(self) -> Iterator[Packet]:
         streams = [self._input.streams[index] for index in self._targets]
-        if streams:
-            for packet in self._input.demux(*streams):
+        try:
+            for packet in self._input.demux(*streams) if streams else ():
                 if packet.size:
                     yield packet
+        except (av.FFmpegError, OSError) as cause:
+            what = f"its other streams can't be read to the end ({reason(cause)})"
+            if not self._tolerate:
+                raise DamagedInputError(
+                    f"{self._clip.path}: {what}. Export or copy it again, "
+                    "or grade what is there with --tolerate-corrupt."
+                ) from cause
+            self.notes.append(what)
 
     def _copy(self, output: av.container.OutputContainer, packet: Packet) -> None:
         target, rewrite = self._targets[packet.stream.index]
@@ -93,20 +150,32 @@ class Passthrough:
             fresh = Packet(payload)
             fresh.pts, fresh.dts, fresh.duration = packet.pts, packet.dts, packet.duration
             fresh.time_base = packet.time_base
-            packet = fresh
+            source, packet = packet.stream.index, fresh
+        else:
+            source = packet.stream.index
+        told = self._copied[source]
+        told.packets += 1
+        if packet.pts is not None:
+            time = packet.pts * packet.time_base
+            told.first = time if told.first is None else min(told.first, time)
         packet.stream = target
         output.mux_one(packet)
 
     def _add(self, output: av.container.OutputContainer, source: Stream) -> tuple[Stream, Rewrite | None] | None:
         container = self._plan.container
+        if self._is_empty(source):
+            self.notes.append(f"stream {source.index} ({source.type}) is left out: it is empty")
+            return None
         if source.type == "attachment":
             if container in ("matroska", "webm"):
                 return output.add_stream_from_template(source), None
             self._left_out(source, "attachments")
             return None
         if source.type == "data":
-            if source.metadata.get("timecode") and container in ("mp4", "mov"):
-                return None  # the muxer writes the timecode track again, from the video stream's tag
+            if source.metadata.get("timecode") and container in ("mp4", "mov", "matroska"):
+                return None  # the muxer writes it again, from the video stream's tag
+            if self._is_chapter_track(source):
+                return None  # written again from the chapters
             self._left_out(source, "data streams")
             return None
         name = source.codec_context.name if source.codec_context is not None else ""
@@ -114,7 +183,8 @@ class Passthrough:
         if source.type == "subtitle" and codec in _TEXT:
             return self._add_text(output, source, codec)
         if container != "mpegts" and codec not in supported_codecs(container):
-            self._left_out(source, f"{name or 'unknown'} streams")
+            what = "subtitles" if source.type == "subtitle" else "streams"
+            self._left_out(source, f"{codec or name or 'unknown'} {what}")
             return None
         try:
             return output.add_stream_from_template(source, opaque=True), None
@@ -127,12 +197,22 @@ class Passthrough:
     ) -> tuple[Stream, Rewrite | None] | None:
         container = self._plan.container
         if codec in supported_codecs(container):
+            if codec == "mov_text":
+                return output.add_stream_from_template(source, opaque=True), _without_gaps
             return output.add_stream_from_template(source, opaque=True), None
         if codec == "mov_text" and container == "matroska":
             self.notes.append(f"subtitle stream {source.index} becomes plain text (SubRip): Matroska has no mov_text")
             return output.add_mux_stream("subrip", time_base=source.time_base), _plain_text
         self._left_out(source, f"{codec} subtitles")
         return None
+
+    def _is_empty(self, source: Stream) -> bool:
+        listed = source.frames or len(source.index_entries) or source.disposition & Disposition.attached_pic
+        return self._input.format.name.startswith("mov") and not listed
+
+    def _is_chapter_track(self, source: Stream) -> bool:
+        chapters = len(self._input.chapters())
+        return chapters > 0 and self._input.format.name.startswith("mov") and source.frames == chapters
 
     def _left_out(self, source: Stream, what: str) -> None:
         self.notes.append(
@@ -144,6 +224,11 @@ def _plain_text(sample: bytes) -> bytes | None:
     """The text of a 3GPP timed text sample (TS 26.245): its length in two bytes, then UTF-8."""
     text = sample[2 : 2 + int.from_bytes(sample[:2], "big")]
     return text or None
+
+
+def _without_gaps(sample: bytes) -> bytes | None:
+    """The sample unless it is empty: the muxer fills gaps between texts by itself."""
+    return sample if int.from_bytes(sample[:2], "big") else None
 
 
 def _copy_tags(source: Stream, target: Stream) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import av
+from av.bitstream import BitStreamFilterContext
 
 from streamct.errors import InputError, NoVideoError
-from streamct.media.formats import graded_format, is_full_range_by_name
-from streamct.model import Clip, Coding, ColorTags, Matrix
+from streamct.media.formats import graded_format, is_full_range_by_name, is_readable
+from streamct.model import Clip, Coding, ColorTags, MasteringDisplay, Matrix
 
 av.logging.set_level(None)
 
@@ -19,6 +20,15 @@ _MATRICES: dict[int, Matrix] = {
     0: "rgb", 1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt601", 9: "bt2020", 10: "bt2020",
 }  # fmt: skip
 _TRANSFERS: dict[int, Literal["pq", "hlg"]] = {16: "pq", 18: "hlg"}
+_TOP_FIRST, _BOTTOM_FIRST = {2, 5}, {3, 4}
+"""Of AVFieldOrder: by the field that is displayed first."""
+_H26X_LOCATIONS = {n: n + 1 for n in range(6)}
+_CHROMA_FIELDS = {
+    "h264": ("chroma_sample_loc_type_top_field", _H26X_LOCATIONS),
+    "hevc": ("chroma_sample_loc_type_top_field", _H26X_LOCATIONS),
+    "av1": ("chroma_sample_position", {1: 1, 2: 3}),
+}
+_DYNAMIC_HDR = ("DYNAMIC_HDR_PLUS", "DOVI_RPU_BUFFER", "DOVI_METADATA")
 _BT2020_PRIMARIES = 9
 _HD_LINES = 720
 _FASTEST = 480
@@ -42,10 +52,14 @@ def open_input(path: Path) -> av.container.InputContainer:
     except PermissionError as cause:
         raise InputError(f"{path}: may not be read. Check its permissions.") from cause
     except (av.FFmpegError, OSError) as cause:
-        reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
         raise InputError(
-            f"{path}: can't be opened as a video ({reason}). It is damaged, incomplete or not a video."
+            f"{path}: can't be opened as a video ({reason(cause)}). It is damaged, incomplete or not a video."
         ) from cause
+
+
+def reason(cause: Exception) -> str:
+    """What FFmpeg or the system says, without its numbers and function names."""
+    return str(getattr(cause, "strerror", None) or cause)
 
 
 def video_stream(container: av.container.InputContainer, index: int) -> av.video.stream.VideoStream:
@@ -74,6 +88,10 @@ def probe(path: Path, stream: int | None = None) -> Clip:
         first = _first_frame(container, chosen, path)
         context = chosen.codec_context
         name = first.format.name
+        if not is_readable(name):
+            raise InputError(
+                f"{path}: its pixel format {name} can't be read. Convert it to yuv420p, yuv444p10le or gbrp12le first."
+            )
         tags = ColorTags(
             matrix=int(first.colorspace),
             primaries=int(context.color_primaries),
@@ -93,7 +111,7 @@ def probe(path: Path, stream: int | None = None) -> Clip:
             time_base=time_base,
             frames=_count(container, chosen),
             rate=Fraction(rate) if rate else None,
-            codec=context.name,
+            codec=context.codec.canonical_name,
             container=container.format.name,
             source_format=name,
             format=graded_format(name),
@@ -101,7 +119,13 @@ def probe(path: Path, stream: int | None = None) -> Clip:
             tags=tags,
             duration=_duration(container, chosen),
             sample_aspect=chosen.sample_aspect_ratio or None,
-            display_matrix=_display_matrix(first),
+            display_matrix=display_matrix(first),
+            profile=context.profile,
+            fields=first_field(first, int(context.field_order)),
+            chroma_location=chroma_location(chosen) if "420" in graded_format(name).name else 0,
+            mastering=mastering_display(first),
+            light=content_light(first),
+            dynamic_hdr=any(_side_data(first, kind) is not None for kind in _DYNAMIC_HDR),
         )
 
 
@@ -123,23 +147,89 @@ def _choose(container: av.container.InputContainer, path: Path, index: int | Non
 def _first_frame(
     container: av.container.InputContainer, stream: av.video.stream.VideoStream, path: Path
 ) -> av.VideoFrame:
+    cause: Exception | None = None
     try:
-        for frame in container.decode(stream):
-            return frame
-    except (av.FFmpegError, OSError) as cause:
-        raise NoVideoError(
-            f"{path}: no frame of its video stream ({stream.codec_context.name}) can be decoded ({cause}). "
-            "It is damaged or incomplete; export it again."
-        ) from cause
-    raise NoVideoError(f"{path}: its video stream has no decodable frame. It is damaged or incomplete.")
+        for packet in container.demux(stream):
+            try:
+                for frame in packet.decode():
+                    assert isinstance(frame, av.VideoFrame)
+                    return frame
+            except (av.FFmpegError, OSError) as error:  # whoever reads on will decide about the damage
+                cause = cause or error
+    except (av.FFmpegError, OSError) as error:
+        cause = cause or error
+    if cause is None:
+        raise NoVideoError(f"{path}: its video stream has no decodable frame. It is damaged or incomplete.")
+    raise NoVideoError(
+        f"{path}: no frame of its video stream ({stream.codec_context.name}) can be decoded ({reason(cause)}). "
+        "It is damaged or incomplete; export it again."
+    ) from cause
 
 
-def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    """The nine numbers that turn a frame for display, 16.16 and 2.30 fixed point; None if it is shown as coded."""
+    data = _side_data(frame, "DISPLAYMATRIX")
+    return struct.unpack("=9i", data) if data is not None else None
+
+
+def mastering_display(frame: av.VideoFrame) -> MasteringDisplay | None:
+    """What the frame says of its mastering display, if it says all (AVMasteringDisplayMetadata)."""
+    data = _side_data(frame, "MASTERING_DISPLAY_METADATA")
+    if data is None:
+        return None
+    *numbers, has_primaries, has_luminance = struct.unpack_from("=22i", data)
+    if not (has_primaries and has_luminance) or 0 in numbers[1::2]:
+        return None
+    red_x, red_y, green_x, green_y, blue_x, blue_y, white_x, white_y, low, high = (
+        Fraction(n, d) for n, d in zip(numbers[::2], numbers[1::2], strict=True)
+    )
+    primaries = ((red_x, red_y), (green_x, green_y), (blue_x, blue_y))
+    return MasteringDisplay(primaries, (white_x, white_y), (low, high))
+
+
+def content_light(frame: av.VideoFrame) -> tuple[int, int] | None:
+    """MaxCLL and MaxFALL in cd/m2, if the frame tells them."""
+    data = _side_data(frame, "CONTENT_LIGHT_LEVEL")
+    return struct.unpack_from("=2I", data) if data is not None else None
+
+
+def _side_data(frame: av.VideoFrame, kind: str) -> bytes | None:
     side_data: Any = frame.side_data
     for item in side_data.keys():  # noqa: SIM118  (iterating yields keys that look-up refuses)
-        if item.type.name == "DISPLAYMATRIX":
-            return struct.unpack("=9i", bytes(item))
+        if item.type.name == kind:
+            return bytes(item)
     return None
+
+
+def first_field(frame: av.VideoFrame, order: int) -> Literal["top", "bottom"] | None:
+    """The field that is shown first, None for progressive pictures. order: of the codec, as AVFieldOrder."""
+    if order in _BOTTOM_FIRST:
+        return "bottom"
+    return "top" if order in _TOP_FIRST or frame.interlaced_frame else None
+
+
+def chroma_location(stream: av.video.stream.VideoStream) -> int:
+    """Where the stream's headers say that chroma samples lie, as AVChromaLocation; 0: they don't.
+
+    PyAV does not tell; FFmpeg's `trace_headers` filter prints every header field, among them this one.
+    """
+    key = _CHROMA_FIELDS.get(stream.codec_context.codec.canonical_name)
+    if key is None:
+        return 0
+    field, numbers = key
+    before = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)
+    try:
+        with av.logging.Capture() as lines:
+            BitStreamFilterContext("trace_headers", stream)
+    except (av.FFmpegError, ValueError):
+        return 0
+    finally:
+        av.logging.set_level(before)
+    for _, _, text in lines:
+        if field in text:
+            return numbers.get(int(text.rsplit("=", 1)[1]), 0)
+    return 0
 
 
 def _coding(tags: ColorTags, name: str, height: int) -> Coding:

@@ -8,11 +8,13 @@ from types import TracebackType
 
 import av
 import numpy as np
+from av.packet import Packet
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 
 from streamct.errors import DamagedInputError
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
-from streamct.media.probe import open_input, video_stream
+from streamct.media.probe import open_input, reason, video_stream
 from streamct.model import Clip, Frame, PixelFormat, Plane
 
 
@@ -29,14 +31,17 @@ def plane_views(frame: av.VideoFrame, layout: PixelFormat) -> tuple[Plane, ...]:
 class Reader:
     """Decodes a clip's video stream. Use as a context manager and iterate once.
 
-    threads: of the decoder, None for its own choice. `warnings` tells what was repaired.
+    threads: of the decoder, None for its own choice. tolerate: yield what decodes of a damaged file, with its
+    times, and tell the damage in `warnings`, which also tells what was repaired.
 
     Raises (while iterating):
-        DamagedInputError: fewer frames than declared, corrupt frames, or a decoder error.
+        DamagedInputError: fewer frames than declared, corrupt frames, or a decoder error; tolerated: no frame.
     """
 
-    def __init__(self, clip: Clip, threads: int | None = None) -> None:
+    def __init__(self, clip: Clip, threads: int | None = None, tolerate: bool = False) -> None:
         self._clip = clip
+        self._tolerate = tolerate
+        self._failures: list[str] = []
         self._container = open_input(clip.path)
         self._stream = video_stream(self._container, clip.stream)
         self._stream.thread_type = "AUTO"
@@ -79,17 +84,29 @@ class Reader:
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         count, end = 0, None
-        try:
-            for frame in self._container.decode(self._stream):
+        for packet in self._packets():
+            try:
+                frames = packet.decode()
+            except (av.FFmpegError, OSError) as cause:
+                where = "" if end is None else f" after {timecode(float(end * self._clip.time_base))}"
+                failure = f"decoding stopped at frame {count}{where} ({reason(cause)})"
+                if not self._tolerate:
+                    raise self._damaged(failure) from cause
+                self._failures.append(failure.replace("stopped", "failed"))
+                continue
+            for frame in frames:
                 assert isinstance(frame, av.VideoFrame)
                 count, end = count + 1, frame.pts
                 yield frame
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        try:
+            yield from self._container.demux(self._stream)
         except (av.FFmpegError, OSError) as cause:
-            where = "" if end is None else f" after {timecode(float(end * self._clip.time_base))}"
-            raise DamagedInputError(
-                f"{self._clip.path}: decoding stopped at frame {count}{where} ({cause}). "
-                "The file is damaged; export or copy it again."
-            ) from cause
+            failure = f"reading stopped ({reason(cause)})"
+            if not self._tolerate:
+                raise self._damaged(failure) from cause
+            self._failures.append(failure)
 
     def _time(self, frame: av.VideoFrame, last: int | None) -> int:
         step = frame.duration or self._ticks_per_frame()
@@ -118,19 +135,28 @@ class Reader:
 
     def _check(self, count: int, last: int | None, corrupt: int, first_corrupt: int | None) -> None:
         clip = self._clip
+        damage = list(self._failures[:1])
+        if len(self._failures) > 1:
+            damage[0] += f" and {len(self._failures) - 1} times more"
         if clip.frames is not None and count < clip.frames:
             end = timecode(float((last or 0) * clip.time_base))
             of = f" of {timecode(float(clip.duration))}" if clip.duration else ""
-            raise DamagedInputError(
-                f"{clip.path}: {count} of {clip.frames} frames could be decoded (the pictures end at {end}{of}). "
-                "The file is probably truncated; export or copy it again."
+            truncated = "; the file is probably truncated" if not damage else ""
+            damage.append(
+                f"{count} of {clip.frames} frames could be decoded (the pictures end at {end}{of}){truncated}"
             )
         if corrupt:
             at = timecode(float((first_corrupt or 0) * clip.time_base))
-            raise DamagedInputError(
-                f"{clip.path}: {corrupt} of {count} frames are corrupt, the first at {at}. "
-                "The file is damaged; export or copy it again."
-            )
+            damage.append(f"{corrupt} of {count} frames are corrupt, the first at {at}")
+        if damage and (not self._tolerate or not count):
+            raise self._damaged(damage[0])
+        for line in damage:
+            self._warn(line)
+
+    def _damaged(self, what: str) -> DamagedInputError:
+        return DamagedInputError(
+            f"{self._clip.path}: {what}. Export or copy it again, or grade what is there with --tolerate-corrupt."
+        )
 
     def _warn(self, message: str) -> None:
         line = f"{self._clip.path}: {message}"

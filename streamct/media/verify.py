@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.video.stream import VideoStream
 
 from streamct.errors import OutputError
-from streamct.media.output import OutputPlan
-from streamct.media.probe import video_stream
+from streamct.media.encoders import carries_hdr, keeps_fields
+from streamct.media.output import ROTATING_CONTAINERS, OutputPlan, carries_tags
+from streamct.media.passthrough import CopiedStream
+from streamct.media.probe import (
+    content_light,
+    display_matrix,
+    first_field,
+    mastering_display,
+    reason,
+    video_stream,
+)
 from streamct.model import Clip
 
 _CLOCKS = {
@@ -18,59 +30,175 @@ _CLOCKS = {
     "mpegts": Fraction(1, 90_000),
     "flv": Fraction(1, 1000),
 }
+_SHIFTING = {"mpegts", "avi", "flv"}
+"""Containers that start where they like; the others shift only what would begin before 0."""
+_FULL = 2  # of AVColorRange
+_ASPECT_STEP = Fraction(1, 500)
 
 
-def verify(clip: Clip, plan: OutputPlan, written: Path, index: int, times: list[int]) -> None:
-    """Count packets and compare times, tags and size; decode the first and the last group of pictures.
+@dataclass(slots=True)
+class _Found:
+    packets: int = 0
+    times: list[Fraction] = field(default_factory=list)
+
+
+def verify(
+    clip: Clip,
+    plan: OutputPlan,
+    written: Path,
+    index: int,
+    times: list[int],
+    copied: Sequence[CopiedStream] = (),
+) -> None:
+    """Count packets and compare times, tags, shape and streams; decode the first and the last group of pictures.
 
     index: of the graded stream in the written file. times: the pts that were written, in the clip's time base.
-    A container with a fixed clock may round each to its nearest tick; a constant offset, which some containers
-    demand, is no error.
+    copied: the streams beside it. A container with a fixed clock may round each time to its nearest tick; one that
+    can't begin before 0 may shift all streams by the same amount.
 
     Raises:
         OutputError: naming what differs.
     """
-
-    def wrong(what: str) -> OutputError:
-        return OutputError(f"{plan.path}: the written file did not pass its check: {what}. Nothing was replaced.")
-
     try:
         with av.open(str(written)) as container:
-            if index >= len(container.streams) or container.streams[index].type != "video":
-                raise wrong("its video stream is missing")
-            stream = video_stream(container, index)
-            context = stream.codec_context
-            if (context.width, context.height) != (clip.width, clip.height):
-                raise wrong(f"{context.width}x{context.height} instead of {clip.width}x{clip.height} pixels")
-            tags = (int(context.colorspace), int(context.color_primaries), int(context.color_trc))
-            expected = (clip.tags.matrix, clip.tags.primaries, clip.tags.transfer)
-            for found, wanted, name in zip(tags, expected, ("matrix", "primaries", "transfer"), strict=True):
-                if wanted != 2 and found not in (wanted, 2):
-                    raise wrong(f"the colour {name} tag is {found} instead of {wanted}")
-            base = stream.time_base
-            assert base is not None
-            found_times = sorted(p.pts * base for p in container.demux(stream) if p.size and p.pts is not None)
-            wanted_times = [t * clip.time_base for t in times]
-            if len(found_times) != len(wanted_times):
-                raise wrong(f"{len(found_times)} instead of {len(wanted_times)} frames")
-            slack = max(_CLOCKS.get(plan.container, Fraction(0)), base)
-            offset = found_times[0] - wanted_times[0]
-            worst = max(abs(f - w - offset) for f, w in zip(found_times, wanted_times, strict=True))
-            if worst > slack:
-                raise wrong(f"frame times differ by up to {float(worst) * 1000:.1f} ms")
-        _decode_ends(written, index)
+            wrong = _differences(container, clip, plan, index, times, copied)
+        if wrong is None:
+            wrong = _decode_ends(written, index, clip, plan)
     except (av.FFmpegError, OSError) as cause:
-        raise wrong(f"it can't be read back ({cause})") from cause
+        wrong = f"it can't be read back ({reason(cause)})"
+    if wrong is not None:
+        raise OutputError(f"{plan.path}: the written file did not pass its check: {wrong}. Nothing was replaced.")
 
 
-def _decode_ends(path: Path, index: int) -> None:
+def _differences(
+    container: av.container.InputContainer,
+    clip: Clip,
+    plan: OutputPlan,
+    index: int,
+    times: list[int],
+    copied: Sequence[CopiedStream],
+) -> str | None:
+    if index >= len(container.streams) or container.streams[index].type != "video":
+        return "its video stream is missing"
+    if len(container.streams) < len(copied) + 1:
+        return f"{len(container.streams)} instead of {len(copied) + 1} streams"
+    stream = video_stream(container, index)
+    found = {s.index: _Found() for s in container.streams}
+    for packet in container.demux():
+        if packet.size:
+            entry = found[packet.stream.index]
+            entry.packets += 1
+            if packet.pts is not None:
+                entry.times.append(packet.pts * packet.time_base)
+    return (
+        _shape(stream, clip)
+        or _tags(stream, plan)
+        or _times(stream, found[index], clip, plan, times, copied)
+        or _others(container, found, plan, found[index].times, times[0] * clip.time_base, copied)
+    )
+
+
+def _shape(stream: VideoStream, clip: Clip) -> str | None:
+    context = stream.codec_context
+    if (context.width, context.height) != (clip.width, clip.height):
+        return f"{context.width}x{context.height} instead of {clip.width}x{clip.height} pixels"
+    aspect, wanted = stream.sample_aspect_ratio or Fraction(1), clip.sample_aspect or Fraction(1)
+    if abs(aspect / wanted - 1) > _ASPECT_STEP:
+        return f"the pixel aspect is {aspect} instead of {wanted}"
+    return None
+
+
+def _tags(stream: VideoStream, plan: OutputPlan) -> str | None:
+    if not carries_tags(plan.container, plan.codec):
+        return None
+    context, wanted = stream.codec_context, plan.tags
+    rgb = av.VideoFormat(plan.pix_fmt).is_rgb
+    pairs = (
+        ("matrix", int(context.colorspace), wanted.matrix),
+        ("primaries", int(context.color_primaries), wanted.primaries),
+        ("transfer", int(context.color_trc), wanted.transfer),
+    )
+    for name, found, should in pairs:
+        if found != should and not (rgb and name == "matrix"):
+            return f"the colour {name} tag is {found} instead of {should}"
+    if (int(context.color_range) == _FULL) != (wanted.range == _FULL) and not rgb:
+        return f"the colour range tag is {int(context.color_range)} instead of {wanted.range}"
+    return None
+
+
+def _times(
+    stream: VideoStream,
+    found: _Found,
+    clip: Clip,
+    plan: OutputPlan,
+    times: list[int],
+    copied: Sequence[CopiedStream],
+) -> str | None:
+    if found.packets != len(times):
+        return f"{found.packets} instead of {len(times)} frames"
+    if len(found.times) != found.packets:
+        return f"{found.packets - len(found.times)} frames have no time"
+    slack = max(_CLOCKS.get(plan.container, Fraction(0)), stream.time_base or Fraction(0))
+    wanted = [t * clip.time_base for t in times]
+    earliest = min([Fraction(0), wanted[0], *(c.first for c in copied if c.first is not None)])
+    offset = sorted(found.times)[0] - wanted[0]
+    if plan.container not in _SHIFTING and abs(offset + earliest) > slack:
+        offset = Fraction(0)
+    worst = max(abs(f - w - offset) for f, w in zip(sorted(found.times), wanted, strict=True))
+    return f"frame times differ by up to {float(worst) * 1000:.1f} ms" if worst > slack else None
+
+
+def _others(
+    container: av.container.InputContainer,
+    found: dict[int, _Found],
+    plan: OutputPlan,
+    video: list[Fraction],
+    first: Fraction,
+    copied: Sequence[CopiedStream],
+) -> str | None:
+    offset = min(video) - first
+    for wanted in copied:
+        is_ = found[wanted.index]
+        kind = container.streams[wanted.index].type
+        name = f"{wanted.kind} stream {wanted.index}"
+        if kind != wanted.kind:
+            return f"stream {wanted.index} is {kind} instead of {wanted.kind}"
+        exact = wanted.kind in ("audio", "video")
+        if is_.packets < wanted.packets or (exact and is_.packets > wanted.packets):
+            return f"{name} has {is_.packets} instead of {wanted.packets} packets"
+        if wanted.kind == "audio" and wanted.first is not None and is_.times and plan.container != "avi":
+            base = container.streams[wanted.index].time_base or Fraction(0)
+            apart = abs(min(is_.times) - wanted.first - offset)
+            if apart > 2 * max(_CLOCKS.get(plan.container, Fraction(0)), base):
+                return f"{name} is {float(apart) * 1000:.1f} ms off against the pictures"
+    return None
+
+
+def _decode_ends(path: Path, index: int, clip: Clip, plan: OutputPlan) -> str | None:
     with av.open(str(path)) as container:
-        stream = video_stream(container, index)
-        next(container.decode(stream))
+        first = next(container.decode(video_stream(container, index)), None)
+        if first is None or first.is_corrupt:
+            return "its first frame can't be decoded"
+        if plan.container in ROTATING_CONTAINERS and _turn(display_matrix(first)) != _turn(clip.display_matrix):
+            return "the rotation is lost"
+        order = int(video_stream(container, index).codec_context.field_order)
+        if clip.fields is not None and keeps_fields(plan.encoder) and first_field(first, order) != clip.fields:
+            return f"its {clip.fields} field does not come first any more"
+        if clip.light is not None and carries_hdr(plan.encoder) and content_light(first) != clip.light:
+            return f"the content light level is {content_light(first)} instead of {clip.light}"
+        if clip.mastering is not None and carries_hdr(plan.encoder) and mastering_display(first) is None:
+            return "the mastering display's data are lost"
     with av.open(str(path)) as container:
         stream = video_stream(container, index)
         if stream.duration:
             start = stream.start_time or 0
             container.seek(start + max(stream.duration - 1, 0), stream=stream)
-        for _ in container.decode(stream):
-            pass
+        count, corrupt = 0, 0
+        for frame in container.decode(stream):
+            count, corrupt = count + 1, corrupt + bool(frame.is_corrupt)
+    return None if count and not corrupt else "its last frames can't be decoded"
+
+
+def _turn(matrix: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The rotation and mirroring of a display matrix, without its translation."""
+    return (1, 0, 0, 1) if matrix is None else tuple(round(matrix[i] / 65536) for i in (0, 1, 3, 4))

@@ -7,47 +7,69 @@ from pathlib import Path
 from types import TracebackType
 
 import av
+from av.filter import Graph
 from av.video.reformatter import VideoReformatter
 
 from streamct.errors import OutputError
+from streamct.media.encoders import keeps_fields
 from streamct.media.files import writing
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
 from streamct.media.output import OutputPlan
-from streamct.media.passthrough import Passthrough
+from streamct.media.passthrough import CopiedStream, Passthrough
+from streamct.media.probe import reason
 from streamct.media.reader import plane_views
 from streamct.model import Clip, Frame
 
 _KEYFRAME_SECONDS = 10
+_TOP_FIELD_FIRST, _BOTTOM_FIELD_FIRST = 2, 3  # of AVFieldOrder
 
 
 class Writer:
     """Encodes graded frames into `temporary`, as `plan` says. Use as a context manager.
 
     `allocate` may be called from one thread and `write` from another. threads: of the encoder, None for its
-    own choice. index: of the graded stream in the output. After `close`, `times` holds the pts of all frames, in
-    the clip's time base. notes: which streams could not be copied.
+    own choice. After `close`, `times` holds the pts of all frames, in
+    the clip's time base, and `copied` tells what was copied beside them. tolerate: other streams may end
+    early.
 
     Raises:
         OutputError: the file can't be written, or the encoder refuses the settings.
     """
 
-    def __init__(self, clip: Clip, plan: OutputPlan, temporary: Path, threads: int | None = None) -> None:
+    def __init__(
+        self, clip: Clip, plan: OutputPlan, temporary: Path, threads: int | None = None, tolerate: bool = False
+    ) -> None:
         self._clip = clip
         self._plan = plan
         self._converter = VideoReformatter()
+        self._fields = _field_marker(clip, plan) if clip.fields is not None and keeps_fields(plan.encoder) else None
         self._closed = False
         self.times: list[int] = []
-        self._others = Passthrough(clip, plan)
+        self._others = Passthrough(clip, plan, tolerate)
         try:
             with writing(plan.path):
-                self._container = av.open(str(temporary), "w", format=plan.container)
+                options = {"movie_timescale": str(self._others.clock)} if plan.container in ("mp4", "mov") else {}
+                self._container = av.open(str(temporary), "w", format=plan.container, container_options=options)
         except BaseException:
             self._others.close()
             raise
         self._threads = threads
         self._stream = self._others.attach(self._container, self._add_video)
-        self.index = self._stream.index
-        self.notes = tuple(self._others.notes)
+
+    @property
+    def index(self) -> int:
+        """Of the graded stream in the output."""
+        return self._stream.index - sum(other < self._stream.index for other in self._others.dropped)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be copied."""
+        return tuple(self._others.notes)
+
+    @property
+    def copied(self) -> tuple[CopiedStream, ...]:
+        """The other streams, as far as they have been copied."""
+        return self._others.copied
 
     def __enter__(self) -> Writer:
         return self
@@ -78,13 +100,17 @@ class Writer:
         context = stream.codec_context
         context.pix_fmt = plan.pix_fmt
         context.gop_size = max(1, min(round(rate * _KEYFRAME_SECONDS), 600))
-        tags = clip.tags
+        tags = plan.tags
         context.colorspace, context.color_range = tags.matrix, tags.range
         context.color_primaries, context.color_trc = tags.primaries, tags.transfer
         if clip.sample_aspect:
             context.sample_aspect_ratio = clip.sample_aspect
         if self._threads is not None:
             context.thread_count = self._threads
+        if plan.codec == "hevc" and plan.container in ("mp4", "mov"):
+            context.codec_tag = "hvc1"  # the only spelling that Apple's players take
+        if self._fields is not None:
+            context.field_order = _TOP_FIELD_FIRST if self._clip.fields == "top" else _BOTTOM_FIELD_FIRST
         if clip.display_matrix is not None:
             stream.set_display_matrix(clip.display_matrix)
         return stream
@@ -116,8 +142,11 @@ class Writer:
         if picture.format.name != self._plan.pix_fmt:
             picture = convert(picture, self._plan.pix_fmt, self._clip.coding, self._converter)
             picture.duration = frame.duration
-        tags = self._clip.tags
+        tags = self._plan.tags
         picture.colorspace, picture.color_range = tags.matrix, tags.range
+        if self._fields is not None:
+            self._fields.push(picture)
+            picture = self._fields.pull()
         self.times.append(frame.pts)
         self._mux(picture)
 
@@ -125,9 +154,20 @@ class Writer:
         """Flush the encoder, copy what is left of the other streams and finish the file."""
         self._mux(None)
         with writing(self._plan.path):
-            self._others.advance(self._container, None)
-            self._closed = True
-            self._container.close()
+            try:
+                self._others.advance(self._container, None)
+                self._closed = True
+                self._container.close()
+            except av.FFmpegError as cause:
+                if isinstance(cause, OSError):
+                    raise
+                raise self._refusal(cause) from cause
+
+    def _refusal(self, cause: av.FFmpegError) -> OutputError:
+        return OutputError(
+            f"{self._plan.path}: a {self._plan.path.suffix} file can't take these streams ({reason(cause)}). "
+            "Name the output .mkv."
+        )
 
     def _mux(self, picture: av.VideoFrame | None) -> None:
         with writing(self._plan.path):
@@ -136,11 +176,32 @@ class Writer:
             except (av.FFmpegError, ValueError) as cause:
                 if isinstance(cause, OSError) and cause.errno == 28:
                     raise
+                plan, clip = self._plan, self._clip
                 raise OutputError(
-                    f"{self._plan.path}: the encoder {self._plan.encoder} refused "
-                    f"{self._clip.width}x{self._clip.height} {self._plan.pix_fmt} with {self._plan.options} ({cause})."
+                    f"{plan.path}: the encoder {plan.encoder} refused {clip.width}x{clip.height} {plan.pix_fmt} "
+                    f"with {plan.options} ({reason(cause)})."
                 ) from cause
             for packet in packets:
-                if packet.dts is not None:
-                    self._others.advance(self._container, packet.dts * packet.time_base)
-                self._container.mux_one(packet)
+                if packet.pts is not None and packet.dts is not None and packet.dts > packet.pts:
+                    packet.dts = packet.pts  # x265 on very short clips
+                try:
+                    if packet.dts is not None:
+                        self._others.advance(self._container, packet.dts * packet.time_base)
+                    self._container.mux_one(packet)
+                except av.FFmpegError as cause:
+                    if isinstance(cause, OSError):
+                        raise
+                    raise self._refusal(cause) from cause
+
+
+def _field_marker(clip: Clip, plan: OutputPlan) -> Graph:
+    """A filter that does nothing but mark frames as interlaced, which PyAV can't."""
+    graph = Graph()
+    layout = av.VideoFormat(plan.pix_fmt, clip.width, clip.height)
+    source = graph.add_buffer(width=clip.width, height=clip.height, format=layout, time_base=clip.time_base)
+    marker = graph.add("setfield", "tff" if clip.fields == "top" else "bff")
+    sink = graph.add("buffersink")
+    source.link_to(marker)
+    marker.link_to(sink)
+    graph.configure()
+    return graph

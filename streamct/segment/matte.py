@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from streamct.color.proxy import box_means
 from streamct.errors import InputError, MaskError
-from streamct.media.image import list_pictures, read_picture
+from streamct.media.image import PICTURE_EXTENSIONS, list_pictures, read_picture
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
 from streamct.model import Clip
 
-_STILL_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif", ".gif")
-_REMEMBERED = 128
+_HELD_BYTES = 1 << 27
+"""Mattes kept for the moment when their frame is rendered: 64 of 1080p. What is needed later is read again."""
+_FEWEST = 4
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -37,12 +38,10 @@ class Matte:
         if not path.exists():
             raise MaskError(f"{path}: no such mask. Check the path.")
         self._path = path
-        self._lock = threading.Lock()
-        self._held: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
         self._source: _Still | _Folder | _Video
         if path.is_dir():
             self._source = _Folder(path)
-        elif path.suffix.lower() in _STILL_ENDINGS:
+        elif path.suffix.lower() in PICTURE_EXTENSIONS:
             self._source = _Still(path)
         else:
             self._source = _Video(path)
@@ -54,20 +53,11 @@ class Matte:
 
     def mask(self, index: int, width: int, height: int) -> NDArray[np.uint8]:
         """The frame's matte at (height, width)."""
-        with self._lock:
-            key = index if self._source.count is not None or isinstance(self._source, _Video) else 0
-            matte = self._held.get(key)
-            if matte is None:
-                matte = self._source.read(key)
-                self._held[key] = matte
-                if len(self._held) > _REMEMBERED:
-                    self._held.popitem(last=False)
-        return resized(matte, width, height)
+        return resized(self._source.read(index), width, height)
 
     def end(self, frames: int) -> None:
         """Compare the numbers again, now that both are known, and close the file."""
-        if isinstance(self._source, _Video):
-            self._source.exhaust()
+        self._source.end()
         if self._source.count is not None:
             self._compare(frames)
 
@@ -79,6 +69,24 @@ class Matte:
             )
 
 
+class _Held:
+    """The latest mattes, as many as fit into `_HELD_BYTES`."""
+
+    def __init__(self) -> None:
+        self._mattes: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, index: int) -> NDArray[np.uint8] | None:
+        return self._mattes.get(index)
+
+    def put(self, index: int, matte: NDArray[np.uint8], share: int = 1) -> None:
+        if index not in self._mattes:
+            self._bytes += matte.nbytes
+        self._mattes[index] = matte
+        while self._bytes > _HELD_BYTES // share and len(self._mattes) > _FEWEST:
+            self._bytes -= self._mattes.popitem(last=False)[1].nbytes
+
+
 class _Still:
     count = None
 
@@ -88,13 +96,21 @@ class _Still:
     def read(self, index: int) -> NDArray[np.uint8]:
         return self._matte
 
+    def end(self) -> None:
+        pass
+
 
 class _Folder:
     def __init__(self, path: Path) -> None:
-        self._files = list_pictures(path)
+        try:
+            self._files = list_pictures(path)
+        except InputError as cause:
+            raise MaskError(f"mask {cause}") from cause
         if not self._files:
             raise MaskError(f"{path}: holds no pictures. A mask folder has one picture a frame.")
         self._path = path
+        self._held = _Held()
+        self._lock = threading.Lock()
         self.count: int | None = len(self._files)
 
     def read(self, index: int) -> NDArray[np.uint8]:
@@ -102,10 +118,51 @@ class _Folder:
             raise MaskError(
                 f"{self._path}: holds {len(self._files)} masks, but the clip has more frames. Give one mask a frame."
             )
-        return still_matte(self._files[index])
+        with self._lock:
+            matte = self._held.get(index)
+        if matte is None:
+            matte = still_matte(self._files[index])  # outside the lock: several threads may decode
+            with self._lock:
+                self._held.put(index, matte)
+        return matte
+
+    def end(self) -> None:
+        pass
+
+
+class _Cursor:
+    """One decoder's walk through a matte video."""
+
+    def __init__(self, clip: Clip) -> None:
+        self.next = 0
+        self.held = _Held()
+        self._reader = Reader(clip)
+        self._lumas = _lumas(self._reader, clip)
+
+    def advance(self) -> bool:
+        """Decode one matte; False at the end."""
+        try:
+            matte = next(self._lumas, None)
+        except InputError as cause:
+            raise MaskError(f"mask {cause}") from cause
+        if matte is None:
+            return False
+        self.held.put(self.next, matte, share=_CURSORS)
+        self.next += 1
+        return True
+
+    def close(self) -> None:
+        self._lumas.close()
+        self._reader.close()
+
+
+_CURSORS = 2
 
 
 class _Video:
+    """A frame is sampled long before it is rendered: where the mattes between do not fit into memory, a second
+    decoder follows the first."""
+
     def __init__(self, path: Path) -> None:
         try:
             self._clip = probe(path)
@@ -113,38 +170,47 @@ class _Video:
             raise MaskError(f"mask {cause}") from cause
         self.count: int | None = self._clip.frames
         self._path = path
-        self._reader = Reader(self._clip)
-        self._frames = _lumas(self._reader, self._clip)
-        self._next = 0
-        self._kept: dict[int, NDArray[np.uint8]] = {}
+        self._lock = threading.Lock()
+        self._cursors = [_Cursor(self._clip)]
 
     def read(self, index: int) -> NDArray[np.uint8]:
-        while self._next <= index:
-            try:
-                matte = next(self._frames, None)
-            except InputError as cause:
-                raise MaskError(f"mask {cause}") from cause
-            if matte is None:
-                raise MaskError(
-                    f"{self._path}: holds {self._next} masks, but the clip has more frames. Give one mask a frame."
-                )
-            self._kept[self._next] = matte
-            self._next += 1
-        for old in [i for i in self._kept if i < index - _REMEMBERED]:
-            del self._kept[old]
-        return self._kept[index]
+        with self._lock:
+            for cursor in self._cursors:
+                matte = cursor.held.get(index)
+                if matte is not None:
+                    return matte
+            cursor = self._behind(index)
+            while cursor.next <= index:
+                if not cursor.advance():
+                    raise MaskError(
+                        f"{self._path}: holds {cursor.next} masks, but the clip has more frames. Give one mask a frame."
+                    )
+            matte = cursor.held.get(index)
+            assert matte is not None
+            return matte
 
-    def exhaust(self) -> None:
-        try:
-            while next(self._frames, None) is not None:
-                self._next += 1
-        except InputError as cause:
-            raise MaskError(f"mask {cause}") from cause
-        self.count = self._next
-        self._reader.close()
+    def _behind(self, index: int) -> _Cursor:
+        before = [cursor for cursor in self._cursors if cursor.next <= index]
+        if before:
+            return max(before, key=lambda cursor: cursor.next)
+        if len(self._cursors) == _CURSORS:
+            last = min(self._cursors, key=lambda cursor: cursor.next)
+            last.close()
+            self._cursors.remove(last)
+        self._cursors.append(_Cursor(self._clip))
+        return self._cursors[-1]
+
+    def end(self) -> None:
+        with self._lock:
+            first = max(self._cursors, key=lambda cursor: cursor.next)
+            while first.advance():
+                pass
+            self.count = first.next
+            for cursor in self._cursors:
+                cursor.close()
 
 
-def _lumas(reader: Reader, clip: Clip) -> Iterator[NDArray[np.uint8]]:
+def _lumas(reader: Reader, clip: Clip) -> Generator[NDArray[np.uint8]]:
     scale = 1 << (clip.format.depth - 8)
     low, high = (0.0, 255.0) if clip.coding.full_range else (16.0, 235.0)
     for frame in reader:

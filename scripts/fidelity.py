@@ -1,0 +1,133 @@
+"""Print, for each video of a data folder, what a grade kept: frames, times, streams, colour tags.
+
+    python scripts/fidelity.py DATA [NAME ...]
+
+DATA holds clips/, odd/ and refs/ (see CONTRIBUTING.md). NAME: only files whose name contains it. Every file is
+graded with the preset draft into a scratch folder and compared with its source; one that is refused is listed with
+the reason. The last line counts the verdicts; the exit code is 1 if anything is wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from streamct import StreamctError, load_settings, transfer_video
+
+_CLOCK_MS = {"matroska,webm": 1.0, "mpegts": 1 / 90}
+_WRITTEN_AGAIN = ("data",)  # timecode and chapter tracks, which the muxer makes anew
+
+
+@dataclass
+class Seen:
+    """What one decode and one packet scan of a file tell."""
+
+    times: list[Fraction]
+    tags: tuple[str, ...]
+    shape: str
+    streams: tuple[str, ...]
+    sound: tuple[str, ...]
+    container: str
+
+
+def best_video(path: Path) -> int:
+    """Index of the stream that is graded."""
+    with av.open(str(path), metadata_errors="replace") as container:
+        return container.streams.best("video").index
+
+
+def look(path: Path, index: int) -> Seen:
+    """Decode the graded stream, hash the sound."""
+    with av.open(str(path), metadata_errors="replace") as container:
+        stream = container.streams[index]
+        frames = list(container.decode(stream))
+        first, context = frames[0], stream.codec_context
+        rgb = first.format.is_rgb
+        tags = tuple(str(int(tag)) for tag in (context.colorspace, context.color_primaries, context.color_trc))
+        full = "full" if int(first.color_range) == 2 or first.format.name.startswith("yuvj") or rgb else "limited"
+        shape = f"{first.width}x{first.height} {stream.sample_aspect_ratio or 1} {first.rotation}"
+        times = [frame.pts * frame.time_base for frame in frames]
+        kinds = tuple(s.type for s in container.streams if s.type not in _WRITTEN_AGAIN)
+        name = container.format.name
+    with av.open(str(path), metadata_errors="replace") as container:
+        sounds = {s.index: hashlib.sha256() for s in container.streams if s.type == "audio"}
+        if sounds:
+            for packet in container.demux(*(container.streams[index] for index in sounds)):
+                if packet.size:
+                    sounds[packet.stream.index].update(bytes(packet))
+    return Seen(times, (*tags, full), shape, kinds, tuple(h.hexdigest()[:12] for h in sounds.values()), name)
+
+
+def compare(source: Path, target: Path, gone: list[int]) -> tuple[list[str], str]:
+    """The table's cells, and what is wrong ("" if nothing is). gone: streams that the run said it can't copy."""
+    index, left_out = best_video(source), len(gone)
+    before, after = look(source, index), look(target, index - sum(number < index for number in gone))
+    shift = after.times[0] - before.times[0] if after.container in _CLOCK_MS else 0  # these may begin elsewhere
+    error = max((abs(b - a - shift) for a, b in zip(before.times, after.times, strict=False)), default=Fraction(0))
+    milliseconds = float(error) * 1000
+    wrong = []
+    if len(before.times) != len(after.times):
+        wrong.append("frames")
+    if milliseconds > _CLOCK_MS.get(after.container, 0.001):
+        wrong.append("times")
+    if len(before.streams) != len(after.streams) + left_out:
+        wrong.append("streams")
+    if [s for s in after.sound if s not in before.sound] or (not left_out and before.sound != after.sound):
+        wrong.append("sound")
+    if before.tags != after.tags:
+        wrong.append("tags")
+    if before.shape != after.shape:
+        wrong.append("shape")
+    cells = [
+        f"{len(before.times)}/{len(after.times)}",
+        f"{milliseconds:.3f}",
+        f"{len(before.streams)}/{len(after.streams)}",
+        " ".join(before.tags),
+        " ".join(after.tags),
+    ]
+    return cells, ", ".join(wrong)
+
+
+def main() -> None:
+    """Grade and print."""
+    if len(sys.argv) < 2:
+        raise SystemExit(__doc__)
+    data, wanted = Path(sys.argv[1]), sys.argv[2:]
+    reference = data / "refs" / "jr-ocean_sunset.jpg"
+    files = [f for folder in ("clips", "odd") for f in sorted((data / folder).iterdir())]
+    files = [f for f in files if not wanted or any(word in f.name for word in wanted)]
+    head = ("file", "frames", "pts ms", "streams", "tags in", "tags out", "verdict")
+    widths = (32, 9, 8, 8, 15, 15, 0)
+    print(" ".join(h.ljust(w) for h, w in zip(head, widths, strict=True)))
+    verdicts: Counter[str] = Counter()
+    for file in files:
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            suffix = file.suffix if file.suffix in (".mp4", ".mov", ".mkv") else ".mkv"
+            try:
+                report = transfer_video(file, reference, Path(folder) / f"out{suffix}", load_settings("draft"))
+            except StreamctError as error:
+                verdicts["refused"] += 1
+                print(f"{file.name:32} refused: {error}", flush=True)
+                continue
+            gone = [int(line.split()[1]) for line in report.warnings if ") is left out:" in line]
+            cells, wrong = compare(file, report.output, gone)
+        verdict = f"WRONG: {wrong}" if wrong else "right"
+        verdicts["wrong" if wrong else "right"] += 1
+        said = "; ".join(line for line in report.warnings if not line.startswith("compiling"))
+        row = [file.name, *cells, f"{verdict} ({time.monotonic() - began:.1f} s) {said}"]
+        print(" ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)), flush=True)
+    print(", ".join(f"{count} {name}" for name, count in sorted(verdicts.items())))
+    raise SystemExit(1 if verdicts["wrong"] else 0)
+
+
+if __name__ == "__main__":
+    main()

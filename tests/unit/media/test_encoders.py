@@ -1,0 +1,195 @@
+"""The encoder follows the source; what the source says of its samples is said again."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streams
+from rewrite import rewrite
+
+from streamct.errors import SettingsError
+from streamct.media.output import OutputPlan, resolve_output
+from streamct.media.probe import probe
+from streamct.model import MasteringDisplay
+from streamct.settings import OutputSettings
+
+SIZE = (256, 128)
+FOLLOWED = [
+    # source encoder, its options, pixel format, ending; encoder, pixel format, profile wanted
+    ("libx264", {}, "yuv420p", ".mp4", "libx264", "yuv420p", None),
+    ("libx264", {}, "yuv420p10le", ".mkv", "libx264", "yuv420p10le", None),
+    ("libx264", {}, "yuv422p10le", ".mov", "libx264", "yuv422p10le", None),
+    ("libx265", {"x265-params": "log-level=none"}, "yuv420p10le", ".mp4", "libx265", "yuv420p10le", None),
+    ("libx265", {"x265-params": "log-level=none"}, "yuv444p12le", ".mkv", "libx265", "yuv444p12le", None),
+    ("prores_ks", {"profile": "proxy"}, "yuv422p10le", ".mov", "prores_ks", "yuv422p10le", "proxy"),
+    ("prores_ks", {"profile": "standard"}, "yuv422p10le", ".mov", "prores_ks", "yuv422p10le", "standard"),
+    ("prores_ks", {"profile": "hq"}, "yuv422p10le", ".mov", "prores_ks", "yuv422p10le", "hq"),
+    ("dnxhd", {"profile": "dnxhr_sq"}, "yuv422p", ".mov", "dnxhd", "yuv422p", "dnxhr_sq"),
+    ("dnxhd", {"profile": "dnxhr_hqx"}, "yuv422p10le", ".mov", "dnxhd", "yuv422p10le", "dnxhr_hqx"),
+    ("dnxhd", {"profile": "dnxhr_444"}, "yuv444p10le", ".mov", "dnxhd", "yuv444p10le", "dnxhr_444"),
+    ("libvpx-vp9", {}, "yuv420p", ".webm", "libvpx-vp9", "yuv420p", None),
+    ("libsvtav1", {"preset": "10"}, "yuv420p10le", ".mkv", "libsvtav1", "yuv420p10le", None),
+    ("ffv1", {}, "yuv444p10le", ".mkv", "ffv1", "yuv444p10le", None),
+    ("mjpeg", {}, "yuvj420p", ".avi", "mjpeg", "yuv420p", None),
+]
+
+
+def made(path: Path, codec: str, pix_fmt: str, count: int = 2, **more: object) -> Path:
+    frames = [streams.random_planes(pix_fmt, *SIZE, seed=n) for n in range(count)]
+    return streams.write_planes(path, pix_fmt, frames, SIZE, codec=codec, **more)  # type: ignore[arg-type]
+
+
+def plan(path: Path, output: Path | None = None, **settings: object) -> OutputPlan:
+    return resolve_output(probe(path), output, OutputSettings(**settings))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("codec", "options", "pix_fmt", "ending", "encoder", "target", "profile"), FOLLOWED)
+def test_the_encoder_follows_the_source(
+    tmp_path: Path, codec: str, options: dict[str, str], pix_fmt: str, ending: str, encoder: str, target: str,
+    profile: str | None,
+) -> None:  # fmt: skip
+    path = made(tmp_path / f"a{ending}", codec, pix_fmt, options=options)
+    found, _ = rewrite(path)
+    assert (found.encoder, found.pix_fmt, found.path.suffix) == (encoder, target, ending)
+    assert found.options.get("profile") == profile
+    read, written = probe(path), probe(found.path)
+    assert (written.codec, written.profile, written.source_format) == (read.codec, read.profile, read.source_format)
+
+
+def test_prores_4444_stays_4444_with_alpha_and_the_loss_of_two_bits_is_said(tmp_path: Path) -> None:
+    path = made(tmp_path / "a.mov", "prores_ks", "yuva444p10le", options={"profile": "4444"})
+    found = plan(path, codec="prores")
+    assert (found.options["profile"], found.pix_fmt) == ("4444", "yuva444p10le")
+    assert any("which loses bit depth" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "ending"),
+    [("mpeg2video", "yuv420p", ".ts"), ("mpeg4", "yuv420p", ".mp4"), ("huffyuv", "yuv422p", ".avi")],
+)
+def test_what_has_no_encoder_becomes_h264_and_one_line_says_so(
+    tmp_path: Path, codec: str, pix_fmt: str, ending: str
+) -> None:
+    found = plan(made(tmp_path / f"a{ending}", codec, pix_fmt))
+    assert (found.codec, found.pix_fmt) == ("h264", pix_fmt)
+    assert [n for n in found.notes if "becomes" in n] == [
+        f"{codec} video becomes h264: nothing here writes the former as it is"
+    ]
+
+
+def test_a_named_container_that_can_not_hold_the_sources_codec_gets_h264(tmp_path: Path) -> None:
+    path = made(tmp_path / "a.mkv", "ffv1", "yuv420p10le")
+    found = plan(path, tmp_path / "b.mp4")
+    assert (found.codec, found.pix_fmt, found.container) == ("hevc", "yuv420p10le", "mp4")
+    assert any("ffv1 video becomes hevc" in note for note in found.notes)
+
+
+def test_a_preset_meant_for_another_encoder_is_left_out_and_said_but_a_misspelt_one_is_an_error(tmp_path: Path) -> None:
+    path = made(tmp_path / "a.mkv", "ffv1", "yuv420p")
+    found = plan(path, encoder_preset="ultrafast", crf=23)
+    assert "preset" not in found.options
+    assert any("output.crf = 23 does not apply to ffv1" in note for note in found.notes)
+    assert any("output.encoder_preset = 'ultrafast' does not apply to ffv1" in note for note in found.notes)
+    with pytest.raises(SettingsError, match="has no such preset"):
+        plan(made(tmp_path / "b.mp4", "libx264", "yuv420p"), encoder_preset="ultrafats")
+
+
+HDR10 = MasteringDisplay(
+    ((Fraction(34000, 50000), Fraction(16000, 50000)), (Fraction(13250, 50000), Fraction(34500, 50000)),
+     (Fraction(7500, 50000), Fraction(3000, 50000))),
+    (Fraction(15635, 50000), Fraction(16450, 50000)),
+    (Fraction(1, 10000), Fraction(1000)),
+)  # fmt: skip
+"""A display with P3 primaries and D65 white, 0.0001 to 1000 cd/m2, as HDR10 films name it."""
+X265 = (
+    "log-level=none:max-cll=1000,400:"
+    "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+)
+
+
+def hdr(path: Path) -> Path:
+    return made(path, "libx265", "yuv420p10le", options={"x265-params": X265}, tags=(9, 9, 16, 1))
+
+
+@pytest.mark.parametrize("codec", ["auto", "h264", "av1"])
+def test_static_hdr_data_are_carried_over(tmp_path: Path, codec: str) -> None:
+    path = hdr(tmp_path / "a.mp4")
+    read = probe(path)
+    assert (read.mastering, read.light) == (HDR10, (1000, 400))
+    _, notes = rewrite(path, tmp_path / "b.mp4", codec=codec)
+    written = probe(tmp_path / "b.mp4")
+    assert written.light == (1000, 400)
+    assert written.mastering is not None
+    for got, wanted in zip(written.mastering.primaries, HDR10.primaries, strict=True):
+        np.testing.assert_allclose([float(v) for v in got], [float(v) for v in wanted], atol=2e-5)
+    np.testing.assert_allclose([float(v) for v in written.mastering.luminance], (0.0001, 1000), rtol=0.3)
+    assert notes == ()
+
+
+def test_an_encoder_that_can_not_carry_hdr_data_says_so(tmp_path: Path) -> None:
+    found = plan(hdr(tmp_path / "a.mp4"), tmp_path / "b.mkv", codec="ffv1")
+    assert "ffv1 does not carry the mastering display's data; they are left out" in found.notes
+
+
+@pytest.mark.parametrize("codec", ["auto", "h264", "hevc"])
+@pytest.mark.parametrize("kind", [0, 1, 2, 3])
+def test_the_place_of_chroma_samples_is_carried_over(tmp_path: Path, kind: int, codec: str) -> None:
+    options = {"x264-params": f"chromaloc={kind}"}
+    path = made(tmp_path / "a.mp4", "libx264", "yuv420p", options=options)
+    read = probe(path)
+    assert read.chroma_location == (kind + 1 if kind else read.chroma_location)
+    rewrite(path, tmp_path / "b.mp4", codec=codec)
+    assert probe(tmp_path / "b.mp4").chroma_location == read.chroma_location
+
+
+def test_an_unsaid_place_of_chroma_samples_stays_unsaid(tmp_path: Path) -> None:
+    path = made(tmp_path / "a.mp4", "libx264", "yuv420p", tags=(2, 2, 2, 0))
+    assert probe(path).chroma_location == 0
+    rewrite(path, tmp_path / "b.mp4")
+    assert probe(tmp_path / "b.mp4").chroma_location == 0
+
+
+INTERLACED = [
+    ("libx264", "yuv420p", ".mkv", {"flags": "+ildct+ilme", "x264-params": "{}=1"}),
+    ("libx264", "yuv420p", ".mp4", {"flags": "+ildct+ilme", "x264-params": "{}=1"}),
+    ("prores_ks", "yuv422p10le", ".mov", {"flags": "+ildct"}),
+    ("ffv1", "yuv420p", ".mkv", {}),
+]
+
+
+@pytest.mark.parametrize(("order", "first"), [("tff", "top"), ("bff", "bottom")])
+@pytest.mark.parametrize(("codec", "pix_fmt", "ending", "options"), INTERLACED)
+def test_interlaced_pictures_stay_interlaced_with_their_field_order(
+    tmp_path: Path, codec: str, pix_fmt: str, ending: str, options: dict[str, str], order: str, first: str
+) -> None:
+    options = {name: value.format(order) for name, value in options.items()}
+    path = made(tmp_path / f"a{ending}", codec, pix_fmt, count=5, options=options, fields=order)
+    assert probe(path).fields == first
+    found, notes = rewrite(path)
+    assert probe(found.path).fields == first
+    assert notes == ()
+
+
+def test_progressive_pictures_have_no_fields(tmp_path: Path) -> None:
+    for codec, pix_fmt, ending in (("libx264", "yuv420p", ".mp4"), ("prores_ks", "yuv422p10le", ".mov")):
+        path = made(tmp_path / f"a{ending}", codec, pix_fmt)
+        assert probe(path).fields is None
+        found, _ = rewrite(path)
+        assert probe(found.path).fields is None
+
+
+def test_an_encoder_that_weaves_fields_says_so(tmp_path: Path) -> None:
+    path = made(
+        tmp_path / "a.mkv", "libx264", "yuv420p", options={"flags": "+ildct+ilme", "x264-params": "tff=1"}, fields="tff"
+    )
+    assert any("libx265 keeps no fields apart" in note for note in plan(path, codec="hevc").notes)
+
+
+def test_hevc_in_mp4_and_mov_is_called_what_every_player_takes(tmp_path: Path) -> None:
+    path = made(tmp_path / "a.mp4", "libx264", "yuv420p")
+    for ending in (".mp4", ".mov"):
+        rewrite(path, tmp_path / f"b{ending}", codec="hevc")
+        assert streams.codec_tag(tmp_path / f"b{ending}") == "hvc1"

@@ -1,0 +1,84 @@
+"""Output files appear whole or not at all, and never over an input."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from streamct.errors import OutputError
+from streamct.media.files import check_target, writing, written_whole
+
+
+def test_a_finished_block_puts_the_file_under_its_name(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "a.mp4") as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".mp4"
+        temporary.write_bytes(b"new")
+        assert not (tmp_path / "a.mp4").exists()
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a.mp4", b"new")]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, OutputError])
+def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"old")
+
+    def fail() -> None:
+        with written_whole(tmp_path / "a.mp4") as temporary:
+            temporary.write_bytes(b"half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a.mp4", b"old")]
+
+
+def test_leftovers_of_dead_processes_are_swept_and_those_of_living_ones_are_not(tmp_path: Path) -> None:
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    gone = tmp_path / f".a.{int(dead.stdout)}.partial.mp4"
+    parent = tmp_path / f".a.{os.getppid()}.partial.mp4"
+    other = tmp_path / f".b.{int(dead.stdout)}.partial.mp4"
+    for path in (gone, parent, other):
+        path.write_bytes(b"half")
+    with written_whole(tmp_path / "a.mp4") as temporary:
+        temporary.write_bytes(b"new")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([parent.name, other.name, "a.mp4"])
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_named_as_such(number: int) -> None:
+    with pytest.raises(OutputError, match=r"x/a\.mp4: no space left in x\. Free some"), writing(Path("x/a.mp4")):
+        raise OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_forbidden_folder_is_named_as_such(number: int) -> None:
+    with pytest.raises(OutputError, match=r"the folder x can't be written to"), writing(Path("x/a.mp4")):
+        raise OSError(number, os.strerror(number))
+
+
+def test_an_input_is_never_a_target_by_whatever_path(tmp_path: Path) -> None:
+    source = tmp_path / "a.mp4"
+    source.write_bytes(b"x")
+    (tmp_path / "link.mp4").symlink_to(source)
+    os.link(source, tmp_path / "hard.mp4")
+    for target in (source, tmp_path / "link.mp4", tmp_path / "hard.mp4", tmp_path / "." / "a.mp4"):
+        with pytest.raises(OutputError, match=r"is an input of this run; an input is never overwritten"):
+            check_target(target, (source,), overwrite=True)
+
+
+def test_an_existing_target_needs_leave(tmp_path: Path) -> None:
+    (tmp_path / "b.mp4").write_bytes(b"x")
+    with pytest.raises(OutputError, match=r"exists already\. Pass --overwrite \(-y\)"):
+        check_target(tmp_path / "b.mp4", (), overwrite=False)
+    check_target(tmp_path / "b.mp4", (), overwrite=True)
+    check_target(tmp_path / "new.mp4", (), overwrite=False)
+
+
+def test_a_folder_is_no_target(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"is a folder\. Name a file"):
+        check_target(tmp_path, (), overwrite=True)

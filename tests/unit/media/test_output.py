@@ -1,0 +1,150 @@
+"""Where a graded video goes, in which container, by which encoder; and what is refused before it starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import streams
+
+from streamct.errors import OutputError, SettingsError
+from streamct.media.output import OutputPlan, resolve_output
+from streamct.media.probe import probe
+from streamct.model import Clip
+from streamct.settings import OutputSettings
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
+    return probe(streams.write_rich(tmp_path_factory.mktemp("clip") / "a.mp4", frames=3))
+
+
+def clip_of(path: Path, pix_fmt: str = "yuv420p", size: tuple[int, int] = (32, 32), **more: object) -> Clip:
+    frames = [streams.random_planes(pix_fmt, *size)]
+    return probe(streams.write_planes(path, pix_fmt, frames, size, **more))  # type: ignore[arg-type]
+
+
+def plan(clip: Clip, output: Path | None = None, **settings: object) -> OutputPlan:
+    return resolve_output(clip, output, OutputSettings(**settings))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("ending", "container"),
+    [(".mp4", "mp4"), (".m4v", "mp4"), (".MOV", "mov"), (".mkv", "matroska"), (".ts", "mpegts"), (".nut", "nut")],
+)
+def test_the_ending_names_the_container(clip: Clip, tmp_path: Path, ending: str, container: str) -> None:
+    found = plan(clip, tmp_path / f"b{ending}")
+    assert (found.container, found.path.name) == (container, f"b{ending}")
+    assert found.notes == ()
+
+
+def test_the_default_lies_beside_the_input(clip: Clip) -> None:
+    found = plan(clip)
+    assert found.path == clip.path.with_name("a.graded.mp4")
+    assert (found.encoder, found.pix_fmt, found.container) == ("libx264", "yuv420p", "mp4")
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "out"),
+    [("a.webm", "libvpx-vp9", "h264"), ("a.avi", "mjpeg", "h264"), ("a.mp4", "libx264", "ffv1")],
+)
+def test_what_the_container_can_not_hold_goes_to_matroska_and_is_said(
+    tmp_path: Path, name: str, codec: str, out: str
+) -> None:
+    pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    found = plan(clip_of(tmp_path / name, pix_fmt, codec=codec), codec=out)
+    assert found.path == tmp_path / "a.graded.mkv"
+    assert found.container == "matroska"
+    (note,) = found.notes
+    assert f"{Path(name).suffix} files can't hold {out} video with exact times; writing a.graded.mkv" in note
+
+
+def test_an_output_that_can_not_hold_the_codec_is_refused_and_endings_that_can_are_named(
+    clip: Clip, tmp_path: Path
+) -> None:
+    with pytest.raises(OutputError, match=r"b\.webm: \.webm files can't hold h264 video .*Name the output \.mp4"):
+        plan(clip, tmp_path / "b.webm")
+    with pytest.raises(OutputError, match=r"b\.mp4: \.mp4 files can't hold ffv1 video"):
+        plan(clip, tmp_path / "b.mp4", codec="ffv1")
+    with pytest.raises(OutputError, match=r"no container is known for '\.xyz'\. Use one of \.mp4"):
+        plan(clip, tmp_path / "b.xyz")
+    with pytest.raises(OutputError, match="a name without an ending"):
+        plan(clip, tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (
+            {"codec": "prorez"},
+            r"output\.codec = 'prorez': no such encoder \(did you mean 'prores'\?\)\. Usual ones: av1,",
+        ),
+        ({"codec": "aac"}, r"output\.codec = 'aac': encodes audio, not video"),
+        ({"encoder_preset": "veryfats"}, r"libx264 has no such preset \(did you mean 'veryfast'\?\); it knows ultra"),
+        ({"codec": "hevc", "crf": 60}, r"output\.crf = 60: libx265 takes 0 \(best\) to 51"),
+        ({"codec": "ffv1", "crf": 10}, r"output\.crf = 10: ffv1 has no constant quality; leave it out"),
+        ({"pix_fmt": "yuv420"}, r"output\.pix_fmt = 'yuv420': libx264 does not take it \(did you mean 'yuv420p'\?\)"),
+        ({"codec": "rawvideo", "pix_fmt": "yuv420"}, r"'yuv420': rawvideo does not take it \(did you mean 'yuv420p'"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_would_be_right(clip: Clip, given: dict[str, object], error: str) -> None:
+    with pytest.raises(SettingsError, match=error) as caught:
+        plan(clip, **given)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder"),
+    [("h264", "libx264"), ("HEVC", "libx265"), ("x265", "libx265"), ("av1", "libsvtav1"), ("vp9", "libvpx-vp9"),
+     ("prores", "prores_ks"), ("libx264", "libx264"), ("ffv1", "ffv1"), ("mjpeg", "mjpeg")],
+)  # fmt: skip
+def test_codecs_have_everyday_names(clip: Clip, tmp_path: Path, name: str, encoder: str) -> None:
+    assert plan(clip, tmp_path / ("b.mov" if name == "prores" else "b.mkv"), codec=name).encoder == encoder
+
+
+@pytest.mark.parametrize(
+    ("source", "codec", "target", "lost"),
+    [
+        ("yuv420p", "ffv1", "yuv420p", None),
+        ("yuv422p10le", "h264", "yuv422p10le", None),
+        ("yuv444p12le", "hevc", "yuv444p12le", None),
+        ("yuv420p12le", "h264", "yuv420p10le", "bit depth"),
+        ("yuva444p", "h264", "yuv444p", "alpha"),
+        ("yuv422p", "av1", "yuv420p", "chroma resolution"),
+        ("yuv420p", "prores", "yuv422p10le", ""),
+        ("yuva444p10le", "prores", "yuva444p10le", None),
+        ("gbrp10le", "h264", "yuv444p10le", ""),
+        ("gbrp10le", "hevc", "gbrp10le", None),
+        ("yuv411p", "h264", "yuv422p", ""),
+        ("yuv440p", "h264", "yuv444p", ""),
+    ],
+)
+def test_the_pixel_format_is_the_sources_or_the_nearest_and_a_change_is_said(
+    tmp_path: Path, source: str, codec: str, target: str, lost: str | None
+) -> None:
+    ending = ".mov" if codec == "prores" else ".mkv"
+    found = plan(clip_of(tmp_path / "a.nut", source, codec="rawvideo"), tmp_path / f"b{ending}", codec=codec)
+    assert found.pix_fmt == target
+    if lost is None:
+        assert found.notes == ()
+    else:
+        (note,) = found.notes
+        assert f"does not take {source}; the output is {target}" in note
+        assert (lost in note) if lost else ("loses" not in note)
+
+
+def test_full_range_goes_to_mjpeg_and_h264_as_full_range(tmp_path: Path) -> None:
+    source = clip_of(tmp_path / "a.avi", "yuvj420p", codec="mjpeg")
+    assert plan(source, tmp_path / "b.avi", codec="mjpeg").pix_fmt in ("yuvj420p", "yuv420p")
+    assert plan(source, tmp_path / "b.mp4").pix_fmt in ("yuvj420p", "yuv420p")
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize(("size", "target"), [((33, 18), "yuv444p"), ((34, 17), "yuv422p"), ((34, 18), "yuv420p")])
+def test_sizes_that_chroma_does_not_tile_get_a_format_in_which_it_does(
+    tmp_path: Path, size: tuple[int, int], target: str, codec: str
+) -> None:
+    found = plan(clip_of(tmp_path / "a.mkv", size=size), tmp_path / "b.mp4", codec=codec)
+    assert found.pix_fmt == target
+    if target != "yuv420p":
+        assert f"does not take yuv420p of {size[0]}x{size[1]} pixels; the output is {target}" in found.notes[0]

@@ -1,0 +1,159 @@
+"""Sound, subtitles, chapters, attachments, languages and metadata: as they were, or said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import pytest
+import streams
+from rewrite import rewrite
+
+
+def described(path: Path) -> list[tuple[str, str, int, str | None]]:
+    with av.open(str(path), metadata_errors="replace") as container:
+        return [
+            (s.type, s.codec_context.name if s.codec_context else "", int(s.disposition), s.metadata.get("language"))
+            for s in container.streams
+        ]
+
+
+def chapters(path: Path) -> list[tuple[object, object, str]]:
+    with av.open(str(path)) as container:
+        return [(c["start"] * c["time_base"], c["end"] * c["time_base"], c["metadata"]["title"])
+                for c in container.chapters()]  # fmt: skip
+
+
+CASES = [
+    (".mp4", ("aac", "aac"), "mov_text", False),
+    (".mov", ("aac", "pcm_s16le"), "mov_text", False),
+    (".mkv", ("aac", "flac", "pcm_s16le"), "subrip", True),
+]
+
+
+@pytest.mark.parametrize(("ending", "audios", "subtitle", "attachment"), CASES)
+def test_every_other_stream_is_copied_bit_for_bit(
+    tmp_path: Path, ending: str, audios: tuple[str, ...], subtitle: str, attachment: bool
+) -> None:
+    path = streams.write_rich(tmp_path / f"a{ending}", audios=audios, subtitle=subtitle, attachment=attachment)
+    plan, notes = rewrite(path)
+    assert notes == ()
+    assert described(plan.path) == described(path)
+    hashes = streams.packet_hashes(path)
+    assert len(hashes) == len(audios) + 1
+    assert streams.packet_hashes(plan.path) == hashes
+    for number in range(len(audios)):
+        assert streams.packet_times(plan.path, "audio", number) == streams.packet_times(path, "audio", number)
+    assert streams.packet_times(plan.path, "subtitle") == streams.packet_times(path, "subtitle")
+    assert streams.packet_times(plan.path, "video") == streams.packet_times(path, "video")
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mov", ".mkv"])
+def test_chapters_and_metadata_are_copied(tmp_path: Path, ending: str) -> None:
+    path = streams.write_rich(tmp_path / f"a{ending}")
+    plan, _ = rewrite(path)
+    assert chapters(plan.path) == chapters(path)
+    assert len(chapters(path)) == 2
+    with av.open(str(plan.path)) as container:
+        kept = {key.lower(): value for key, value in container.metadata.items()}
+    assert (kept["title"], kept["comment"], kept["artist"]) == ("A day at sea", "made by code", "nobody")
+
+
+def test_attachments_are_copied_into_matroska_and_named_where_they_can_not_be(tmp_path: Path) -> None:
+    path = streams.write_rich(tmp_path / "a.mkv", audios=("aac",), attachment=True)
+    plan, notes = rewrite(path)
+    assert notes == ()
+    with av.open(str(path)) as before, av.open(str(plan.path)) as after:
+        (wanted,), (found,) = (
+            [(s.data, s.metadata.get("filename"), s.mimetype) for s in c.streams if s.type == "attachment"]
+            for c in (before, after)
+        )
+    assert found == wanted
+    assert found[0] == b"not really a font" * 10
+    _, notes = rewrite(path, tmp_path / "b.mp4")
+    assert notes == ("stream 2 (attachment) is left out: .mp4 files take no attachments",)
+
+
+def test_mov_text_becomes_plain_text_in_matroska_with_its_words_and_times(tmp_path: Path) -> None:
+    path = streams.write_rich(tmp_path / "a.mp4", subtitle="mov_text")
+    _, notes = rewrite(path, tmp_path / "b.mkv")
+    assert notes == ("subtitle stream 3 becomes plain text (SubRip): Matroska has no mov_text",)
+    start = streams.packet_times(tmp_path / "b.mkv", "video")[0]  # Matroska begins with the sound's first packet
+    with av.open(str(tmp_path / "b.mkv")) as container:
+        words = [
+            (bytes(p), p.pts * p.time_base - start, p.duration * p.time_base)
+            for p in container.demux(subtitles=0)
+            if p.size
+        ]
+    with av.open(str(path)) as container:
+        original = [
+            (bytes(p)[2:], p.pts * p.time_base, p.duration * p.time_base)
+            for p in container.demux(subtitles=0)
+            if p.size > 2
+        ]
+    assert words == original
+    assert words[0][0] == b"line 0"
+
+
+def test_what_the_container_takes_not_is_left_out_and_said(tmp_path: Path) -> None:
+    path = streams.write_rich(tmp_path / "a.mkv", audios=("pcm_s16le", "aac"), subtitle="ass")
+    plan, notes = rewrite(path, tmp_path / "b.mp4")
+    assert ("audio", "aac") in [d[:2] for d in described(plan.path)]
+    assert any("(subtitle) is left out: .mp4 files take no ass subtitles" in note for note in notes)
+    assert all(note.startswith("stream ") for note in notes)
+
+
+def test_a_cover_picture_is_copied(tmp_path: Path) -> None:
+    path = streams.write_with_cover(tmp_path / "a.mp4", video=True)
+    plan, notes = rewrite(path)
+    assert notes == ()
+    assert described(plan.path) == described(path)
+    assert sorted(streams.packet_hashes(plan.path, ("audio",))) == sorted(streams.packet_hashes(path, ("audio",)))
+    cover = next(n for n, d in enumerate(described(path)) if d[1] == "mjpeg")
+    with av.open(str(path)) as before, av.open(str(plan.path)) as after:
+        pictures = [[bytes(p) for p in c.demux(c.streams[cover]) if p.size] for c in (before, after)]
+    assert pictures[0] == pictures[1]
+
+
+def test_sound_that_starts_late_or_ends_late_keeps_its_times(tmp_path: Path) -> None:
+    path = streams.write_rich(tmp_path / "a.mkv", frames=5, audios=("aac",))
+    late = streams.shift_audio(path, tmp_path / "late.mkv", seconds=2)
+    plan, _ = rewrite(late)
+    assert streams.packet_times(plan.path, "audio") == streams.packet_times(late, "audio")
+    assert streams.packet_times(plan.path, "audio")[0] > 1.9
+
+
+def test_several_videos_are_copied_beside_the_graded_one(tmp_path: Path) -> None:
+    path = streams.write_two_videos(tmp_path / "a.mkv")
+    plan, _ = rewrite(path)
+    with av.open(str(path)) as before, av.open(str(plan.path)) as after:
+        assert len(after.streams.video) == 2
+        best = before.streams.best("video").index
+        other = 1 - best
+        packets = [[bytes(p) for p in c.demux(c.streams[other]) if p.size] for c in (before, after)]
+    assert packets[0] == packets[1]
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+def test_a_stream_without_packets_is_left_out_where_the_container_writes_none(tmp_path: Path, ending: str) -> None:
+    """The other streams keep their order and are checked under their new numbers."""
+    path = tmp_path / "a.mkv"
+    rich = streams.write_rich(tmp_path / "rich.mkv", audios=("aac", "aac", "aac"), chapters=False)
+    with av.open(str(rich)) as before, av.open(str(path), "w") as after:
+        copies = {s.index: after.add_stream_from_template(s, opaque=True) for s in before.streams}
+        for packet in before.demux():
+            if packet.size and packet.stream.index != 2:
+                packet.stream = copies[packet.stream.index]
+                after.mux(packet)
+    plan, notes = rewrite(path, tmp_path / f"b{ending}")
+    kinds = [stream[0] for stream in described(plan.path)]
+    if ending == ".mp4":
+        assert notes == ("stream 2 (audio) is left out: it is empty",)
+        assert kinds == ["video", "audio", "audio"]
+    else:
+        assert notes == ()
+        assert kinds == ["video", "audio", "audio", "audio"]
+    hashes = [digest for _, digest in streams.packet_hashes(path)]
+    assert [d for _, d in streams.packet_hashes(plan.path)] == [
+        hashes[n] for n in range(3) if n != 1 or ending == ".mkv"
+    ]
