@@ -48,10 +48,8 @@ class Histogram:
 
     def points(self) -> Points:
         """The cells' centres as weighted colours."""
-        b = self.cells % _LINE
-        a = self.cells // _LINE % _AB_BINS
-        lightness = self.cells // (_LINE * _AB_BINS)
-        centres = np.stack([lightness + 0.5, a + (_AB_LOW + 0.5), b + (_AB_LOW + 0.5)], axis=1)
+        centres = np.empty((len(self.cells), 3), np.float64)
+        _centres(self.cells, centres)
         return Points(centres, self.counts)
 
 
@@ -66,6 +64,15 @@ class Points:
     def total(self) -> int:
         """Sum of the weights, in 1/255 pixel."""
         return int(self.weights.sum())
+
+
+@kernel
+def _centres(cells: NDArray[np.int32], out: FloatArray) -> None:
+    for i in range(cells.shape[0]):
+        line, b = np.uint32(cells[i]) // np.uint32(_LINE), np.uint32(cells[i]) % np.uint32(_LINE)
+        out[i, 0] = line // np.uint32(_AB_BINS) + 0.5
+        out[i, 1] = line % np.uint32(_AB_BINS) + (_AB_LOW + 0.5)
+        out[i, 2] = b + (_AB_LOW + 0.5)
 
 
 @kernel
