@@ -25,7 +25,9 @@ _BLACK_START, _BLACK_END = 1.0, 17.0
 _LIFT_END, _LIFT_LENGTH = 40.0, 2.25
 """L* up to which the lightness shift fades in, and the same as a multiple of the shift, where that is more."""
 
-_BLOCK = 256
+_BLOCK = 128
+_FAR = -40.0
+"""Colours with less than exp(-40) = 4e-18 of the nearest one's weight add nothing that float64 could hold."""
 _CHUNK = 1 << 16
 
 
@@ -141,6 +143,7 @@ def map_soft(
     sum_l = np.empty(_BLOCK)
     sum_a = np.empty(_BLOCK)
     sum_b = np.empty(_BLOCK)
+    squares = np.empty((source.shape[0], _BLOCK))
     for start in range(0, lab.shape[0], _BLOCK):
         n = min(_BLOCK, lab.shape[0] - start)
         for i in range(n):
@@ -158,15 +161,18 @@ def map_soft(
                 dl = lightness[i] - cl
                 da = a[i] - ca
                 db = b[i] - cb
-                least[i] = min(least[i], dl * dl + da * da + db * db)
+                square = dl * dl + da * da + db * db
+                squares[j, i] = square
+                least[i] = min(least[i], square)
         for j in range(source.shape[0]):
-            cl, ca, cb = source[j, 0], source[j, 1], source[j, 2]
+            near = 0
+            for i in range(n):
+                near += (least[i] - squares[j, i]) * scale > _FAR
+            if near == 0:
+                continue
             tl, ta, tb = shifts[j, 0], shifts[j, 1], shifts[j, 2]
             for i in range(n):
-                dl = lightness[i] - cl
-                da = a[i] - ca
-                db = b[i] - cb
-                weight = exp_negative((least[i] - (dl * dl + da * da + db * db)) * scale)
+                weight = exp_negative((least[i] - squares[j, i]) * scale)
                 total[i] += weight
                 sum_l[i] += weight * tl
                 sum_a[i] += weight * ta

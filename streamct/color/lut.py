@@ -199,25 +199,38 @@ def _spread(
     return table
 
 
-@kernel
-def _add(table: NDArray[np.int16], weight: int, total: NDArray[np.int32]) -> None:
-    for i in range(table.shape[0]):
-        total[i] += np.int32(np.int32(weight) * np.int32(table[i]))
+_AT_ONCE = 8
 
 
 @kernel
-def _scaled(total: NDArray[np.int32], scale: float, out: NDArray[np.int16]) -> None:
-    for i in range(total.shape[0]):
-        out[i] = np.int16(np.int32(np.floor(total[i] * scale + 0.5)))
+def _mix(tables, weights, total, first, last, scale, out) -> None:  # type: ignore[no-untyped-def]
+    """Eight weighted tables in one pass: added to the total, unless they are the first; scaled, if the last."""
+    t0, t1, t2, t3, t4, t5, t6, t7 = tables
+    w0, w1, w2, w3, w4, w5, w6, w7 = weights
+    for i in range(out.shape[0]):
+        value = np.int32(np.int32(w0 * np.int32(t0[i])) + np.int32(w1 * np.int32(t1[i])))
+        value = np.int32(value + np.int32(w2 * np.int32(t2[i])) + np.int32(w3 * np.int32(t3[i])))
+        value = np.int32(value + np.int32(w4 * np.int32(t4[i])) + np.int32(w5 * np.int32(t5[i])))
+        value = np.int32(value + np.int32(w6 * np.int32(t6[i])) + np.int32(w7 * np.int32(t7[i])))
+        if not first:
+            value = np.int32(value + total[i])
+        if last:
+            out[i] = np.int16(np.int32(np.floor(value * scale + 0.5)))
+        else:
+            total[i] = value
 
 
 def mix(luts: list[Lut], weights: list[int]) -> Lut:
     """Weighted mean of Luts; weights are positive integers with a sum below 65,536. Exact up to one rounding."""
     if len(luts) == 1:
         return luts[0]
-    total = np.zeros(luts[0].table.size, np.int32)
-    for lut, weight in zip(luts, weights, strict=True):
-        _add(lut.table.reshape(-1), weight, total)
     out = np.empty_like(luts[0].table)
-    _scaled(total, 1.0 / sum(weights), out.reshape(-1))
+    total = np.empty(out.size if len(luts) > _AT_ONCE else 0, np.int32)
+    for start in range(0, len(luts), _AT_ONCE):
+        tables = [lut.table.reshape(-1) for lut in luts[start : start + _AT_ONCE]]
+        factors = [np.int32(weight) for weight in weights[start : start + _AT_ONCE]]
+        spare = _AT_ONCE - len(tables)
+        tables, factors = tables + tables[:1] * spare, factors + [np.int32(0)] * spare
+        last = start + _AT_ONCE >= len(luts)
+        _mix(tuple(tables), tuple(factors), total, start == 0, last, 1.0 / sum(weights), out.reshape(-1))
     return Lut(out)

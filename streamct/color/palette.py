@@ -21,6 +21,7 @@ _LEAST_RANGE = 1e-6
 """A channel that spans less (Delta E) has one value: greys differ in a*, b* by rounding alone."""
 
 
+_BLOCK = 256
 _LISTED = 1 << 16
 """Up to so many combinations of peaks are counted in an array."""
 
@@ -56,18 +57,27 @@ def _nearest_of_sorted(values: FloatArray, levels: FloatArray, out: IntArray) ->
 @kernel
 def nearest_colours(lab: FloatArray, colours: FloatArray, out: IntArray) -> None:
     """Index of the nearest of colours (k, 3) for each of lab (n, 3), ties to the lower (Eq. 4), into out."""
-    for i in range(lab.shape[0]):
-        best = 0
-        least = np.inf
+    channels = np.empty((3, _BLOCK))
+    least = np.empty(_BLOCK)
+    best = np.empty(_BLOCK, np.int64)
+    for start in range(0, lab.shape[0], _BLOCK):
+        n = min(_BLOCK, lab.shape[0] - start)
+        for i in range(n):
+            for c in range(3):
+                channels[c, i] = lab[start + i, c]
+        least[:] = np.inf
+        best[:] = 0
         for j in range(colours.shape[0]):
-            dl = lab[i, 0] - colours[j, 0]
-            da = lab[i, 1] - colours[j, 1]
-            db = lab[i, 2] - colours[j, 2]
-            d = dl * dl + da * da + db * db
-            if d < least:
-                least = d
-                best = j
-        out[i] = best
+            cl, ca, cb = colours[j]
+            for i in range(n):
+                dl = channels[0, i] - cl
+                da = channels[1, i] - ca
+                db = channels[2, i] - cb
+                d = dl * dl + da * da + db * db
+                best[i] = j if d < least[i] else best[i]
+                least[i] = d if d < least[i] else least[i]
+        for i in range(n):
+            out[start + i] = best[i]
 
 
 def peak_levels(values: FloatArray, weights: IntArray, channel: int, settings: PaletteSettings) -> FloatArray:

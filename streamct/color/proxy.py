@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from streamct.color.coding import code_to_rgb
 from streamct.color.jit import kernel
-from streamct.model import Coding, FloatArray, PixelFormat, Plane
+from streamct.model import Coding, FloatArray, IntArray, PixelFormat, Plane
 
 
 def proxy_size(width: int, height: int, long_edge: int) -> tuple[int, int]:
@@ -21,24 +21,22 @@ def proxy_size(width: int, height: int, long_edge: int) -> tuple[int, int]:
 
 
 @kernel
-def _box_means(plane, lines, out) -> None:  # type: ignore[no-untyped-def]
+def _box_means(plane, tops, lefts, lines, out) -> None:  # type: ignore[no-untyped-def]
     """Adds whole lines first, element by element, which vectorises; then the few columns of each box."""
-    height, width = plane.shape
+    width = plane.shape[1]
     rows, columns = out.shape
     for r in range(rows):
-        y0 = r * height // rows
-        y1 = max((r + 1) * height // rows, y0 + 1)
+        y0, y1 = tops[r], max(tops[r + 1], tops[r] + 1)
         lines[:] = 0
         for y in range(y0, y1):
             line = plane[y]
             for x in range(width):
                 lines[x] += line[x]
         for c in range(columns):
-            x0 = c * width // columns
-            x1 = max((c + 1) * width // columns, x0 + 1)
-            total = 0.0
+            x0, x1 = lefts[c], max(lefts[c + 1], lefts[c] + 1)
+            total = lines.dtype.type(0)
             for x in range(x0, x1):
-                total += lines[x]
+                total += lines[np.uint64(x)]
             out[r, c] = total / ((y1 - y0) * (x1 - x0))
 
 
@@ -47,17 +45,35 @@ def box_means(plane: NDArray[np.generic], width: int, height: int) -> FloatArray
 
     Exact sums for uint8 and uint16 planes of up to 65,536 lines.
     """
-    out = np.empty((height, width), np.float64)
-    whole = plane.dtype.kind == "u"
-    _box_means(plane, np.empty(plane.shape[1], np.uint32 if whole else np.float64), out)
-    return out
+    out = np.empty((height, width, 1), np.float64)
+    _box_means_into(plane, out[..., 0])
+    return out[..., 0]
+
+
+def _box_means_into(plane: NDArray[np.generic], out: FloatArray) -> None:
+    height, width = out.shape
+    _box_means(plane, _edges(plane.shape[0], height), _edges(plane.shape[1], width), _sums(plane, height), out)
+
+
+def _edges(full: int, small: int) -> IntArray:
+    return np.arange(small + 1) * full // small
+
+
+def _sums(plane: NDArray[np.generic], height: int) -> NDArray[np.generic]:
+    """A line of sums, of the narrowest type that holds those of a box's lines."""
+    if plane.dtype.kind != "u":
+        return np.empty(plane.shape[1], np.float64)
+    narrow = plane.dtype.itemsize == 1 and plane.shape[0] // height < 256
+    return np.empty(plane.shape[1], np.uint16 if narrow else np.uint32)
 
 
 def planes_proxy_rgb(
     planes: tuple[Plane, ...], layout: PixelFormat, coding: Coding, width: int, height: int
 ) -> FloatArray:
     """R'G'B' (height, width, 3) float64, 0..1 nominal, of a frame's first three planes."""
-    units = np.stack([box_means(plane, width, height) for plane in planes[:3]], axis=-1)
+    units = np.empty((height, width, 3), np.float64)
+    for c, plane in enumerate(planes[:3]):
+        _box_means_into(plane, units[..., c])
     units /= 1 << (layout.depth - 8)
     return code_to_rgb(units, coding, layout.depth)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from streamct.color.apply import Content
 from streamct.color.histogram import Counter
+from streamct.color.jit import kernel
 from streamct.color.lab import srgb_to_lab
 from streamct.color.proxy import picture_proxy_rgb, planes_proxy_rgb, proxy_size
 from streamct.grade.borders import find_content, find_picture_content
@@ -110,7 +111,21 @@ class Sampler:
 
 
 def _difference(first: FloatArray, second: FloatArray) -> float:
-    return float(np.abs(first - second).mean()) * 3 * 255
+    """Mean absolute difference of two proxies (h, w, 3), in codes, summed over channels."""
+    return _distance(first.reshape(-1), second.reshape(-1)) / first.size * 3 * 255
+
+
+@kernel
+def _distance(first: FloatArray, second: FloatArray) -> float:
+    """Sum of absolute differences, in eight sums side by side: a fixed order that vectorises."""
+    sums = np.zeros(8)
+    whole = first.shape[0] // 8 * 8
+    for i in range(0, whole, 8):
+        for k in range(8):
+            sums[k] += abs(first[i + k] - second[i + k])
+    for i in range(whole, first.shape[0]):
+        sums[0] += abs(first[i] - second[i])
+    return float(sums.sum())
 
 
 def sample_picture(

@@ -93,12 +93,18 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     assert load(config=toml(tmp_path / "empty.toml", "")) == Settings()
 
 
+def as_toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(list(value)) if isinstance(value, tuple) else repr(value)
+
+
 def test_settings_survive_a_round_trip_through_a_file(tmp_path: Path) -> None:
     settings = load("paper").updated(mapping__reach=12.5, time__radius=3, output__pix_fmt="yuv444p")
     lines = []
     for section, values in settings.model_dump(exclude_none=True).items():
         lines.append(f"[{section}]")
-        lines += [f"{k} = {str(v).lower() if isinstance(v, bool) else repr(v)}" for k, v in values.items()]
+        lines += [f"{key} = {as_toml(value)}" for key, value in values.items()]
     assert load(config=toml(tmp_path / "all.toml", "\n".join(lines))) == settings
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
 
