@@ -24,6 +24,15 @@ def data() -> Path:
     return DATA
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of a GPU are not part of a run without one, unless FAIL_WITHOUT_CUDA says that there has to be one."""
+    if Path("/dev/nvidiactl").exists() or os.environ.get("FAIL_WITHOUT_CUDA"):
+        return
+    away = [item for item in items if item.get_closest_marker("gpu")]
+    config.hook.pytest_deselected(items=away)
+    items[:] = [item for item in items if item not in away]
+
+
 @pytest.fixture(autouse=True)
 def _no_error_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield

@@ -178,7 +178,7 @@ def _try(clip: Clip, encoder: str, pix_fmt: str, options: dict[str, str]) -> Non
 def _applicable(encoder: str, settings: OutputSettings, notes: list[str]) -> OutputSettings:
     quality = _QUALITY.get(encoder)
     crf, preset = settings.crf, settings.encoder_preset
-    if crf is not None and (quality is None or not quality.limits[0] <= crf <= quality.limits[1]):
+    if crf is not None and quality is None:
         notes.append(f"output.crf = {crf:g} does not apply to {encoder} and is left out")
         crf = None
     known = {name for q in _QUALITY.values() for name in q.presets}

@@ -11,6 +11,7 @@ import pytest
 import streams
 
 from streamct.color.apply import Content
+from streamct.color.colormap import ColorMap
 from streamct.color.lut import Lut, LutGrid
 from streamct.grade.track import Grade
 from streamct.media.files import written_whole
@@ -29,7 +30,7 @@ WIDTH, HEIGHT = 34, 18
 
 @cache
 def identity(coding: Coding, depth: int) -> Lut:
-    return LutGrid(coding, depth).bake(lambda lab: lab)  # type: ignore[arg-type]
+    return LutGrid(coding, depth).bake(ColorMap(np.zeros((1, 3)), np.zeros((1, 3)), 8.0, True, True))
 
 
 CASES = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -142,14 +141,9 @@ def test_the_full_mask_has_the_frames_size(mattes: Callable[[], Mattes]) -> None
             assert (full.shape, full.dtype) == (luma.shape, np.uint8)
 
 
+@pytest.mark.gpu
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_a_gpu_agrees_with_the_cpu(name: str) -> None:
-    import torch
-
-    if not torch.cuda.is_available():
-        if os.environ.get("FAIL_WITHOUT_CUDA"):
-            pytest.fail("FAIL_WITHOUT_CUDA is set, but torch sees no GPU")
-        pytest.skip("torch sees no GPU")
     pictures = np.stack(moving_scene(8, width=256, height=192)[0])
     on_cpu = DeepLab(name, random_network(name), device="cpu", size=256)
     on_gpu = DeepLab(name, random_network(name), device="cuda", size=256)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from streamct.color.apply import Content
+from streamct.color.colormap import ColorMap
 from streamct.color.lut import Lut, LutGrid
 from streamct.grade.track import Grade
 from streamct.model import Coding, Frame, PixelFormat
@@ -20,8 +21,8 @@ LAYOUTS = {
 }
 
 
-def warmer(lab: np.ndarray) -> np.ndarray:
-    return lab + np.array([4.0, 12.0, 18.0])
+NOTHING = ColorMap(np.zeros((1, 3)), np.zeros((1, 3)), 8.0, False)
+WARMER = ColorMap(np.array([[50.0, 0, 0]]), np.array([[6.0, 12, 20]]), 8.0, False)
 
 
 def frame_of(layout: PixelFormat, height: int = 24, width: int = 16, seed: int = 0) -> Frame:
@@ -37,12 +38,12 @@ def blank(frame: Frame) -> Frame:
 
 
 def lut_for(layout: PixelFormat) -> Lut:
-    return LutGrid(Coding("bt709", False), layout.depth).bake(warmer)  # type: ignore[arg-type]
+    return LutGrid(Coding("bt709", False), layout.depth).bake(WARMER)
 
 
 def render(frame: Frame, lut: Lut, content: Content, interlaced: bool, mask: np.ndarray | None = None) -> Frame:
     out = blank(frame)
-    luts = (lut,) if mask is None else (lut, LutGrid(Coding("bt709", False), frame.format.depth).bake(lambda lab: lab))
+    luts = (lut,) if mask is None else (lut, LutGrid(Coding("bt709", False), frame.format.depth).bake(NOTHING))
     Renderer(frame.format, interlaced).render(frame, out, Grade(luts, content), mask)  # type: ignore[arg-type]
     return out
 

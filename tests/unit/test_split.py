@@ -13,6 +13,7 @@ from clips import decoded, write_clip
 from networks import RedIsForeground, iou, moving_scene
 
 from streamct import pipeline
+from streamct.color.lab import srgb_to_lab
 from streamct.errors import OutputError, SegmenterError, SettingsError, UsageError
 from streamct.media.image import save_png
 from streamct.model import Event
@@ -221,10 +222,10 @@ def test_a_thing_that_comes_in_does_not_make_the_grade_jump(network: Firm, scene
         picture[:, : max(0, t - 4)] = (200, 120, 60)  # a share of 0 at first, of 36% in the end
         pictures.append(np.clip(picture + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8))
     clip = write_clip(tmp_path / "enters.mkv", pictures, codec="ffv1", pix_fmt="yuv444p")
-    grade_video(clip, reference, tmp_path / "out.mkv", settings())
+    grade_video(clip, reference, tmp_path / "out.mkv", settings(mapping__strength=2.0))
     corner = np.array([planes[0][4:60, 50:90].mean() for _, planes in decoded(tmp_path / "out.mkv", "gbrp")])
     steps = np.abs(np.diff(corner))
-    assert np.ptp(corner) > 5  # the ground's grade does change, from the whole's to its own
+    assert np.ptp(corner) > 3  # the ground's grade does change, from the whole's to its own
     assert steps.max() < np.ptp(corner) / 4
 
 
@@ -242,8 +243,8 @@ def test_the_palette_of_a_split_picture_has_two_parts(
     assert told["segmenter"] == "deeplabv3-mobilenet"
     assert told["foreground_share"] == pytest.approx(0.25, abs=0.02)
     for colours, rgb in ((told["colours"], (240, 200, 20)), (told["background"], (20, 90, 60))):
-        found = [int(colours[0]["hex"][i : i + 2], 16) for i in (1, 3, 5)]
-        assert np.abs(np.subtract(found, rgb)).max() <= 2
+        apart = np.linalg.norm(np.array(colours[0]["lab"]) - srgb_to_lab(np.array(rgb) / 255))
+        assert apart <= 0.9  # a colour is known to its cell, one Lab unit wide
     # picture, picture with its background dark, two strips
     sheet = read_picture(tmp_path / "sheet.png").rgb
     assert sheet.shape == (480, 2 * 640 + 3 * 8 + 2 * 160, 3)

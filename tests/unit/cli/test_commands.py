@@ -183,6 +183,7 @@ def test_bad_input_gets_one_clear_line_and_its_exit_code(
     text.write_text("not a picture\n")
     places = {"CLIP": clip, "REF": reference, "FOLDER": tmp_path, "REF.txt": text}
     monkeypatch.chdir(tmp_path)
+    clip.with_name("in.graded.mp4").unlink(missing_ok=True)
     run = streamct(*[places.get(word, word) for word in arguments])
     assert run.returncode == code, run.stderr
     assert said in " ".join(run.stderr.replace("│", " ").split()), run.stderr
