@@ -84,23 +84,43 @@ def moving_scene(frames: int, seed: int = 5, step: float = 1.5, **size: int) -> 
     return [picture for picture, _ in pairs], [mask for _, mask in pairs]
 
 
+def one_thread() -> None:
+    """Let torch use one thread: on a busy machine its threads wait for each other, spinning, ten times as long."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 def random_network(name: str, classes: int = 21, auxiliary: bool = False, seed: int = 0) -> Any:
-    """Segmenter `name`'s network with random weights, whose batch norms know what passes through them."""
+    """Segmenter `name`'s network with random weights, batch norms that know scenes, and scores of a usual size."""
     import torch
     from torchvision.models import segmentation
 
     from streamct.segment.weights import ARCHITECTURES
 
+    one_thread()
     torch.manual_seed(seed)
     build = getattr(segmentation, ARCHITECTURES[name][0])
     network = build(weights=None, weights_backbone=None, num_classes=classes, aux_loss=auxiliary)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None
-    network.train()
+    rng = np.random.default_rng(seed)
+    pictures = np.stack([scene(rng, 64, 48)[0] for _ in range(3)])
+    batch = (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255 - 0.45) / 0.225
     with torch.no_grad():
-        network(torch.randn(2, 3, 48, 64))
-    return network.eval()
+        # the branch that sees the whole picture's mean, normalised by three of them, would drown all others
+        network.classifier[0].convs[-1][2].weight.zero_()
+        network.train()(batch)
+        new = np.stack(moving_scene(4, width=64, height=48)[0])
+        batch = (torch.from_numpy(new).permute(0, 3, 1, 2).float() / 255 - 0.45) / 0.225
+        scores = network.eval()(batch)["out"]
+        last = network.classifier[-1]
+        last.weight *= 0.4 / scores.std(dim=(0, 2, 3))[:, None, None, None]
+        last.bias[:] = 0
+        last.bias[:] = -network(batch)["out"].mean(dim=(0, 2, 3))
+        last.bias[0] += np.log(max(classes - 1, 1))  # about as much background as foreground
+    return network
 
 
 def train(steps: int, path: Path) -> None:
@@ -112,6 +132,7 @@ def train(steps: int, path: Path) -> None:
     import torch
     from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large
 
+    one_thread()
     torch.manual_seed(0)
     network = deeplabv3_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=2)
     for module in network.modules():

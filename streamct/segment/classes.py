@@ -33,7 +33,12 @@ def class_numbers(names: Sequence[str], count: int) -> tuple[int, ...]:
         elif word in known:
             numbers.add(known.index(word) + 1)
         else:
+            if count != len(VOC_CLASSES):
+                raise SettingsError(
+                    f"segment.classes: no class {name!r}; this network's have numbers: {', '.join(known)}"
+                )
             close = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
-            hint = f" (did you mean {close[0]!r}?)" if close and not word.isdigit() else ""
-            raise SettingsError(f"segment.classes: no class {name!r}{hint}; known: {', '.join(known)}")
+            raise SettingsError(
+                f"segment.classes: no class {name!r} (did you mean {close[0]!r}?); known: {', '.join(known)}"
+            )
     return tuple(sorted(numbers))

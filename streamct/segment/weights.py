@@ -105,7 +105,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as cause:  # a torn pickle can raise nearly anything
         raise SegmenterError(
-            f"{path}: can't be read as a checkpoint ({_first_line(cause)}). "
+            f"{path}: can't be read as a checkpoint ({_first_sentence(cause)}). "
             "It must be what torch.save(model.state_dict(), ...) writes."
         ) from cause
     for wrapper in _WRAPPERS:
@@ -117,9 +117,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def _first_line(cause: Exception) -> str:
+def _first_sentence(cause: Exception) -> str:
     lines = str(cause).strip().splitlines()
-    return lines[0][:120] if lines else type(cause).__name__
+    return lines[0].split(". ")[0][:120] if lines else type(cause).__name__
 
 
 def architecture_of(state: Mapping[str, Tensor], path: Path) -> str:

@@ -29,7 +29,7 @@ def test_background_is_no_foreground_class() -> None:
 
 def test_a_network_of_other_classes_takes_numbers_only() -> None:
     assert class_numbers(("2",), 3) == (2,)
-    with pytest.raises(SettingsError, match=r"no class 'person'.*known: 1, 2"):
+    with pytest.raises(SettingsError, match=r"no class 'person'.*numbers: 1, 2"):
         class_numbers(("person",), 3)
     with pytest.raises(SettingsError, match="no class '3'"):
         class_numbers(("3",), 3)

@@ -72,7 +72,10 @@ def test_the_command_line_grades_foreground_and_background_apart_with_it(
         "--segment-size", str(SCENE_WIDTH), "--segment-every", "2", "--save-masks", tmp_path / "masks", "--json",
     ]  # fmt: skip
     done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
     report = [json.loads(line) for line in done.stdout.splitlines()][-1]["report"]
