@@ -1,8 +1,9 @@
 """Print how exact the grade is on real pictures: the paper's equations, Lut against map, identity, banding, letterbox.
 
-    python scripts/accuracy.py DATA
+    python scripts/accuracy.py DATA [letterbox.png]
 
-DATA holds clips/ and refs/ (see CONTRIBUTING.md). Figures are printed, nothing is asserted.
+DATA holds clips/ and refs/ (see CONTRIBUTING.md). Figures are printed, nothing is asserted; the sheet of the
+letterboxed clip is written where the second argument says.
 """
 
 from __future__ import annotations
@@ -75,7 +76,12 @@ def _twin_palette(naive: ModuleType, rgb: np.ndarray) -> tuple[np.ndarray, np.nd
     height, width = rgb.shape[:2]
     scale = min(1.0, 256 / max(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    proxy = np.stack([naive.box_means(rgb[..., c], *size) for c in range(3)], axis=-1).reshape(-1, 3)
+    proxy = np.stack([naive.box_means(rgb[..., c], *size) for c in range(3)], axis=-1)
+    # Black bars are left out: the boxes that lie wholly between the first and the last line with a picture.
+    bright = (rgb.mean(axis=1) > 3 / 255) | ((rgb > 10 / 255).mean(axis=1) > 0.015)
+    lit = np.flatnonzero(bright.any(axis=1))
+    first, last = -(-lit[0] * size[1] // height), (lit[-1] + 1) * size[1] // height
+    proxy = proxy[first:last].reshape(-1, 3)
     return naive.palette(naive.srgb_to_lab(proxy), np.ones(len(proxy), int), ranges=None, bins=(100,) * 3)
 
 
@@ -160,24 +166,26 @@ def contours(refs: Path) -> None:
     print()
 
 
-def letterbox(data: Path, sheet: Path) -> None:
-    print("Letterbox of cosmos-30s, lossless: differing samples in the bars; chroma where the source has L* < 3")
+def letterbox(data: Path, sheet: Path | None) -> None:
+    print("Letterbox of cosmos-30s, lossless: differing samples in the bars; chroma of blacks (L* < 3, chroma <= 2)")
     source = data / "clips" / "cosmos-30s.mp4"
     rows = []
     for reference in ("jr-ocean_sunset.jpg", "jr-autumn.jpg", "jr-storm.jpg"):
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "out.mkv"
             grade_video(source, data / "refs" / reference, out, Settings().updated(output__codec="ffv1"))
-            wrong, dark, lines = _compare_bars(source, out)
+            wrong, own, dark, lines = _compare_bars(source, out)
         rows.append(np.concatenate(lines, axis=1))
-        print(f"  {reference:22} bars differ in {wrong} samples; chroma of blacks: largest {dark:.2f}")
-    save_png(sheet, np.concatenate(rows, axis=0))
-    print(f"  sheet: {sheet}\n")
+        print(f"  {reference:22} bars differ in {wrong} samples; largest chroma of blacks {dark:.2f}, before {own:.2f}")
+    if sheet is not None:
+        save_png(sheet, np.concatenate(rows, axis=0))
+        print(f"  sheet: {sheet}")
+    print()
 
 
-def _compare_bars(source: Path, graded: Path) -> tuple[int, float, list[np.ndarray]]:
+def _compare_bars(source: Path, graded: Path) -> tuple[int, float, float, list[np.ndarray]]:
     first, second = probe(source), probe(graded)
-    wrong, dark, lines = 0, 0.0, []
+    wrong, own, dark, lines = 0, 0.0, 0.0, []
     top, bottom = 56, 424
     with Reader(first) as a, Reader(second) as b:
         for before, after in zip(a, b, strict=True):
@@ -185,15 +193,17 @@ def _compare_bars(source: Path, graded: Path) -> tuple[int, float, list[np.ndarr
                 wrong += int((before.planes[0][bar] != after.planes[0][bar]).sum())
             if before.index % 60 == 30:
                 labs = [srgb_to_lab(_rgb(frame, first.coding)) for frame in (before, after)]
-                black = labs[0][..., 0] < 3
-                neutral = np.hypot(labs[0][..., 1], labs[0][..., 2]) <= 3
-                if (black & neutral).any():
-                    dark = max(dark, float(np.hypot(labs[1][..., 1], labs[1][..., 2])[black & neutral].max()))
+                black = (labs[0][..., 0] < 3) & (np.hypot(labs[0][..., 1], labs[0][..., 2]) <= 2)
+                # Of 4:2:0 four pixels share one chroma sample: black are those whose three others are black too.
+                black = np.repeat(np.repeat(black.reshape(240, 2, 427, 2).all(axis=(1, 3)), 2, 0), 2, 1)
+                if black.any():
+                    chroma = [float(np.hypot(lab[..., 1], lab[..., 2])[black].max()) for lab in labs]
+                    own, dark = max(own, chroma[0]), max(dark, chroma[1])
             if before.index in (60, 330, 400, 560):
                 for frame in (before, after):
                     rgb = np.clip(_rgb(frame, first.coding), 0, 1)[::2, ::2]
                     lines.append(np.rint(rgb * 255).astype(np.uint8))
-    return wrong, dark, lines
+    return wrong, own, dark, lines
 
 
 def _rgb(frame, coding):  # type: ignore[no-untyped-def]
@@ -204,14 +214,14 @@ def _rgb(frame, coding):  # type: ignore[no-untyped-def]
 
 
 def main() -> None:
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
     data = Path(sys.argv[1])
     paper_against_twin(data / "refs")
     lut_against_map(data / "refs")
     identity(data / "refs")
     contours(data / "refs")
-    letterbox(data, Path("letterbox.png"))
+    letterbox(data, Path(sys.argv[2]) if len(sys.argv) == 3 else None)
 
 
 if __name__ == "__main__":

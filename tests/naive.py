@@ -225,7 +225,7 @@ def mapped(colour, source, targets, *, alpha=0.3, strength=1.0, sigma=8.0, neutr
         weights = np.exp(-(square - square.min()) / (2 * sigma**2))
     shift = weights @ (targets - source) / weights.sum() * [alpha, 1, 1] * strength
     if neutral_blacks:
-        x = np.clip((at[0] - 1) / 16, 0, 1)
+        x = np.clip((at[0] - 2) / 16, 0, 1)
         shift[1:] *= 3 * x**2 - 2 * x**3
         x = np.clip(at[0] / max(40, 2.25 * abs(shift[0])), 0, 1)
         shift[0] *= 3 * x**2 - 2 * x**3

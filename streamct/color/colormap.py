@@ -20,8 +20,8 @@ from streamct.color.scalar import exp_negative
 from streamct.model import FloatArray
 from streamct.settings import MappingSettings
 
-_BLACK_START, _BLACK_END = 1.0, 17.0
-"""L* between which the a,b shift fades in with `neutral_blacks`: at L* = 3 a shift of 40 leaves 1.7."""
+_BLACK_START, _BLACK_END = 2.0, 18.0
+"""L* between which the a,b shift fades in with `neutral_blacks`: at L* = 3 a shift of 80 leaves 0.9."""
 _LIFT_END, _LIFT_LENGTH = 40.0, 2.25
 """L* up to which the lightness shift fades in, and the same as a multiple of the shift, where that is more."""
 

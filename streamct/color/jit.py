@@ -4,26 +4,53 @@
   their written order. Loops are laid out element by element instead, which vectorises all the same.
 * nogil: kernels run in threads beside decoder and encoder.
 * cache: the compiled code is kept on disk beside the package (or in the user's cache folder where that is
-  read-only), so only the first run on a machine waits for the compiler. Numba drops it when the kernel's own
-  file changes; constants from other files are compiled in, so touch both when you change one.
+  read-only), so only the first run on a machine waits for the compiler. Numba drops a kernel when the kernel's own
+  file changes, but compiles functions and constants of other files in; here one stamp of all kernel files decides,
+  so an update can never run on a mixture of old and new.
 * numpy error model: a division by zero gives inf or nan, as in the naive twins, and costs no branch.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 F = TypeVar("F", bound=Callable[..., Any])
 _compiled: list[Any] = []
 
 
+@cache
+def _stamp() -> str:
+    """A hash of every file of this folder."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+class _SharedStampCache(FunctionCache):  # type: ignore[misc, unused-ignore]
+    """Numba's cache of one function's compiled code, valid while all kernel files are what they were."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, _stamp())
+
+
+def _compiled_under_policy(function: F) -> Any:
+    dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    dispatcher._cache = _SharedStampCache(function)
+    return dispatcher
+
+
 def kernel(function: F) -> F:
     """Compile `function` in nopython mode under the policy above."""
-    compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    compiled = _compiled_under_policy(function)
     _compiled.append(compiled)
     return cast("F", compiled)
 
@@ -36,4 +63,4 @@ def compiled_before() -> bool:
 
 def inlined(function: F) -> F:
     """Compile a small scalar function that only kernels call; LLVM inlines it."""
-    return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    return cast("F", _compiled_under_policy(function))
