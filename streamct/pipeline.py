@@ -35,7 +35,7 @@ from streamct.segment import Segmenter
 from streamct.segment.matte import Matte, resized, still_matte
 from streamct.segment.none import NoSegmenter
 from streamct.settings import Settings
-from streamct.stream import Stream
+from streamct.stream import Stream, decoder_threads, encoder_threads
 
 _NO_REFERENCE_SPLIT = (
     "the reference has no foreground of its own (--ref-mask), so the whole frame is graded as one region"
@@ -132,8 +132,8 @@ def _render_clip(
         return at_size
 
     with ExitStack() as stack:
-        reader = stack.enter_context(Reader(clip))
-        writer = stack.enter_context(Writer(clip, plan, temporary))
+        reader = stack.enter_context(Reader(clip, decoder_threads()))
+        writer = stack.enter_context(Writer(clip, plan, temporary, encoder_threads(plan.encoder)))
         for note in writer.notes:
             say.note(note)
 
