@@ -96,8 +96,8 @@ def test_colours_all_over_the_range_are_counted_too() -> None:
     lab = rng.uniform([0, -110.5, -110.5], [100, 109.5, 109.5], (60_000, 3))
     counter = Counter()
     whole = counter.count(lab, np.full(len(lab), 3, np.uint8))
-    centres, counts = np.unique(np.floor(lab + [0, 0.5, 0.5]), axis=0, return_counts=True)
-    np.testing.assert_array_equal(whole.points().lab, centres + [0.5, 0, 0])
+    centres, counts = np.unique(np.floor(lab + np.array([0, 0.5, 0.5])), axis=0, return_counts=True)
+    np.testing.assert_array_equal(whole.points().lab, centres + np.array([0.5, 0, 0]))
     np.testing.assert_array_equal(whole.counts, 3 * counts)
     parts = [counter.count(lab[i::3], np.full(len(lab[i::3]), 1, np.uint8)) for i in range(3)]
     summed = Counter().add(parts, [3, 3, 3])
