@@ -9,7 +9,8 @@
 
 DATA holds clips/ and refs/ (see CONTRIBUTING.md). --rounds N: rounds that the median is taken of, in each of which
 all that is compared runs once. --frames N: length of the clips of `video` and `scale`. --json: a line of JSON for
-each row. ffmpeg is the system's (Debian: apt-get install ffmpeg).
+each row. ffmpeg is the system's (Debian: apt-get install ffmpeg). --color-matcher PYTHON: an interpreter that has
+color-matcher, which is under the GPL and so lives in an environment of its own.
 """
 
 from __future__ import annotations
@@ -71,22 +72,25 @@ def _graded(clip: Path, data: Path, folder: Path) -> Run:
     return measure(streamct("video", str(clip), reference, "-o", str(folder / "graded.mp4"), "-y", "-q"))
 
 
-_BENCHES = {"kernel": kernel, "analysis": analysis, "startup": startup, "memory": memory}
+_BENCHES = {"kernel": kernel, "startup": startup, "memory": memory}
 _WITH_FRAMES = {"video": video, "scale": scale}
 
 
 def main() -> None:
     """Run the benchmark that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bench", choices=[*_BENCHES, *_WITH_FRAMES])
+    parser.add_argument("bench", choices=["analysis", *_BENCHES, *_WITH_FRAMES])
     parser.add_argument("data", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--frames", type=int, default=900)
+    parser.add_argument("--color-matcher", type=Path, metavar="PYTHON")
     parser.add_argument("--json", action="store_true", dest="as_json")
     asked = parser.parse_args()
     if not asked.as_json:
         print(machine())
-    if asked.bench in _WITH_FRAMES:
+    if asked.bench == "analysis":
+        analysis(asked.data, asked.rounds, asked.as_json, asked.color_matcher)
+    elif asked.bench in _WITH_FRAMES:
         _WITH_FRAMES[asked.bench](asked.data, asked.rounds, asked.frames, asked.as_json)
     else:
         _BENCHES[asked.bench](asked.data, asked.rounds, asked.as_json)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+import subprocess
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -118,7 +117,7 @@ def kernel(data: Path, rounds: int, as_json: bool) -> None:
     show("kernel, CPU ms a 1080p frame", ["bits", "case", "streamct", "ffmpeg lut3d", "ratio"], rows, as_json)
 
 
-def analysis(data: Path, rounds: int, as_json: bool) -> None:
+def analysis(data: Path, rounds: int, as_json: bool, color_matcher: Path | None = None) -> None:
     """CPU milliseconds a 1080p frame of sampling and grading, and of color-matcher's whole transfer."""
     rows: list[list[object]] = []
     settings = Settings()
@@ -132,12 +131,11 @@ def analysis(data: Path, rounds: int, as_json: bool) -> None:
             found = [_analysed_ms(clip, frames, Grader, reference, grid, settings) for _ in range(rounds + 1)][1:]
             sampled, graded = (median(column) for column in zip(*found, strict=True))
             rows.append([depth, "streamct", sampled, graded, sampled + graded])
-        if importlib.util.find_spec("color_matcher") is None:
-            rows.append([8, "color-matcher: not installed (pip install color-matcher)", "", "", ""])
-        else:
+        if color_matcher is not None:
             picture = first_picture(folder / "8.mp4", folder)
-            whole = median(_color_matcher_ms(picture, data / "refs" / REFERENCES[0], folder) for _ in range(rounds))
-            rows.append([8, "color-matcher, mkl, render included", "", "", whole])
+            reference_picture = data / "refs" / REFERENCES[0]
+            whole = median(_color_matcher_ms(color_matcher, picture, reference_picture, folder) for _ in range(rounds))
+            rows.append([8, "color-matcher, mkl, its rendering included", "", "", whole])
     show("analysis, CPU ms a 1080p frame", ["bits", "what", "sample", "grade", "both"], rows, as_json)
 
 
@@ -172,14 +170,12 @@ print(1000 * min(times))
 """
 
 
-def _color_matcher_ms(picture: Path, reference: Path, folder: Path) -> float:
-    """In a process of its own: nothing of it is imported here."""
-    import subprocess
-
+def _color_matcher_ms(python: Path, picture: Path, reference: Path, folder: Path) -> float:
+    """CPU time of one transfer at full size, by an interpreter that has the package (GPL: nothing of it here)."""
     for name, path in (("source", picture), ("reference", reference)):
         np.save(folder / f"{name}.npy", np.rint(np.clip(read_picture(path).rgb, 0, 1) * 255).astype(np.uint8))
     said = subprocess.run(
-        [sys.executable, "-c", _COLOR_MATCHER, str(folder / "source.npy"), str(folder / "reference.npy")],
+        [str(python), "-c", _COLOR_MATCHER, str(folder / "source.npy"), str(folder / "reference.npy")],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     return float(said.stdout)
