@@ -1,10 +1,16 @@
 """Measure streamct on this machine. Figures are printed with the peer that ran beside it; nothing is asserted.
 
+    python scripts/bench.py kernel DATA       CPU time of the render kernel, beside ffmpeg's lut3d
+    python scripts/bench.py analysis DATA     CPU time of the analysis, and of color-matcher where it is installed
+    python scripts/bench.py video DATA        `streamct video`, a plain transcode and one with lut3d
+    python scripts/bench.py scale DATA        clip length, resolution, cores
     python scripts/bench.py startup DATA      help, the second still of 1080p
     python scripts/bench.py memory DATA       peak memory of 1080p, one length and five
 
-DATA holds clips/ and refs/ (see CONTRIBUTING.md). --rounds N: rounds that the median is taken of. --json: a line
-of JSON for each row.
+DATA holds clips/ and refs/ (see CONTRIBUTING.md). --rounds N: rounds that the median is taken of, in each of which
+all that is compared runs once. --frames N: length of the clips of `video` and `scale`. --json: a line of JSON for
+each row. ffmpeg is the system's (Debian: apt-get install ffmpeg). --color-matcher PYTHON: an interpreter that has
+color-matcher, which is under the GPL and so lives in an environment of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +18,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from bench_kernel import analysis, kernel
 from bench_run import Run, machine, measure, medians, scaled_clip, scratch, show, streamct
+from bench_video import scale, video
 
 from streamct.media.image import read_picture, save_png
 
@@ -64,20 +72,28 @@ def _graded(clip: Path, data: Path, folder: Path) -> Run:
     return measure(streamct("video", str(clip), reference, "-o", str(folder / "graded.mp4"), "-y", "-q"))
 
 
-_BENCHES = {"startup": startup, "memory": memory}
+_BENCHES = {"kernel": kernel, "startup": startup, "memory": memory}
+_WITH_FRAMES = {"video": video, "scale": scale}
 
 
 def main() -> None:
     """Run the benchmark that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bench", choices=_BENCHES)
+    parser.add_argument("bench", choices=["analysis", *_BENCHES, *_WITH_FRAMES])
     parser.add_argument("data", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--frames", type=int, default=900)
+    parser.add_argument("--color-matcher", type=Path, metavar="PYTHON")
     parser.add_argument("--json", action="store_true", dest="as_json")
     asked = parser.parse_args()
     if not asked.as_json:
         print(machine())
-    _BENCHES[asked.bench](asked.data, asked.rounds, asked.as_json)
+    if asked.bench == "analysis":
+        analysis(asked.data, asked.rounds, asked.as_json, asked.color_matcher)
+    elif asked.bench in _WITH_FRAMES:
+        _WITH_FRAMES[asked.bench](asked.data, asked.rounds, asked.frames, asked.as_json)
+    else:
+        _BENCHES[asked.bench](asked.data, asked.rounds, asked.as_json)
 
 
 if __name__ == "__main__":

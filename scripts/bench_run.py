@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -65,6 +66,22 @@ def _watch(process: subprocess.Popen[str], peak: list[float]) -> None:
         except OSError:
             return
         time.sleep(0.02)
+
+
+def ffmpeg(*arguments: str) -> list[str]:
+    """The command line of the ffmpeg on the path, which overwrites and says nothing but errors."""
+    if shutil.which("ffmpeg") is None:
+        sys.exit("this benchmark runs ffmpeg beside streamct; install it (Debian: apt-get install ffmpeg)")
+    return ["ffmpeg", "-v", "error", "-y", *arguments]
+
+
+def alternating(commands: dict[str, list[str]], rounds: int, cores: int | None = None) -> dict[str, Run]:
+    """Medians of several rounds, in each of which every command runs once. cores: how many they may use."""
+    runs: dict[str, list[Run]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            runs[name].append(measure(command if cores is None else ["taskset", "-c", f"0-{cores - 1}", *command]))
+    return {name: medians(found) for name, found in runs.items()}
 
 
 def medians(runs: list[Run]) -> Run:

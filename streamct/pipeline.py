@@ -42,7 +42,7 @@ from streamct.segment.matte import Matte, resized, still_matte
 from streamct.segment.none import NoSegmenter
 from streamct.segment.still import picture_full, picture_mask, quarter_turns
 from streamct.settings import Settings
-from streamct.stream import Stream
+from streamct.stream import Stream, decoder_threads, encoder_threads
 
 if TYPE_CHECKING:
     from streamct.segment.deeplab import DeepLab
@@ -167,8 +167,8 @@ def _render_clip(
     renderer = Renderer(clip.format, interlaced=clip.fields is not None)
 
     with ExitStack() as stack:
-        reader = stack.enter_context(Reader(clip, tolerate=tolerate))
-        writer = stack.enter_context(Writer(clip, plan, temporary, tolerate=tolerate))
+        reader = stack.enter_context(Reader(clip, decoder_threads(), tolerate=tolerate))
+        writer = stack.enter_context(Writer(clip, plan, temporary, encoder_threads(plan.encoder), tolerate=tolerate))
         known = len(writer.notes)
         for note in writer.notes:
             say.note(note)

@@ -41,9 +41,25 @@ class _StoppedError(Exception):
     """Another thread has failed; this one ends quietly."""
 
 
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+
+
 def render_workers() -> int:
     """Render threads: half the cores, which the encoder and the decoder share with us."""
-    return max(1, min(8, (os.cpu_count() or 2) // 2))
+    return max(1, min(8, cores() // 2))
+
+
+def decoder_threads() -> int:
+    """Threads of the decoder: half the cores too. One is the stage's own, without a frame more in flight."""
+    return max(1, min(16, cores() // 2))
+
+
+def encoder_threads(encoder: str) -> int | None:
+    """Threads of the encoder, None for its own choice. x264 takes one and a half times the cores if it may: beside
+    our own threads that makes a frame 5-10% dearer and no frame earlier."""
+    return min(cores(), 32) if encoder == "libx264" else None
 
 
 class Stream:

@@ -23,7 +23,7 @@ _L_BINS, _AB_BINS, _AB_LOW = 100, 220, -110.5
 
 _LINE = 224
 """Distance of two cells that differ by one in a*: that of the b* cells, made up to whole pages."""
-_PAGE_BITS, _IN_PAGE = np.uint64(5), np.uint64(31)
+_PAGE_BITS, _IN_PAGE = np.uint64(4), np.uint64(15)
 
 CELL_RANGES = ((0.0, 100.0, _L_BINS), (_AB_LOW, _AB_LOW + _AB_BINS, _AB_BINS), (_AB_LOW, _AB_LOW + _AB_BINS, _AB_BINS))
 """Low end, high end and number of the cells of L*, a*, b*. Neutral lies in the middle of its a, b cell: on an edge,
@@ -140,7 +140,7 @@ def _collect(order, pages, sums, cells, counts):  # type: ignore[no-untyped-def]
 class Counter:
     """Counts pixels and adds histograms. One thread each.
 
-    The grid of all cells would take 38 MB. It falls into pages of 32 neighbouring cells, of which only those are
+    The grid of all cells would take 38 MB. It falls into pages of 16 neighbouring cells, of which only those are
     there that hold a colour.
     """
 

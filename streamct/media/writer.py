@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +44,7 @@ class Writer:
         self._plan = plan
         self._converter = VideoReformatter()
         self._fields = _field_marker(clip, plan) if clip.fields is not None and keeps_fields(plan.encoder) else None
+        self._spare: deque[av.VideoFrame] = deque()
         self._closed = False
         self.times: list[int] = []
         self._others = Passthrough(clip, plan, tolerate)
@@ -116,12 +118,16 @@ class Writer:
         return stream
 
     def allocate(self, frame: Frame) -> Frame:
-        """A frame like `frame` with memory of its own, to be filled."""
+        """A frame like `frame` with memory of its own, to be filled: that of one written before, if there is one."""
         clip = self._clip
         name = clip.format.name
         if FULL_RANGE_ALIASES.get(self._plan.pix_fmt) == name:
             name = self._plan.pix_fmt
-        picture = av.VideoFrame(clip.width, clip.height, name)
+        try:
+            picture = self._spare.pop()
+            picture.make_writable()  # in memory of its own, should the encoder still hold it
+        except IndexError:
+            picture = av.VideoFrame(clip.width, clip.height, name)
         picture.pts, picture.time_base, picture.duration = frame.pts, clip.time_base, frame.duration
         planes = plane_views(picture, clip.format)
         return Frame(
@@ -149,6 +155,7 @@ class Writer:
             picture = self._fields.pull()
         self.times.append(frame.pts)
         self._mux(picture)
+        self._spare.append(frame.owner)
 
     def close(self) -> None:
         """Flush the encoder, copy what is left of the other streams and finish the file."""

@@ -88,3 +88,18 @@ def test_nothing_is_left_over_for_the_next_count() -> None:
     COUNTER.add([COUNTER.count(lab, weights)], [9])
     assert COUNTER.count(lab, weights).total == weights.sum(dtype=int)
     assert len(COUNTER.add([], []).cells) == 0
+
+
+def test_colours_all_over_the_range_are_counted_too() -> None:
+    # More of them than a new counter has room for.
+    rng = np.random.default_rng(0)
+    lab = rng.uniform([0, -110.5, -110.5], [100, 109.5, 109.5], (60_000, 3))
+    counter = Counter()
+    whole = counter.count(lab, np.full(len(lab), 3, np.uint8))
+    centres, counts = np.unique(np.floor(lab + np.array([0, 0.5, 0.5])), axis=0, return_counts=True)
+    np.testing.assert_array_equal(whole.points().lab, centres + np.array([0.5, 0, 0]))
+    np.testing.assert_array_equal(whole.counts, 3 * counts)
+    parts = [counter.count(lab[i::3], np.full(len(lab[i::3]), 1, np.uint8)) for i in range(3)]
+    summed = Counter().add(parts, [3, 3, 3])
+    np.testing.assert_array_equal(summed.cells, whole.cells)
+    np.testing.assert_array_equal(summed.counts, whole.counts)

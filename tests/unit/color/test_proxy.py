@@ -29,6 +29,9 @@ def test_proxy_pixels_are_means_of_their_boxes(
 def test_large_boxes_of_white_do_not_overflow() -> None:
     assert box_means(np.full((700, 700), 255, np.uint8), 1, 1) == 255
     assert box_means(np.full((700, 700), 65535, np.uint16), 1, 1) == 65535
+    for height in range(254, 260):
+        for rows in (1, 2):
+            assert (box_means(np.full((rows * height + rows // 2, 3), 255, np.uint8), 1, rows) == 255).all()
 
 
 @pytest.mark.parametrize(
