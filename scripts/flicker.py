@@ -21,7 +21,9 @@ import numpy as np
 
 from streamct.color.lut import LutGrid
 from streamct.color.proxy import box_means, planes_proxy_rgb, proxy_size
+from streamct.grade.bake import Baker
 from streamct.grade.sample import Sampler
+from streamct.grade.shots import Replay, ShotFinder
 from streamct.grade.track import Grade, Grader
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
@@ -74,7 +76,17 @@ def grades(clip: Clip, frames: list[Frame], reference: Path, settings: Settings)
     ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base) if clip.rate else None
     palettes = reference_palettes(reference, settings)
     sampler = Sampler(frames[0].format, clip.coding, settings.palette)
-    grader = Grader(palettes, LutGrid(clip.coding, 8), settings, ticks)
+    grid = LutGrid(clip.coding, 8)
+    if settings.time.mode == "shot":
+        baker = Baker(palettes, grid, settings)
+        finder = ShotFinder(baker)
+        for frame in frames:
+            finder.push(sampler.sample(frame))
+        replay = Replay(finder.finish(), baker)
+        for frame in frames:
+            yield from replay.push(frame)
+        return
+    grader = Grader(palettes, grid, settings, ticks)
     for frame in frames:
         yield from grader.push(sampler.sample(frame))
     yield from grader.finish()

@@ -8,6 +8,7 @@
     │   └── DamagedInputError     decoding stopped early or produced corrupt frames
     ├── ReferenceError            the reference picture can't be used
     ├── MaskError                 a matte is missing, unreadable or of the wrong length
+    ├── TrackError                a saved track or a list of cuts can't be read or does not fit the clip
     ├── SegmenterError            a network that was asked for can't be had: its weights or its device
     └── OutputError               the output can't be written, exists, or failed its check
 
@@ -51,6 +52,10 @@ class ReferenceError(StreamctError):
 
 class MaskError(StreamctError):
     """A matte is missing, unreadable, or does not have one picture a frame."""
+
+
+class TrackError(StreamctError):
+    """A saved track or a list of cuts can't be read, or belongs to another clip."""
 
 
 class SegmenterError(StreamctError):

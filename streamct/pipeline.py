@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,12 +19,14 @@ from streamct.color.correspondence import correspond
 from streamct.color.histogram import Counter
 from streamct.color.jit import compiled_before
 from streamct.color.lut import LutGrid
-from streamct.color.proxy import proxy_size
 from streamct.errors import MaskError, OutputError, ReferenceError, UsageError
 from streamct.grade.analyst import Analyst
-from streamct.grade.mattes import Given, Mattes, Segmented
+from streamct.grade.bake import Baker
+from streamct.grade.cuts import ListedCuts
+from streamct.grade.mattes import Given, Mattes, Replayed, Segmented
 from streamct.grade.regions import SPLIT_SHARES, Palettes, palettes_of
 from streamct.grade.sample import Sampler, sample_picture
+from streamct.grade.shots import Replay, Track
 from streamct.grade.track import Grade, Grader
 from streamct.media.files import check_target, written_whole
 from streamct.media.image import WRITABLE_EXTENSIONS, check_writable, read_picture, save_png, write_picture
@@ -42,7 +45,8 @@ from streamct.segment.matte import Matte, resized, still_matte
 from streamct.segment.none import NoSegmenter
 from streamct.segment.still import picture_full, picture_mask, quarter_turns
 from streamct.settings import Settings
-from streamct.stream import Stream, decoder_threads, encoder_threads
+from streamct.stream import Grading, Stream, decoder_threads, encoder_threads
+from streamct.tracks import Tracks, small_size
 
 if TYPE_CHECKING:
     from streamct.segment.deeplab import DeepLab
@@ -59,18 +63,23 @@ def grade_video(
     mask: Path | str | None = None,
     ref_mask: Path | str | None = None,
     save_masks: Path | str | None = None,
+    cuts: Path | str | None = None,
+    track: Path | str | None = None,
+    save_track: Path | str | None = None,
     overwrite: bool = False,
     stream: int | None = None,
     tolerate_corrupt: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Grade a video with the colours of a reference picture, in one pass and bounded memory.
+    """Grade a video with the colours of a reference picture, in bounded memory: in one pass, `shot` in two.
 
     output: None for `<stem>.graded<ext>` beside the input. mask: a picture, a folder of numbered pictures or a
     video, white for foreground; ref_mask: a picture; both go before `settings.segment`. save_masks: a folder for
-    the mattes that were used, one PNG a frame, which may be given back as `mask`. stream: index of the video
-    stream to grade, None for the best; the others are copied. tolerate_corrupt: grade what decodes of a damaged
-    file and warn, instead of refusing it. progress is called from the calling thread.
+    the mattes that were used, one PNG a frame, which may be given back as `mask`. cuts: a list of the frames at
+    which shots begin, instead of looking for them. save_track: a file for what the first pass of `shot` finds; track:
+    such a file, which spares that pass. stream: index of the video stream to grade, None for the best; the others
+    are copied. tolerate_corrupt: grade what decodes of a damaged file and warn, instead of refusing it. progress is
+    called from the calling thread.
 
     Raises:
         StreamctError: anything wrong with input, reference, masks, settings or output. Nothing is left under
@@ -83,7 +92,10 @@ def grade_video(
     say = _Teller(progress)
     clip = probe(input, stream)
     plan = resolve_output(clip, output, settings.output)
-    check_target(plan.path, (input, reference, *(p for p in (mask, ref_mask) if p is not None)), overwrite)
+    inputs = (input, reference, *(p for p in (mask, ref_mask, _path(cuts), _path(track)) if p is not None))
+    check_target(plan.path, inputs, overwrite)
+    kept = Tracks(clip, settings, _path(cuts), _path(track), _path(save_track))
+    kept.check((*inputs, plan.path), mask is not None, overwrite)
     for note in plan.notes:
         say.note(note)
     if save_masks is not None:
@@ -97,15 +109,34 @@ def grade_video(
     if palettes.split is None and (mask is not None or network is not None):
         say.warning(_no_split(share))
     used = palettes.split is not None or save_masks is not None
-    mattes = _mattes(clip, settings, given if used else NoSegmenter(), network if mask is None and used else None)
+    segmenting = network if mask is None and used and kept.saved is None else None
+    mattes = _mattes(clip, settings, given if used else NoSegmenter(), segmenting, kept.cuts)
+    if (warning := kept.warning(palettes, mask is not None, network)) is not None:
+        say.warning(warning)
     say.start(clip.frames)
     with ExitStack() as stack:
         stack.callback(mattes.close)
         temporary = stack.enter_context(written_whole(plan.path))
         folder = None
-        if save_masks is not None and mattes.name != "none":
+        masked = mattes.name != "none" or (kept.saved is not None and kept.saved.segmenter != "none")
+        if save_masks is not None and masked:
             folder = stack.enter_context(mask_folder(save_masks))
-        frames = _render_clip(clip, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt)
+        if settings.time.mode == "shot":
+            found = kept.find(palettes, mattes, say, tolerate_corrupt) if kept.saved is None else kept.saved.track
+            name = mattes.name if kept.saved is None else kept.saved.segmenter
+            kept.save(found, name)
+            if mask is not None:
+                given = Matte(mask)  # its first reading is over
+                given.begin(clip.frames, clip.width, clip.height)
+            mattes = Given(given) if mattes.name == given.name and name == given.name else Replayed(name)
+            say.start(clip.frames)
+            frames = _render_clip(
+                clip, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt, track=found
+            )
+        else:
+            frames = _render_clip(
+                clip, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt, cuts=kept.cuts
+            )
         if mattes.name == given.name:
             given.end(frames)
     if save_masks is not None and folder is None:
@@ -134,19 +165,16 @@ def grade_video(
     )
 
 
-def _mattes(clip: Clip, settings: Settings, given: GivenMattes, network: DeepLab | None) -> Mattes:
+def _mattes(
+    clip: Clip, settings: Settings, given: GivenMattes, network: DeepLab | None, cuts: ListedCuts | None
+) -> Mattes:
     if network is None:
         return Given(given)
     every = settings.segment.every or 1
     ticks = Fraction(every) / (clip.rate * clip.time_base) if clip.rate else None
-    radius = settings.segment.radius if settings.time.mode == "window" else 0
-    return Segmented(network, radius=radius, every=every, ticks=ticks, turns=quarter_turns(clip.display_matrix))
-
-
-def _small_size(clip: Clip, network_size: int) -> tuple[int, int]:
-    """(width, height) of a segmenter's proxies, with square pixels."""
-    aspect = clip.sample_aspect or Fraction(1)
-    return proxy_size(max(1, round(clip.width * aspect)), clip.height, network_size)
+    radius = settings.segment.radius if settings.time.mode != "off" else 0
+    turns = quarter_turns(clip.display_matrix)
+    return Segmented(network, radius=radius, every=every, ticks=ticks, turns=turns, cuts=cuts)
 
 
 def _render_clip(
@@ -159,11 +187,19 @@ def _render_clip(
     folder: Path | None,
     say: _Teller,
     tolerate: bool,
+    cuts: ListedCuts | None = None,
+    track: Track | None = None,
 ) -> int:
+    """track: grades that are known already."""
     ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base) if clip.rate else None
-    small = _small_size(clip, settings.segment.size or 1) if isinstance(mattes, Segmented) else None
-    sampler = Sampler(clip.format, clip.coding, settings.palette, small)
-    grader = Grader(palettes, LutGrid(clip.coding, clip.format.depth), settings, ticks)
+    grid = LutGrid(clip.coding, clip.format.depth)
+    sample: Callable[[Frame], Any]
+    grading: Grading
+    if track is not None:
+        sample, grading = (lambda frame: frame.index), Replay(track, Baker(palettes, grid, settings))
+    else:
+        sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings))
+        sample, grading = sampler.look, Analyst(sampler, mattes, Grader(palettes, grid, settings, ticks, cuts))
     renderer = Renderer(clip.format, interlaced=clip.fields is not None)
 
     with ExitStack() as stack:
@@ -183,7 +219,7 @@ def _render_clip(
             renderer.render(frame, target, grade, mask)
             return target
 
-        stream = Stream(reader, sampler.look, Analyst(sampler, mattes, grader), render, writer.write)
+        stream = Stream(reader, sample, grading, render, writer.write)
         frames = stream.run(say.progress)
         writer.close()
     for line in (*reader.warnings, *writer.notes[known:]):

@@ -66,8 +66,12 @@ class MappingSettings(_Section):
     )
     alpha: float = Field(0.3, ge=0, le=1, description="weight of the mapped lightness (Eq. 12)")
     strength: float = Field(1.0, ge=0, le=2, description="scales the whole shift: 0 nothing, 1 all of it")
+    protect_skin: bool = Field(False, description="hues in the skin range turn by a few degrees at most")
     gamut: Literal["compress", "clip"] = Field(
         "compress", description="colours that leave the gamut are drawn towards grey, or each channel is cut"
+    )
+    keep_neutrals: float = Field(
+        1.0, ge=0, le=1, description="how far greys that the reference has too, at that lightness, stay grey"
     )
     neutral_blacks: bool = Field(True, description="black stays black: the shift fades out towards it")
 
@@ -75,8 +79,8 @@ class MappingSettings(_Section):
 class TimeSettings(_Section):
     """How the grade is kept steady from frame to frame."""
 
-    mode: Literal["window", "off"] = Field(
-        "window", description="histograms and Luts averaged over +-radius frames, or frame by frame"
+    mode: Literal["window", "shot", "off"] = Field(
+        "window", description="histograms and Luts averaged over +-radius frames, one grade a shot, or frame by frame"
     )
     radius: int = Field(12, ge=1, le=120, description="frames on each side that a frame's grade depends on")
     knot_spacing: int = Field(6, ge=1, le=60, description="Luts are baked every so many frames")

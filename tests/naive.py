@@ -211,6 +211,20 @@ def transport_targets(source, source_weights, reference, reference_weights, **op
     return source + barycentres(there, reference) - barycentres(itself, source)
 
 
+def neutral_share(colour, source, source_weights, reference, reference_weights):
+    """How far one source colour is a grey that the reference has too, 0..1."""
+
+    def greys_near(colours, weights):
+        total = 0.0
+        for (lightness, a, b), weight in zip(colours, weights, strict=True):
+            grey = np.exp(-(a * a + b * b) / (2 * 6.0**2))
+            total += weight * grey * np.exp(-((lightness - colour[0]) ** 2) / (2 * 15.0**2))
+        return total
+
+    supply, demand = greys_near(reference, reference_weights), greys_near(source, source_weights)
+    return np.exp(-(colour[1] ** 2 + colour[2] ** 2) / (2 * 6.0**2)) * min(1.0, supply / max(demand, 1e-12))
+
+
 # Colour map: Eq. 11-12.
 
 
@@ -230,6 +244,31 @@ def mapped(colour, source, targets, *, alpha=0.3, strength=1.0, sigma=8.0, neutr
         x = np.clip(at[0] / max(40, 2.25 * abs(shift[0])), 0, 1)
         shift[0] *= 3 * x**2 - 2 * x**3
     return colour + shift
+
+
+def smoothstep(x):
+    x = min(max(x, 0.0), 1.0)
+    return 3 * x**2 - 2 * x**3
+
+
+def skin_held(colour, mapped_colour):
+    """One mapped colour, its hue held near the source colour's where that lies in the skin range.
+
+    In polar terms about the source's hue: the turn's tangent t becomes T t / sqrt(T^2 + t^2) with T = tan 8 degrees.
+    """
+    lightness, a, b = colour
+    chroma, hue = np.hypot(a, b), np.degrees(np.arctan2(b, a))
+    off = np.cos(np.radians(hue - 45))
+    share = smoothstep((off - np.cos(np.radians(40))) / (np.cos(np.radians(20)) - np.cos(np.radians(40))))
+    share *= smoothstep((chroma - 6) / 8) * smoothstep((65 - chroma) / 15) * smoothstep((lightness - 10) / 15)
+    turn = np.radians(-hue)
+    along, across = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ mapped_colour[1:]
+    kept = max(along, chroma / 2)
+    tangent, most = across / max(kept, 1e-12), np.tan(np.radians(8))
+    bent = kept * most * tangent / np.hypot(most, tangent)
+    along, across = along + share * (kept - along), across + share * (bent - across)
+    back = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) @ [along, across]
+    return np.array([mapped_colour[0], *back])
 
 
 # Pictures and planes.

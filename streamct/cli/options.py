@@ -78,18 +78,32 @@ Reach = Annotated[
     float | None,
     _option("--reach", help="Matches farther than this (Delta E) are not taken; no limit by default.", panel=LOOK),
 ]
+ProtectSkin = Annotated[
+    bool | None,
+    _option("--protect-skin", help="Hold hues in the skin range nearly where they are.", panel=LOOK),
+]
 Temporal = Annotated[
     str | None,
     _option(
         "--temporal",
-        help="window (default): steady over time; off: frame by frame.",
-        values=("window", "off"),
+        help="window (default): steady over time; shot: one grade a shot, in two passes; off: frame by frame.",
+        values=("window", "shot", "off"),
         panel=TIME,
     ),
 ]
 Radius = Annotated[
     int | None,
     _option("--radius", help="Frames either side that steady a frame, 1..120; 12 by default.", panel=TIME),
+]
+Cuts = Annotated[
+    Path | None,
+    _option("--cuts", help="Where shots begin: a list of frames or timecodes, or an EDL. Else found.", panel=TIME),
+]
+Track = Annotated[
+    Path | None, _option("--track", help="With --temporal shot: a saved track, which spares a pass.", panel=TIME)
+]
+SaveTrack = Annotated[
+    Path | None, _option("--save-track", help="With --temporal shot: file for the shots and palettes.", panel=TIME)
 ]
 Segmenter = Annotated[
     str | None,
@@ -182,6 +196,7 @@ def build_settings(
     propagation: str | None = None,
     assignment: str | None = None,
     reach: float | None = None,
+    protect_skin: bool | None = None,
     temporal: str | None = None,
     radius: int | None = None,
     segmenter: str | None = None,
@@ -210,6 +225,7 @@ def build_settings(
         "mapping__propagation": ("--propagation", propagation),
         "mapping__assignment": ("--assignment", assignment),
         "mapping__reach": ("--reach", reach),
+        "mapping__protect_skin": ("--protect-skin", protect_skin),
         "time__mode": ("--temporal", temporal),
         "time__radius": ("--radius", radius),
         "segment__segmenter": ("--segmenter", segmenter),

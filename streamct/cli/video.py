@@ -26,8 +26,12 @@ def video(
     propagation: o.Propagation = None,
     assignment: o.Assignment = None,
     reach: o.Reach = None,
+    protect_skin: o.ProtectSkin = None,
     temporal: o.Temporal = None,
     radius: o.Radius = None,
+    cuts: o.Cuts = None,
+    track: o.Track = None,
+    save_track: o.SaveTrack = None,
     segmenter: o.Segmenter = None,
     classes: o.Classes = None,
     weights: o.Weights = None,
@@ -64,6 +68,7 @@ def video(
         propagation=propagation,
         assignment=assignment,
         reach=reach,
+        protect_skin=protect_skin,
         temporal=temporal,
         radius=radius,
         segmenter=segmenter,
@@ -81,6 +86,6 @@ def video(
     with Display("frame", quiet=quiet, as_json=as_json) as display:
         grade_video(
             input, reference, output, settings,
-            mask=mask, ref_mask=ref_mask, save_masks=save_masks, overwrite=overwrite, stream=stream,
-            tolerate_corrupt=tolerate_corrupt, progress=display,
+            mask=mask, ref_mask=ref_mask, save_masks=save_masks, cuts=cuts, track=track, save_track=save_track,
+            overwrite=overwrite, stream=stream, tolerate_corrupt=tolerate_corrupt, progress=display,
         )  # fmt: skip

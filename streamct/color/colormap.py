@@ -25,6 +25,13 @@ _BLACK_START, _BLACK_END = 2.0, 18.0
 _LIFT_END, _LIFT_LENGTH = 40.0, 2.25
 """L* up to which the lightness shift fades in, and the same as a multiple of the shift, where that is more."""
 
+_HALF_ROOT = 0.7071067811865476
+_SKIN_INNER, _SKIN_OUTER = 0.9396926207859084, 0.7660444431189780
+"""Cosines of 20 and 40 degrees: skin hues lie about 45 degrees in a,b, fully within 20, not at all beyond 40."""
+_SKIN_TURN = 0.14054083470239145
+"""Tangent of 8 degrees."""
+
+
 _BLOCK = 128
 _FAR = -40.0
 """Colours with less than exp(-40) = 4e-18 of the nearest one's weight add nothing that float64 could hold."""
@@ -38,7 +45,7 @@ class ColorMap:
     source: (k, 3) palette colours. shifts: (k, 3) what each is moved by, alpha (Eq. 12) and strength included.
     softness: sigma of the soft assignment in Delta E, 0 for hard. neutral_blacks: the shift fades out towards
     black, which so stays black and neutral. compress: how what leaves the gamut is brought back
-    (`streamct.color.gamut`).
+    (`streamct.color.gamut`). skin: hues in the skin range are held (`hold_skin`).
     """
 
     source: FloatArray
@@ -46,6 +53,7 @@ class ColorMap:
     softness: float
     neutral_blacks: bool
     compress: bool = False
+    skin: bool = False
 
     def __call__(self, lab: FloatArray) -> FloatArray:
         """Mapped colours of lab (..., 3) float64. Above L* = 100 the shift of L* = 100 holds."""
@@ -55,6 +63,8 @@ class ColorMap:
             map_soft(flat, self.source, self.shifts, self.softness, self.neutral_blacks, out)
         else:
             map_hard(flat, self.source, self.shifts, self.neutral_blacks, out)
+        if self.skin:
+            hold_skin(flat, out)
         return out.reshape(lab.shape)
 
 
@@ -64,7 +74,7 @@ def color_map(correspondence: Correspondence, settings: MappingSettings) -> Colo
     shifts = (correspondence.targets - correspondence.source) * scale
     softness = settings.softness if settings.assignment == "soft" else 0.0
     compress = settings.gamut == "compress"
-    return ColorMap(correspondence.source, shifts, softness, settings.neutral_blacks, compress)
+    return ColorMap(correspondence.source, shifts, softness, settings.neutral_blacks, compress, settings.protect_skin)
 
 
 def apply_to_srgb(mapping: ColorMap, rgb: NDArray[np.float32], workers: int = 2) -> NDArray[np.float32]:
@@ -105,6 +115,41 @@ def _faded_lift(lightness: float, lift: float) -> float:
     A large shift fades over a longer way, so that no shadow is ever crushed: the slope of L* + lift stays above 1/3.
     """
     return lift * _smoothstep(lightness / max(_LIFT_END, _LIFT_LENGTH * abs(lift)))
+
+
+@inlined
+def _skin_share(lightness: float, a: float, b: float) -> float:
+    """0..1: how far a colour lies in the skin range: hues about 45 degrees, neither grey, vivid nor black."""
+    chroma = np.sqrt(a * a + b * b)
+    towards = (a + b) * _HALF_ROOT / max(chroma, 1e-9)
+    share = _smoothstep((towards - _SKIN_OUTER) / (_SKIN_INNER - _SKIN_OUTER))
+    share *= _smoothstep((chroma - 6.0) / 8.0) * _smoothstep((65.0 - chroma) / 15.0)
+    return share * _smoothstep((lightness - 10.0) / 15.0)
+
+
+@kernel
+def hold_skin(lab: FloatArray, out: FloatArray) -> None:
+    """Hold the hues of lab (n, 3) that lie in the skin range where out (n, 3), changed in place, would turn them.
+
+    The mapped a,b is split along the colour's own hue and across it. What lies across is bent so that the hue turns
+    by less than 8 degrees; what lies along keeps at least half of the chroma. Both fade with `_skin_share`.
+    """
+    for i in range(lab.shape[0]):
+        a, b = lab[i, 1], lab[i, 2]
+        share = _skin_share(lab[i, 0], a, b)
+        if share <= 0.0:
+            continue
+        chroma = np.sqrt(a * a + b * b)
+        u, v = a / chroma, b / chroma
+        along = out[i, 1] * u + out[i, 2] * v
+        across = out[i, 2] * u - out[i, 1] * v
+        held = max(along, 0.5 * chroma)
+        limit = _SKIN_TURN * held
+        bent = across * limit / np.sqrt(limit * limit + across * across)
+        along += share * (held - along)
+        across += share * (bent - across)
+        out[i, 1] = along * u - across * v
+        out[i, 2] = along * v + across * u
 
 
 @kernel

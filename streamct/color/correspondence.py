@@ -12,6 +12,10 @@ from streamct.model import FloatArray, IntArray, Palette
 from streamct.settings import MappingSettings
 
 _OFFSET_NEIGHBOURS = 8
+_GREY = 6.0
+"""Chroma at which a colour counts as grey by exp(-1/2)."""
+_SAME_LIGHTNESS = 15.0
+"""Greys supply each other over lightness differences of this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,27 @@ def correspond(source: Palette, reference: Palette, settings: MappingSettings) -
         targets = transport_targets(source, reference, settings)
     else:
         targets = nearest_targets(source, reference, settings)
+    if settings.keep_neutrals > 0:
+        kept = settings.keep_neutrals * neutral_shares(source, reference)[:, None]
+        targets[:, 1:] += kept * (source.colours[:, 1:] - targets[:, 1:])
     return Correspondence(source.colours, targets)
+
+
+def neutral_shares(source: Palette, reference: Palette) -> FloatArray:
+    """How far each source colour is a grey that the reference has too: (k,) float64, 0..1.
+
+    A colour of chroma C is grey to exp(-C^2 / (2 * 6^2)). The reference has it as far as its greys of about that
+    lightness (a Gaussian of 15) make up for the source's; where it has too few, the share falls in proportion, and
+    where it has none the greys are graded like any other colour.
+    """
+    grey, wanted = (np.exp(-(p.colours[:, 1:] ** 2).sum(axis=1) / (2 * _GREY**2)) for p in (source, reference))
+
+    def near(palette: Palette, greys: FloatArray) -> FloatArray:
+        gap = source.colours[:, None, 0] - palette.colours[None, :, 0]
+        return np.asarray(np.exp(-(gap**2) / (2 * _SAME_LIGHTNESS**2)) @ (palette.weights * greys))
+
+    demand = np.maximum(near(source, grey), 1e-12)
+    return np.asarray(grey * np.minimum(near(reference, wanted) / demand, 1.0))
 
 
 def nearest_targets(source: Palette, reference: Palette, settings: MappingSettings) -> FloatArray:

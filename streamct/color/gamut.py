@@ -18,6 +18,8 @@ _PULL = 0.5
 """How far the grey that a colour is drawn to lies on the way from its own luma to middle grey."""
 _START = 0.8
 """Colours within this part of the way from that grey to the border are never touched."""
+_END = 0.99
+"""The part of the way that even the most distant colour does not pass: an 8-bit code short of the border."""
 _RELEASE = 0.1
 """An outside colour that is pushed farther out, by this much in parts of the way, loses most of its licence."""
 
@@ -55,7 +57,7 @@ def compress(mapped: FloatArray, source: NDArray[np.floating]) -> None:
         sr, sg, sb = float(source[i, 0]), float(source[i, 1]), float(source[i, 2])
         start = _grey(sr, sg, sb)
         own = max(_way(sr, start), max(_way(sg, start), _way(sb, start)))
-        limit = 1.0 + max(own - 1.0, 0.0) * exp_negative(-max(reached - own, 0.0) / _RELEASE)
+        limit = _END + max(own - _END, 0.0) * exp_negative(-max(reached - own, 0.0) / _RELEASE)
         kept = min(max(own, _START), limit)
         if reached <= kept:
             continue

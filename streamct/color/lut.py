@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.coding import code_matrix, code_to_rgb
-from streamct.color.colormap import ColorMap, map_hard, map_soft
+from streamct.color.colormap import ColorMap, hold_skin, map_hard, map_soft
 from streamct.color.gamut import clip, compress
 from streamct.color.jit import kernel
 from streamct.color.lab import lab_to_rgb, srgb_to_lab, xyz_to_rgb
@@ -98,14 +98,14 @@ class LutGrid:
         shifts = np.empty_like(self._units)
         _bake(
             self._lab, self._rgb, self._units, mapping.source, mapping.shifts, mapping.softness,
-            mapping.neutral_blacks, mapping.compress, xyz_to_rgb("bt709"), matrix, offset, shifts,
+            mapping.neutral_blacks, mapping.compress, mapping.skin, xyz_to_rgb("bt709"), matrix, offset, shifts,
         )  # fmt: skip
         return Lut(_spread(shifts, self._place, LUMA_NODES, CHROMA_NODES))
 
 
 @kernel
 def _bake(  # type: ignore[no-untyped-def]
-    lab, rgb, units, source, targets, softness, neutral, compressed, to_rgb, to_code, offset, shifts
+    lab, rgb, units, source, targets, softness, neutral, compressed, skin, to_rgb, to_code, offset, shifts
 ):
     """Shifts (n, 3) in code units of nodes lab, rgb, units (n, 3), a cache-sized block after the other."""
     block = np.empty((_BLOCK, 3))
@@ -116,6 +116,8 @@ def _bake(  # type: ignore[no-untyped-def]
             map_soft(lab[start:stop], source, targets, softness, neutral, mapped)
         else:
             map_hard(lab[start:stop], source, targets, neutral, mapped)
+        if skin:
+            hold_skin(lab[start:stop], mapped)
         lab_to_rgb(mapped, to_rgb, mapped)
         if compressed:
             compress(mapped, rgb[start:stop])

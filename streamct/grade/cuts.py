@@ -2,12 +2,15 @@
 
 The rule of PySceneDetect's AdaptiveDetector: a cut stands out from the changes around it, so pans, fades and
 noise, which change every frame, are none. Nor is a flash of up to three frames, after which the picture is what it
-was before. Finite support: the verdict on a frame needs `LOOK` frames on either side.
+was before. Finite support: the verdict on a frame needs `LOOK` frames on either side. A list of cuts given by the
+user replaces all this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 LOOK = 4
 _LEAST, _RATIO, _FLOOR = 15.0, 3.0, 0.5
@@ -36,3 +39,60 @@ def is_cut(changes: Sequence[float], at: int, earlier: Sequence[Sequence[float]]
             if after - before < at and change < _ALIKE * here:
                 return False
     return True
+
+
+class Seen(Protocol):
+    """What the verdict on a cut needs to know of a frame; see `streamct.grade.sample.FrameSample`."""
+
+    @property
+    def pts(self) -> int:
+        """Presentation time in ticks."""
+
+    @property
+    def change(self) -> float:
+        """Change to the frame before."""
+
+    @property
+    def earlier(self) -> tuple[float, ...]:
+        """Change to the frames 2, 3, ... before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCuts:
+    """Cuts that the user lists, by frame number or by time. ticks: pts; a shot begins at the first frame that is
+    presented then or later."""
+
+    frames: frozenset[int] = frozenset()
+    ticks: frozenset[int] = frozenset()
+
+
+class Cuts:
+    """Where the shots of a clip begin; remembers its verdicts. listed: cuts that replace those that are found."""
+
+    def __init__(self, listed: ListedCuts | None = None) -> None:
+        self._listed = listed
+        self._known: dict[int, bool] = {}
+
+    def at(self, index: int, seen: Mapping[int, Seen]) -> bool:
+        """Whether a shot begins at frame `index`. seen: the frames known, without gaps, up to `LOOK` around it or to
+        the end of the clip."""
+        if index not in self._known:
+            self._known[index] = self._judge(index, seen)
+        return self._known[index]
+
+    def forget(self, index: int) -> None:
+        """No one will ask for this frame again."""
+        self._known.pop(index, None)
+
+    def _judge(self, index: int, seen: Mapping[int, Seen]) -> bool:
+        if self._listed is None:
+            around = range(index - LOOK, index + LOOK + 1)
+            near = [seen[i] for i in around if i in seen]
+            low = next(i for i in around if i in seen)
+            return is_cut([s.change for s in near], index - low, [s.earlier for s in near])
+        if index in self._listed.frames:
+            return True
+        if index - 1 not in seen:
+            return False
+        before, here = seen[index - 1].pts, seen[index].pts
+        return any(before < tick <= here for tick in self._listed.ticks)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from streamct.grade.cuts import LOOK, is_cut
+from streamct.grade.cuts import LOOK, Cuts, ListedCuts
 from streamct.grade.sample import Look
 from streamct.model import Frame
 from streamct.segment import GivenMattes, Mask, Probabilities, Segmenter
@@ -75,16 +75,48 @@ class Given:
         """Nothing to stop."""
 
 
+class Replayed:
+    """Masks of a run before this one, which come with the grades."""
+
+    support = delay = 0
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def push(self, look: Look) -> Iterator[tuple[Look, Mask | None]]:
+        """The look, without a mask."""
+        yield look, None
+
+    def finish(self) -> Iterator[tuple[Look, Mask | None]]:
+        """Nothing is left."""
+        yield from ()
+
+    def full(self, frame: Frame, mask: Mask | None) -> Mask | None:
+        """The mask at full size, its edges along the frame's."""
+        return None if mask is None else upsampled(mask, frame.planes[0], frame.format.depth)
+
+    def close(self) -> None:
+        """Nothing to stop."""
+
+
 class Segmented:
     """Mattes by a network, in batches, one of which is under way while the next one fills.
 
     every: the network sees the first frame of each interval of `ticks` pts (None: each `every`-th frame), frames
     at most `every` apart in any case, and the first and last of a shot. radius: frames on each side that steady a
-    mask, beyond `every`. turns: quarter turns, anticlockwise, that set the picture upright.
+    mask, beyond `every`. turns: quarter turns, anticlockwise, that set the picture upright. cuts: where the user says
+    shots begin.
     """
 
     def __init__(
-        self, segmenter: Segmenter, *, radius: int, every: int, ticks: Fraction | None = None, turns: int = 0
+        self,
+        segmenter: Segmenter,
+        *,
+        radius: int,
+        every: int,
+        ticks: Fraction | None = None,
+        turns: int = 0,
+        cuts: ListedCuts | None = None,
     ) -> None:
         self.name = segmenter.name
         self._segmenter = segmenter
@@ -95,7 +127,7 @@ class Segmented:
         self.support = self._reach + LOOK + 1 + (_LONGEST * every if every > 1 else 0)
         self.delay = self._reach + LOOK + 1 + 2 * segmenter.batch * every
         self._looks: dict[int, Look] = {}
-        self._cuts: dict[int, bool] = {}
+        self._cuts = Cuts(cuts)
         self._masks: dict[int, Mask] = {}
         self._waiting: list[int] = []
         self._flight: tuple[list[int], Future[Probabilities]] | None = None
@@ -191,11 +223,7 @@ class Segmented:
         return self._first if self._first is not None else 0
 
     def _is_cut(self, index: int) -> bool:
-        if index not in self._cuts:
-            low = max(index - LOOK, min(self._looks))
-            high = min(index + LOOK + 1, self._pushed)
-            self._cuts[index] = is_cut([self._looks[i].change for i in range(low, high)], index - low)
-        return self._cuts[index]
+        return self._cuts.at(index, self._looks)
 
     def _is_seen(self, index: int) -> bool:
         """Whether the network looks at a frame."""
@@ -216,5 +244,5 @@ class Segmented:
     def _forget(self, before: int) -> None:
         for index in [i for i in self._looks if i < before]:
             del self._looks[index]
-            self._cuts.pop(index, None)
+            self._cuts.forget(index)
             self._masks.pop(index, None)

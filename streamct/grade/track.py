@@ -15,20 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.apply import Content
-from streamct.color.colormap import color_map
-from streamct.color.correspondence import correspond
-from streamct.color.histogram import Counter
 from streamct.color.lut import Lut, LutGrid, mix
-from streamct.color.palette import extract
+from streamct.grade.bake import Baker
 from streamct.grade.borders import union
-from streamct.grade.cuts import LOOK, is_cut
-from streamct.grade.regions import SPLIT_SHARES, Colours, Palettes, add_colours
+from streamct.grade.cuts import LOOK, Cuts, ListedCuts
+from streamct.grade.regions import Palettes
 from streamct.grade.sample import FrameSample
-from streamct.model import Palette
 from streamct.settings import Settings
 
-_RAMP = 0.02
-_ONE = 256
 _FINEST = 16
 
 
@@ -46,29 +40,32 @@ class Grade:
 class Grader:
     """Turns a clip's samples, pushed in order, into grades, which come out in order.
 
-    knot_ticks: pts between knots, at the average rate; None sets knots by frame number.
+    For the modes `window` and `off`; `shot` is graded by `streamct.grade.shots`. knot_ticks: pts between knots, at the
+    average rate; None sets knots by frame number. cuts: where the user says shots begin; None: they are found.
     """
 
     def __init__(
-        self, reference: Palettes, grid: LutGrid, settings: Settings, knot_ticks: Fraction | None = None
+        self,
+        reference: Palettes,
+        grid: LutGrid,
+        settings: Settings,
+        knot_ticks: Fraction | None = None,
+        cuts: ListedCuts | None = None,
     ) -> None:
         steady = settings.time.mode == "window"
-        self._reference = reference
-        self._grid = grid
-        self._settings = settings
+        self._baker = Baker(reference, grid, settings)
         self._radius = settings.time.radius if steady else 0
         self._spacing = min(settings.time.knot_spacing, max(self._radius, 1)) if steady else 1
         self._ticks = knot_ticks
         self.delay = 2 * self._radius + LOOK if steady else 0
         self._samples: dict[int, FrameSample] = {}
-        self._cuts: dict[int, bool] = {}
+        self._cuts = Cuts(cuts)
         self._levels: dict[int, int] = {}
         self._knots: dict[int, tuple[Lut, ...]] = {}
         self._first: int | None = None
         self._pushed = 0
         self._next = 0
         self._ended = False
-        self._counter = Counter()
 
     def push(self, sample: FrameSample) -> Iterator[Grade]:
         """Take the next frame's sample; yields the grades that are now determined."""
@@ -95,7 +92,7 @@ class Grader:
             del self._knots[index]
         for index in [i for i in self._samples if i < self._next - self.delay - 1]:
             del self._samples[index]
-            self._cuts.pop(index, None)
+            self._cuts.forget(index)
             self._levels.pop(index, None)
 
     def _grade(self, index: int) -> Grade:
@@ -121,11 +118,7 @@ class Grader:
         return self._first if self._first is not None else 0
 
     def _is_cut(self, index: int) -> bool:
-        if index not in self._cuts:
-            low = max(index - LOOK, min(self._samples))
-            near = [self._samples[i] for i in range(low, min(index + LOOK + 1, self._pushed))]
-            self._cuts[index] = is_cut([s.change for s in near], index - low, [s.earlier for s in near])
-        return self._cuts[index]
+        return self._cuts.at(index, self._samples)
 
     def _is_knot(self, index: int) -> bool:
         """Knots lie where the clock passes a multiple of `knot_ticks`. Frames that follow each other so fast that
@@ -153,42 +146,5 @@ class Grader:
 
     def _baked(self, index: int) -> tuple[Lut, ...]:
         shot = self._window(index)
-        samples = [self._samples[i] for i in shot]
         weights = [self._radius + 1 - abs(i - index) for i in shot]
-        blend = self._split_weight(samples, weights)
-        whole = None
-        if blend < _ONE:
-            whole = self._lut([s.regions.whole for s in samples], weights, self._reference.whole)
-        if blend == 0 or self._reference.split is None:
-            return (whole or self._grid.identity,)
-        sides = []
-        for side, reference in enumerate(self._reference.split):
-            parts = [s.regions.foreground if side == 0 else s.regions.background for s in samples]
-            held = [(part, weight) for part, weight in zip(parts, weights, strict=True) if part is not None]
-            lut = self._lut([part for part, _ in held], [weight for _, weight in held], reference)
-            sides.append(lut if whole is None else mix([lut, whole], [blend, _ONE - blend]))
-        return tuple(sides)
-
-    def _split_weight(self, samples: list[FrameSample], weights: list[int]) -> int:
-        """0..256: how far foreground and background are graded apart; fades at the ends of `SPLIT_SHARES`.
-
-        The share is that of all counted pixels of the frames with a mask, so black frames don't weigh.
-        """
-        if self._reference.split is None:
-            return 0
-        front = whole = 0
-        for sample, weight in zip(samples, weights, strict=True):
-            if sample.regions.foreground is not None:
-                front += weight * sample.regions.foreground.total
-                whole += weight * sample.regions.whole.total
-        share = front / max(whole, 1)
-        inside = min(share - SPLIT_SHARES[0], SPLIT_SHARES[1] - share)
-        return round(_ONE * min(max(inside / _RAMP, 0.0), 1.0))
-
-    def _lut(self, colours: list[Colours], weights: list[int], reference: Palette) -> Lut:
-        points = add_colours(colours, weights, self._counter)
-        if len(points.lab) == 0:
-            return self._grid.identity
-        source = extract(points, self._settings.palette)
-        mapping = self._settings.mapping
-        return self._grid.bake(color_map(correspond(source, reference, mapping), mapping))
+        return self._baker.luts(self._baker.look([self._samples[i].regions for i in shot], weights))

@@ -116,6 +116,44 @@ def test_black_is_neither_lifted_nor_shadows_crushed(lift: float, strength: floa
     assert (np.diff(out[:, 0]) >= np.diff(lightness) / 3 - 1e-9).all()
 
 
+@few
+@given(seeds, st.integers(1, 32), st.sampled_from(["soft", "hard"]))
+def test_skin_hues_are_held_as_defined(seed: int, size: int, assignment: str) -> None:
+    pairs = drawn(seed, size)
+    lab = np.concatenate([colours(seed), np.random.default_rng(seed).uniform([0, 0, 0], [100, 50, 50], (300, 3))])
+    free = FILM.model_copy(update={"assignment": assignment})
+    held = color_map(pairs, free.model_copy(update={"protect_skin": True}))(lab)
+    expected = [naive.skin_held(own, out) for own, out in zip(lab, color_map(pairs, free)(lab), strict=True)]
+    np.testing.assert_allclose(held, expected, atol=1e-9)
+
+
+@few
+@given(st.floats(30, 90), st.floats(30, 60), st.floats(14, 50), st.floats(-80, 80), st.floats(-80, 80))
+def test_protected_skin_turns_by_8_degrees_at_most(
+    lightness: float, hue: float, chroma: float, shift_a: float, shift_b: float
+) -> None:
+    skin = np.array([[lightness, chroma * np.cos(np.radians(hue)), chroma * np.sin(np.radians(hue))]])
+    shift = np.array([[0.0, shift_a, shift_b]])
+    out = ColorMap(skin.copy(), shift, 8.0, neutral_blacks=True, skin=True)(skin)[0]
+    assert abs(np.degrees(np.arctan2(out[2], out[1])) - hue) <= 8 + 1e-6
+    assert np.hypot(out[1], out[2]) >= chroma / 2 - 1e-9
+
+
+def test_colours_far_from_skin_are_not_held() -> None:
+    hues = np.radians(np.arange(90, 360, 5))
+    lab = np.stack([np.full(len(hues), 60.0), 30 * np.cos(hues), 30 * np.sin(hues)], axis=1)
+    pairs = drawn(7, 20)
+    held = color_map(pairs, FILM.model_copy(update={"protect_skin": True}))(lab)
+    np.testing.assert_array_equal(held, color_map(pairs, FILM)(lab))
+
+
+def test_the_border_of_the_skin_range_draws_no_contour() -> None:
+    hues = np.radians(np.linspace(-20, 110, 4000))
+    lab = np.stack([np.full(len(hues), 60.0), 25 * np.cos(hues), 25 * np.sin(hues)], axis=1)
+    mapping = ColorMap(np.array([[60.0, 20, 20]]), np.array([[0.0, -25, 30]]), 8.0, neutral_blacks=True, skin=True)
+    assert np.abs(np.diff(mapping(lab), axis=0)).max() < 12 * np.abs(np.diff(lab, axis=0)).max()
+
+
 def test_highlights_keep_their_tint() -> None:
     white = np.array([[100.0, 0.0, 0.0]])
     out = ColorMap(white, np.array([[0.0, 12.0, -5.0]]), 8.0, neutral_blacks=True)(white)

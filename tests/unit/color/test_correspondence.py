@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import few
 
-from streamct.color.correspondence import barycentres, correspond, nearest_targets, transport_targets
+from streamct.color.correspondence import barycentres, correspond, nearest_targets, neutral_shares, transport_targets
 from streamct.model import Palette
 from streamct.settings import MappingSettings
 
@@ -121,6 +121,46 @@ def test_where_nothing_lies_within_reach_the_closest_pair_is_taken() -> None:
     reference = palette((50, 60, 0, 0.6), (80, 50, 0, 0.4))
     targets = nearest_targets(source, reference, NEAREST.model_copy(update={"reach": 1.0}))
     np.testing.assert_allclose(targets, [[20, 50, 0], [80, 50, 0]])
+
+
+# Neutrals.
+
+
+@few
+@given(seeds, sizes, sizes)
+def test_the_share_of_greys_that_stay_is_as_defined(seed: int, k: int, m: int) -> None:
+    rng = np.random.default_rng(seed)
+    source, reference = drawn(rng, k), drawn(rng, m)
+    for own in (source, reference):
+        own.colours[:, 1:] /= 6  # near grey
+    expected = [
+        naive.neutral_share(c, source.colours, source.weights, reference.colours, reference.weights)
+        for c in source.colours
+    ]
+    np.testing.assert_allclose(neutral_shares(source, reference), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("correspondence", ["transport", "nearest"])
+def test_greys_that_are_grey_in_both_stay_grey(correspondence: str) -> None:
+    settings = TRANSPORT.model_copy(update={"correspondence": correspondence})
+    source = palette((50, 0, 0, 0.5), (60, 1, -1, 0.3), (50, -30, 0, 0.2))
+    reference = palette((52, 0, 0, 0.8), (55, 40, 30, 0.2))
+    targets = correspond(source, reference, settings).targets
+    np.testing.assert_allclose(targets[0, 1:], 0, atol=0.01)
+    np.testing.assert_allclose(targets[1, 1:], [1, -1], atol=1)
+
+
+def test_greys_are_graded_where_the_reference_has_none_or_none_so_light() -> None:
+    source = palette((50, 0, 0, 1))
+    for reference in (palette((50, 40, 30, 1)), palette((50, 40, 30, 0.5), (150, 0, 0, 0.5))):
+        free = TRANSPORT.model_copy(update={"keep_neutrals": 0.0})
+        with_it = correspond(source, reference, TRANSPORT).targets
+        np.testing.assert_allclose(with_it, correspond(source, reference, free).targets, atol=1e-6)
+
+
+def test_a_reference_with_half_as_many_greys_holds_greys_half_way() -> None:
+    source, reference = palette((50, 0, 0, 1)), palette((50, 0, 0, 0.5), (50, 40, 0, 0.5))
+    np.testing.assert_allclose(neutral_shares(source, reference), [0.5])
 
 
 # Transport.

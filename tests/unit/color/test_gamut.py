@@ -51,8 +51,8 @@ def test_a_colour_is_drawn_towards_grey_on_a_straight_line() -> None:
     out = brought_back(mapped, [0.5, 0.5, 0.5])
     share = (out - 0.58123) / (mapped - 0.58123)
     np.testing.assert_allclose(share, share[0], atol=1e-9)
-    # The border lies 0.41877 from the grey, red 0.81877: 1.95519 ways. 0.8 + 0.2 (1 - exp(-(1.95519 - 0.8) / 0.2)).
-    np.testing.assert_allclose(share[0], (0.8 + 0.2 * (1 - np.exp(-5.77595))) / 1.95519, atol=1e-5)
+    # The border lies 0.41877 from the grey, red 0.81877: 1.95519 ways. 0.8 + 0.19 (1 - exp(-(1.95519 - 0.8) / 0.19)).
+    np.testing.assert_allclose(share[0], (0.8 + 0.19 * (1 - np.exp(-6.07995))) / 1.95519, atol=1e-5)
 
 
 def test_a_gradient_that_leaves_the_gamut_stays_a_gradient() -> None:
@@ -61,6 +61,12 @@ def test_a_gradient_that_leaves_the_gamut_stays_a_gradient() -> None:
         red = np.array([brought_back(colour, [0.5] * 3, how)[0] for colour in ramp])
         assert (np.diff(red) >= -1e-12).all()
         assert (np.diff(red[:300]) == 0).sum() < steps
+
+
+def test_no_colour_is_pushed_to_the_very_border() -> None:
+    out = brought_back([5.0, 0.5, -4.0], [0.5, 0.5, 0.5])
+    assert out.min() > 0.5 / 255
+    assert out.max() < 1 - 0.5 / 255
 
 
 def test_the_paper_cuts_each_channel() -> None:
