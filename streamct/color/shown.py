@@ -27,5 +27,5 @@ def shown(rgb: FloatArray, coding: Coding) -> FloatArray:
         lab[:, 1:] *= np.where(above > 0, toned / np.maximum(lab[:, 0], _KNEE), 1.0)[:, None]
         lab[:, 0] = toned
     out = lab_to_srgb(lab)
-    compress(out, np.full_like(out, 0.5))
+    compress(out, np.clip(out, 0, 1))
     return out.reshape(rgb.shape)
