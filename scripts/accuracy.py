@@ -1,33 +1,40 @@
 """Print how exact the grade is on real pictures: the paper's equations, Lut against map, identity, banding, letterbox.
 
-    python scripts/accuracy.py DATA [letterbox.png]
+    python scripts/accuracy.py DATA [PART ...] [SHEET.png]
 
-DATA holds clips/ and refs/ (see CONTRIBUTING.md). Figures are printed, nothing is asserted; the sheet of the
-letterboxed clip is written where the second argument says.
+DATA holds clips/, odd/ and refs/ (see CONTRIBUTING.md). Parts: paper, luts, clips, identity, contours, letterbox; all
+of them by default. Figures are printed, nothing is asserted; the sheet of the letterboxed clip goes to SHEET.png.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 from scipy.interpolate import RegularGridInterpolator
 
+from streamct.color.apply import PlaneGrader
 from streamct.color.coding import code_to_rgb, rgb_to_code
 from streamct.color.colormap import color_map
 from streamct.color.correspondence import correspond
 from streamct.color.gamut import compress
-from streamct.color.lab import lab_to_srgb, srgb_to_lab
+from streamct.color.histogram import Counter
+from streamct.color.lab import coded_to_lab, lab_to_coded, lab_to_srgb, srgb_to_lab
 from streamct.color.lut import CHROMA_NODES, LUMA_NODES, ONE, LutGrid
+from streamct.color.palette import extract
+from streamct.color.proxy import box_means
+from streamct.grade.regions import add_colours
+from streamct.grade.sample import Sampler
 from streamct.media.image import read_picture, save_png
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
 from streamct.metrics import banding, delta_e_2000
-from streamct.model import Coding
-from streamct.pipeline import extract_palette, grade_video, transfer_image
+from streamct.model import Clip, Coding, FloatArray, Frame, PixelFormat, Plane
+from streamct.pipeline import extract_palette, grade_video, reference_palettes, transfer_image
 from streamct.settings import Settings, load
 
 PAIRS = [
@@ -44,11 +51,30 @@ PAIRS = [
 ]
 
 
-def paper_against_twin(refs: Path) -> None:
-    """The preset `paper` against a plain float64 program written from the equations (tests/naive.py)."""
+CLIPS = [
+    "clips/davis-dance-twirl.mp4",
+    "clips/mdn-flower.mp4",
+    "clips/oh-street-1080p.mp4",
+    "clips/sam2-01_dog.mp4",
+    "clips/cosmos-30s.mp4",
+    "odd/tc-h264_10bits.mp4",
+    "odd/ax-hlg10-color-test.mp4",
+    "odd/tc-nasa_13013_hdr.mp4",
+    "odd/tc-bt2020_10bit.mp4",
+]
+CLIP_REFERENCES = ["jr-autumn.jpg", "jr-ocean_sunset.jpg"]
+
+
+def _twins() -> ModuleType:
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
     import naive
 
+    return naive
+
+
+def paper_against_twin(refs: Path) -> None:
+    """The preset `paper` against a plain float64 program written from the equations (tests/naive.py)."""
+    naive = _twins()
     print("Preset paper against the float64 twin of Eq. 1-12, before rounding, every fourth pixel each way")
     print(f"{'source':26}{'reference':26}{'palette dE':>11}{'within 0.01':>13}{'largest dE':>12}")
     settings = load("paper")
@@ -108,6 +134,106 @@ def lut_against_map(refs: Path) -> None:
         worst = np.maximum(worst, row)
         print(f"{source:26}{reference:26}{row[0]:9.3f}{row[1]:9.3f}{row[2]:11.3f}")
     print(f"{'worst':52}{worst[0]:9.3f}{worst[1]:9.3f}{worst[2]:11.3f}\n")
+
+
+CONVERTED = CLIPS[:5]
+AS_DEEP = {
+    "SDR": Coding("bt709", full_range=False),
+    "HLG": Coding("bt2020", full_range=False, transfer="hlg", primaries="bt2020"),
+    "PQ": Coding("bt2020", full_range=False, transfer="pq", primaries="bt2020"),
+}
+
+
+def clips_against_map(data: Path) -> None:
+    """Planes of real clips through the kernel, a float64 one of the same Lut, and the map through R'G'B' and Lab.
+
+    Those of 8 bits also as the same picture in 10 bits: SDR, HLG and PQ, the latter with white at 203 cd/m2.
+    """
+    naive = _twins()
+    print(
+        "Kernel against float64 (largest), and against the exact map (rounded to codes), preset film, centre of a frame"
+    )
+    print(
+        f"{'clip':26}{'reference':24}{'bits':>5}{'Lut':>6}{'99%':>6}{'99.9%':>7}{'most':>6}{'mean dE':>9}{'99% dE':>8}"
+    )
+    for name in CLIPS:
+        for reference in CLIP_REFERENCES:
+            _clip_against_map(naive, data / name, data / "refs" / reference)
+    for label, coding in AS_DEEP.items():
+        for name in CONVERTED:
+            for reference in CLIP_REFERENCES:
+                _clip_against_map(naive, data / name, data / "refs" / reference, label, coding)
+    print()
+
+
+def _as_coding(frame: Frame, clip: Clip, coding: Coding) -> Frame:
+    """The same picture in another coding, 10 bits, 4:4:4, half its size each way."""
+    height, width = frame.planes[1].shape
+    units = np.stack([box_means(p, width, height) for p in frame.planes[:3]], axis=-1) / (1 << (clip.format.depth - 8))
+    rgb = np.clip(code_to_rgb(units, clip.coding, clip.format.depth), 0, 1)
+    codes = np.rint(rgb_to_code(lab_to_coded(coded_to_lab(rgb, clip.coding), coding), coding, 10) * 4)
+    planes = tuple(np.ascontiguousarray(np.clip(codes[..., c], 0, 1023).astype(np.uint16)) for c in range(3))
+    return replace(frame, planes=planes, format=PixelFormat("yuv444p10le", 10, 0, 0))
+
+
+def _clip_against_map(
+    naive: ModuleType, path: Path, reference: Path, label: str = "", target: Coding | None = None
+) -> None:
+    settings = Settings()
+    clip = probe(path)
+    coding, layout = clip.coding, clip.format
+    with Reader(clip) as reader:
+        frame = next(frame for frame in reader if frame.index == 8)
+        if target is not None:
+            frame, coding = _as_coding(frame, clip, target), target
+            layout = frame.format
+    grid, sampler = LutGrid(coding, layout.depth), Sampler(layout, coding, settings.palette)
+    sample = sampler.sample(frame)
+    own = extract(add_colours([sample.regions.whole], [1], Counter()), settings.palette)
+    other = reference_palettes(reference, settings).whole
+    mapping = color_map(correspond(own, other, settings.mapping), settings.mapping)
+    lut = grid.bake(mapping)
+
+    def exact(units: FloatArray) -> FloatArray:
+        rgb = code_to_rgb(np.asarray(units, np.float64), coding, layout.depth).reshape(-1, 3)
+        mapped = lab_to_coded(mapping(coded_to_lab(rgb, coding)), coding)
+        compress(mapped, rgb)
+        return rgb_to_code(mapped, coding, layout.depth).reshape(units.shape)
+
+    planes = _centre(frame.planes[:3], layout)
+    graded = tuple(np.empty_like(plane) for plane in planes)
+    PlaneGrader(layout).apply(planes, graded, (lut,))
+    shape = (layout.depth, layout.sub_x, layout.sub_y)
+    looked_up = naive.graded_planes(planes, *shape, [naive.lut_function(lut.table, LUMA_NODES, CHROMA_NODES)])
+    wanted = naive.graded_planes(planes, *shape, [exact])
+    off = max(np.abs(a - b).max() for a, b in zip(graded, looked_up, strict=True))
+    codes = np.concatenate([np.abs(a - np.rint(b)).reshape(-1) for a, b in zip(graded, wanted, strict=True)])
+    one, two = (_lab_of(part, layout, coding) for part in (graded, wanted))
+    apart = delta_e_2000(one, two)
+    print(
+        f"{f'{path.stem[:20]} {label}':26}{reference.name:24}{layout.depth:5}{off:6.2f}{np.quantile(codes, 0.99):6.1f}"
+        f"{np.quantile(codes, 0.999):7.1f}{codes.max():6.0f}{apart.mean():9.3f}{np.quantile(apart, 0.99):8.3f}",
+        flush=True,
+    )
+
+
+def _centre(planes: tuple[Plane, ...], layout: PixelFormat) -> tuple[Plane, ...]:
+    """The middle 384 x 216 samples."""
+    height, width = planes[0].shape
+    top, left = (max(0, (size - most) // 2) // 4 * 4 for size, most in ((height, 216), (width, 384)))
+    out = []
+    for index, plane in enumerate(planes):
+        y, x = (layout.sub_y, layout.sub_x) if index else (0, 0)
+        out.append(np.ascontiguousarray(plane[top >> y : (top + 216) >> y, left >> x : (left + 384) >> x]))
+    return tuple(out)
+
+
+def _lab_of(planes, layout, coding):  # type: ignore[no-untyped-def]
+    height, width = planes[0].shape
+    full = [planes[0]]
+    full += [np.repeat(np.repeat(p, 1 << layout.sub_y, 0), 1 << layout.sub_x, 1)[:height, :width] for p in planes[1:]]
+    units = np.stack(full, axis=-1).astype(np.float64) / (1 << (layout.depth - 8))
+    return coded_to_lab(code_to_rgb(units, coding, layout.depth), coding)
 
 
 def identity(refs: Path) -> None:
@@ -214,14 +340,23 @@ def _rgb(frame, coding):  # type: ignore[no-untyped-def]
 
 
 def main() -> None:
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
     data = Path(sys.argv[1])
-    paper_against_twin(data / "refs")
-    lut_against_map(data / "refs")
-    identity(data / "refs")
-    contours(data / "refs")
-    letterbox(data, Path(sys.argv[2]) if len(sys.argv) == 3 else None)
+    sheet = next((word for word in sys.argv[2:] if word.endswith(".png")), None)
+    parts = {
+        "paper": lambda: paper_against_twin(data / "refs"),
+        "luts": lambda: lut_against_map(data / "refs"),
+        "clips": lambda: clips_against_map(data),
+        "identity": lambda: identity(data / "refs"),
+        "contours": lambda: contours(data / "refs"),
+        "letterbox": lambda: letterbox(data, Path(sheet) if sheet else None),
+    }
+    asked = [word for word in sys.argv[2:] if word != sheet] or list(parts)
+    if unknown := set(asked) - set(parts):
+        sys.exit(f"unknown: {', '.join(sorted(unknown))}. Parts: {', '.join(parts)}")
+    for part in asked:
+        parts[part]()
 
 
 if __name__ == "__main__":

@@ -64,6 +64,54 @@ def lab_to_srgb(lab):
     return np.vectorize(srgb_encode, otypes=[float])(linear)
 
 
+# HDR: SMPTE ST 2084 (PQ), ITU-R BT.2100 (HLG), diffuse white at 203 cd/m2 (ITU-R BT.2408).
+
+
+BT2020_TO_XYZ = primaries_matrix((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), D65)
+P3_TO_XYZ = primaries_matrix((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), D65)
+TO_XYZ = {"bt709": SRGB_TO_XYZ, "bt2020": BT2020_TO_XYZ, "p3": P3_TO_XYZ}
+
+
+def pq_decode(signal):
+    """cd/m2 of one PQ signal; odd symmetric below 0."""
+    if signal < 0:
+        return -pq_decode(-signal)
+    m1, m2 = 2610 / 16384, 2523 / 4096 * 128
+    c1, c2, c3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
+    root = signal ** (1 / m2)
+    return 10000 * (max(root - c1, 0) / (c2 - c3 * root)) ** (1 / m1)
+
+
+def hlg_decode(signal):
+    """Scene light 0..1 of one HLG signal; odd symmetric below 0."""
+    if signal < 0:
+        return -hlg_decode(-signal)
+    a, b, c = 0.17883277, 0.28466892, 0.55991073
+    return signal**2 / 3 if signal <= 0.5 else (np.exp((signal - c) / a) + b) / 12
+
+
+def hlg_shown(scene):
+    """BT.2100 OOTF of one scene colour (R, G, B): cd/m2 on a display of 1000 cd/m2, gamma 1.2.
+
+    Below a luminance of 2^-30, which the standard leaves open where it is negative, the gain stays.
+    """
+    luminance = 0.2627 * scene[0] + 0.6780 * scene[1] + 0.0593 * scene[2]
+    return 1000 * max(luminance, 2**-30) ** 0.2 * np.asarray(scene)
+
+
+def hdr_to_lab(rgb, transfer, primaries="bt2020"):
+    """R'G'B' (n, 3) of "pq" or "hlg" to L*a*b* with 203 cd/m2 at L* = 100."""
+    if transfer == "pq":
+        light = [[pq_decode(v) for v in colour] for colour in rgb]
+    else:
+        light = [hlg_shown([hlg_decode(v) for v in colour]) for colour in rgb]
+    matrix = TO_XYZ[primaries]
+    ratio = np.asarray(light) / 203 @ matrix.T / matrix.sum(axis=1)
+    f = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio * (29 / 6) ** 2 / 3 + 4 / 29)
+    x, y, z = f.T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+
+
 # Palette: Eq. 1-4.
 
 

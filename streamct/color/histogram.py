@@ -9,33 +9,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamct.color.jit import kernel
+from streamct.color.jit import inlined, kernel
+from streamct.color.scalar import exp2, log2
 from streamct.model import FloatArray, IntArray
 
 FULL = 255
 """Weight of one pixel that wholly belongs to a region."""
 
-_L_BINS, _AB_BINS, _AB_LOW = 100, 220, -110.5
-
-_LINE = 224
-"""Distance of two cells that differ by one in a*: that of the b* cells, made up to whole pages."""
-_PAGE_BITS, _IN_PAGE = np.uint64(4), np.uint64(15)
-
-CELL_RANGES = ((0.0, 100.0, _L_BINS), (_AB_LOW, _AB_LOW + _AB_BINS, _AB_BINS), (_AB_LOW, _AB_LOW + _AB_BINS, _AB_BINS))
-"""Low end, high end and number of the cells of L*, a*, b*. Neutral lies in the middle of its a, b cell: on an edge,
+_L_BINS = 100
+_LOW, _HIGH, _UNITS = -110.5, 109.5, 220
+"""a* and b* between which cells are one unit wide, and how many. Neutral lies in the middle of its cell: on an edge,
 rounding would throw greys half a unit to either side."""
+_TAIL, _OCTAVE = 82, 32
+"""Cells beyond that on either side, and how many of them lie between a value and its double: up to 647."""
+_AB_BINS = _UNITS + 2 * _TAIL
+"""A multiple of a page's 32 cells."""
+_PAGE_BITS, _IN_PAGE = np.uint64(5), np.uint64(31)
+
+BINS = (_L_BINS, _AB_BINS, _AB_BINS)
+"""Number of the cells of L*, a*, b*."""
 
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Occupied cells of the joint histogram, one Lab unit wide: L 0..100, a and b -110.5..109.5.
+    """Occupied cells of the joint histogram.
 
-    cells: (n,) int32, ascending cell numbers. counts: (n,) int64 > 0, in 1/255 pixel. Colours outside the
-    range are counted in the outermost cells.
+    Cells are one Lab unit wide for L 0..100 and a, b -110.5..109.5; farther out in a and b, as wide gamuts reach,
+    each is 2.2% of its value wide, up to 647. Colours outside are counted in the outermost cells; so all that is
+    brighter than diffuse white counts as L* = 100, where maps take its shift from.
+
+    cells: (n,) int32, ascending cell numbers. counts: (n,) int64 > 0, in 1/255 pixel.
     """
 
     cells: NDArray[np.int32]
@@ -49,7 +57,7 @@ class Histogram:
     def points(self) -> Points:
         """The cells' centres as weighted colours."""
         centres = np.empty((len(self.cells), 3), np.float64)
-        _centres(self.cells, centres)
+        _centres(self.cells, _middles(), centres)
         return Points(centres, self.counts)
 
 
@@ -66,26 +74,71 @@ class Points:
         return int(self.weights.sum())
 
 
+@inlined
+def _bin(value: float) -> int:
+    """Number of the a* or b* cell of a value."""
+    if _LOW <= value < _HIGH:
+        return _TAIL + int(value - _LOW)
+    if value < _LOW:
+        return max(_TAIL - 1 - int(_OCTAVE * log2(value / _LOW)), 0)
+    return min(_TAIL + _UNITS + int(_OCTAVE * log2(value / _HIGH)), _AB_BINS - 1)
+
+
+@inlined
+def _centre(cell: int) -> float:
+    """Middle of an a* or b* cell: of its ends, or beyond the units of their logarithms."""
+    if cell < _TAIL:
+        return _LOW * exp2((_TAIL - 0.5 - cell) / _OCTAVE)
+    if cell >= _TAIL + _UNITS:
+        return _HIGH * exp2((cell - (_TAIL + _UNITS - 0.5)) / _OCTAVE)
+    return cell + (_LOW + 0.5 - _TAIL)
+
+
 @kernel
-def _centres(cells: NDArray[np.int32], out: FloatArray) -> None:
+def bins_of(values: FloatArray, channel: int, out: IntArray) -> None:
+    """Cell numbers of one channel's values (n,); channel: 0 L*, 1 a*, 2 b*."""
+    for i in range(values.shape[0]):
+        out[i] = min(max(int(np.floor(values[i])), 0), _L_BINS - 1) if channel == 0 else _bin(values[i])
+
+
+@kernel
+def bin_centres(cells: IntArray, channel: int, out: FloatArray) -> None:
+    """Middles of one channel's cells (n,)."""
     for i in range(cells.shape[0]):
-        line, b = np.uint32(cells[i]) // np.uint32(_LINE), np.uint32(cells[i]) % np.uint32(_LINE)
-        out[i, 0] = line // np.uint32(_AB_BINS) + 0.5
-        out[i, 1] = line % np.uint32(_AB_BINS) + (_AB_LOW + 0.5)
-        out[i, 2] = b + (_AB_LOW + 0.5)
+        out[i] = cells[i] + 0.5 if channel == 0 else _centre(cells[i])
+
+
+@cache
+def _middles() -> FloatArray:
+    """Middles of all a* or b* cells."""
+    out = np.empty(_AB_BINS, np.float64)
+    bin_centres(np.arange(_AB_BINS), 1, out)
+    return out
 
 
 @kernel
-def _add_pixels(lab, weights, start, pages, sums, held, used):  # type: ignore[no-untyped-def]
+def _centres(cells: NDArray[np.int32], middles: FloatArray, out: FloatArray) -> None:
+    for i in range(cells.shape[0]):
+        line, b = np.uint32(cells[i]) // np.uint32(_AB_BINS), np.uint32(cells[i]) % np.uint32(_AB_BINS)
+        out[i, 0] = line // np.uint32(_AB_BINS) + 0.5
+        out[i, 1] = middles[line % np.uint32(_AB_BINS)]
+        out[i, 2] = middles[b]
+
+
+@kernel
+def _add_pixels(lab, weights, wide, start, pages, sums, held, used):  # type: ignore[no-untyped-def]
     """Count pixels from `start` on; returns the one for which there was no page left."""
     for i in range(start, lab.shape[0]):
         weight = np.int64(weights[i])
         if weight == 0:
             continue
         cell_l = min(max(int(np.floor(lab[i, 0])), 0), _L_BINS - 1)
-        cell_a = min(max(int(np.floor(lab[i, 1] - _AB_LOW)), 0), _AB_BINS - 1)
-        cell_b = min(max(int(np.floor(lab[i, 2] - _AB_LOW)), 0), _AB_BINS - 1)
-        cell = np.uint64((cell_l * _AB_BINS + cell_a) * _LINE + cell_b)
+        if wide:
+            cell_a, cell_b = _bin(lab[i, 1]), _bin(lab[i, 2])
+        else:
+            cell_a = _TAIL + min(max(int(np.floor(lab[i, 1] - _LOW)), 0), _UNITS - 1)
+            cell_b = _TAIL + min(max(int(np.floor(lab[i, 2] - _LOW)), 0), _UNITS - 1)
+        cell = np.uint64((cell_l * _AB_BINS + cell_a) * _AB_BINS + cell_b)
         page = cell >> _PAGE_BITS
         if pages[page] < 0:
             if used[0] == held.shape[0]:
@@ -140,12 +193,14 @@ def _collect(order, pages, sums, cells, counts):  # type: ignore[no-untyped-def]
 class Counter:
     """Counts pixels and adds histograms. One thread each.
 
-    The grid of all cells would take 38 MB. It falls into pages of 16 neighbouring cells, of which only those are
-    there that hold a colour.
+    The grid of all cells would take 118 MB. It falls into pages of 32 neighbouring cells, of which only those are
+    there that hold a colour. wide: a and b beyond the units get cells of their own; the gamut of BT.709 has none
+    there, so what video shows there is noise, and counts in the outermost unit.
     """
 
-    def __init__(self) -> None:
-        self._pages = np.full(_L_BINS * _AB_BINS * _LINE >> int(_PAGE_BITS), -1, np.int32)
+    def __init__(self, wide: bool = False) -> None:
+        self._wide = wide
+        self._pages = np.full(_L_BINS * _AB_BINS * _AB_BINS >> int(_PAGE_BITS), -1, np.int32)
         self._sums = np.zeros(1 << 15, np.int64)
         self._held = np.empty(len(self._sums) >> int(_PAGE_BITS), np.int32)
         self._used = np.zeros(1, np.int64)
@@ -153,7 +208,7 @@ class Counter:
     def count(self, lab: FloatArray, weights: NDArray[np.uint8]) -> Histogram:
         """Histogram of lab (n, 3) with weights (n,) 0..255."""
         done = 0
-        while (done := _add_pixels(lab, weights, done, *self._state)) < len(lab):
+        while (done := _add_pixels(lab, weights, self._wide, done, *self._state)) < len(lab):
             self._grow()
         return self._collected()
 

@@ -13,9 +13,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from streamct.color.hdr import hdr_to_lab, lab_to_hdr
 from streamct.color.jit import inlined, kernel
 from streamct.color.scalar import cube_root, fifth_root
-from streamct.model import FloatArray
+from streamct.model import Coding, FloatArray
 
 _PRIMARIES = {
     "bt709": ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060)),
@@ -157,3 +158,26 @@ def lab_to_srgb(lab: FloatArray, primaries: str = "bt709") -> FloatArray:
 def lab_to_srgb8(lab: FloatArray) -> NDArray[np.uint8]:
     """L*a*b* (..., 3) to 8-bit sRGB codes, clipped to the gamut."""
     return np.asarray(np.rint(np.clip(lab_to_srgb(lab), 0, 1) * 255), np.uint8)
+
+
+def coded_to_lab(rgb: NDArray[np.floating], coding: Coding) -> FloatArray:
+    """R'G'B' (..., 3) of a coding, 0..1 nominal, to L*a*b* (..., 3) float64 in its primaries and with its transfer.
+
+    Of SDR, white is L* = 100; of PQ and HLG, diffuse white (203 cd/m2) is, and what is brighter lies above.
+    """
+    if coding.transfer == "srgb":
+        return srgb_to_lab(rgb, coding.primaries)
+    flat = np.ascontiguousarray(rgb).reshape(-1, 3)
+    out = np.empty(flat.shape, np.float64)
+    hdr_to_lab(flat, coding.transfer == "hlg", rgb_to_xyz(coding.primaries), out)
+    return out.reshape(rgb.shape)
+
+
+def lab_to_coded(lab: FloatArray, coding: Coding) -> FloatArray:
+    """The inverse of `coded_to_lab`: R'G'B' (..., 3) float64, outside the gamut beyond 0..1."""
+    if coding.transfer == "srgb":
+        return lab_to_srgb(lab, coding.primaries)
+    flat = np.ascontiguousarray(lab, np.float64).reshape(-1, 3)
+    out = np.empty(flat.shape, np.float64)
+    lab_to_hdr(flat, coding.transfer == "hlg", xyz_to_rgb(coding.primaries), out)
+    return out.reshape(lab.shape)

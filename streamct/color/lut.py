@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from streamct.color.coding import code_matrix, code_to_rgb
 from streamct.color.colormap import ColorMap, hold_skin, map_hard, map_soft
 from streamct.color.gamut import clip, compress
+from streamct.color.hdr import lab_to_hdr
 from streamct.color.jit import kernel
-from streamct.color.lab import lab_to_rgb, srgb_to_lab, xyz_to_rgb
+from streamct.color.lab import coded_to_lab, lab_to_rgb, xyz_to_rgb
 from streamct.model import Coding, FloatArray
 
 ONE = 64
@@ -34,6 +35,8 @@ CHROMA_PARTS = 4
 
 _LIMITS = (-8192, 24575)
 _BLOCK = 2048
+_SRGB, _PQ, _HLG = 0, 1, 2
+_CURVES = {"srgb": _SRGB, "pq": _PQ, "hlg": _HLG}
 _SLACK = 0.05
 """R'G'B' beyond 0..1 that compressed video often holds, and where a map is still evaluated."""
 
@@ -81,7 +84,7 @@ class LutGrid:
         self._place = _nearest_used(used.reshape(shape), _neutral(coding))
         self._units = units[self._used]
         self._rgb = rgb[self._used]
-        self._lab = srgb_to_lab(self._rgb)
+        self._lab = coded_to_lab(self._rgb, coding)
 
     @cached_property
     def identity(self) -> Lut:
@@ -98,14 +101,15 @@ class LutGrid:
         shifts = np.empty_like(self._units)
         _bake(
             self._lab, self._rgb, self._units, mapping.source, mapping.shifts, mapping.softness,
-            mapping.neutral_blacks, mapping.compress, mapping.skin, xyz_to_rgb("bt709"), matrix, offset, shifts,
+            mapping.neutral_blacks, mapping.compress, mapping.skin, _CURVES[self.coding.transfer],
+            xyz_to_rgb(self.coding.primaries), matrix, offset, shifts,
         )  # fmt: skip
         return Lut(_spread(shifts, self._place, LUMA_NODES, CHROMA_NODES))
 
 
 @kernel
 def _bake(  # type: ignore[no-untyped-def]
-    lab, rgb, units, source, targets, softness, neutral, compressed, skin, to_rgb, to_code, offset, shifts
+    lab, rgb, units, source, targets, softness, neutral, compressed, skin, curve, to_rgb, to_code, offset, shifts
 ):
     """Shifts (n, 3) in code units of nodes lab, rgb, units (n, 3), a cache-sized block after the other."""
     block = np.empty((_BLOCK, 3))
@@ -118,7 +122,10 @@ def _bake(  # type: ignore[no-untyped-def]
             map_hard(lab[start:stop], source, targets, neutral, mapped)
         if skin:
             hold_skin(lab[start:stop], mapped)
-        lab_to_rgb(mapped, to_rgb, mapped)
+        if curve == _SRGB:
+            lab_to_rgb(mapped, to_rgb, mapped)
+        else:
+            lab_to_hdr(mapped, curve == _HLG, to_rgb, mapped)
         if compressed:
             compress(mapped, rgb[start:stop])
         else:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from streamct.color.histogram import CELL_RANGES, Points
+from streamct.color.histogram import BINS, Points, bin_centres, bins_of
 from streamct.color.jit import kernel
 from streamct.model import FloatArray, IntArray, Palette
 from streamct.settings import PaletteSettings
@@ -88,13 +88,15 @@ def peak_levels(values: FloatArray, weights: IntArray, channel: int, settings: P
     no bin holds more than `peak_share` of the weight, the fullest one is taken.
     """
     if settings.bins == "unit":
-        low, high, bins = CELL_RANGES[channel]
+        bins = BINS[channel]
+        index = np.empty(len(values), np.int64)
+        bins_of(values, channel, index)
     else:
         low, high, bins = float(values.min()), float(values.max()), settings.range_bins
-    if high - low < _LEAST_RANGE:
-        return np.array([low])
-    width = (high - low) / bins
-    index = np.clip(((values - low) / width).astype(np.int64), 0, bins - 1)
+        if high - low < _LEAST_RANGE:
+            return np.array([low])
+        width = (high - low) / bins
+        index = np.clip(((values - low) / width).astype(np.int64), 0, bins - 1)
     histogram = np.zeros(bins, np.int64)
     np.add.at(histogram, index, weights)
     tent = np.convolve(np.ones(settings.smoothing + 1, np.int64), np.ones(settings.smoothing + 1, np.int64))
@@ -103,6 +105,10 @@ def peak_levels(values: FloatArray, weights: IntArray, channel: int, settings: P
     peaks = _find_peaks(smooth, settings.peak_radius, least)
     if len(peaks) == 0:
         peaks = np.array([int(histogram.argmax())])
+    if settings.bins == "unit":
+        levels = np.empty(len(peaks), np.float64)
+        bin_centres(peaks, channel, levels)
+        return levels
     return np.asarray(low + (peaks + 0.5) * width)
 
 

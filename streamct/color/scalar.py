@@ -5,7 +5,16 @@ Loops over them vectorise, and they give the same bits on every machine, which a
 
 from __future__ import annotations
 
+import numpy as np
+
 from streamct.color.jit import inlined
+
+_MANTISSA = 0x000FFFFFFFFFFFFF
+_EXPONENT_OF_1 = 0x3FF0000000000000
+_TWO_52 = 0x4330000000000000
+"""Exponents as bits of a float64: or-ed below 2^52 they turn a whole number of up to 52 bits into a float64."""
+_ROUND = 6755399441055744.0
+"""1.5 * 2^52: added to a float64, it leaves the nearest whole number in the lowest bits."""
 
 
 @inlined
@@ -71,3 +80,55 @@ def exp_negative(x: float) -> float:
     p = p * p
     p = p * p
     return p * p
+
+
+@inlined
+def log2(t: float) -> float:
+    """log2(t) of a normal t > 0, absolute error below 3e-15 + 2e-16 |log2 t|. What 0 gives is finite (-1023).
+
+    t = 2^e m, m within sqrt(1/2)..sqrt(2); ln m = 2 artanh((m - 1) / (m + 1)), the series up to the 19th power.
+    """
+    bits = np.float64(t).view(np.int64)
+    m = np.int64(bits & _MANTISSA | _EXPONENT_OF_1).view(np.float64)
+    e = np.int64(bits >> 52 | _TWO_52).view(np.float64) - (4503599627370496.0 + 1023.0)
+    large = m > 1.4142135623730951
+    m = 0.5 * m if large else m
+    e = e + 1.0 if large else e
+    s = (m - 1.0) / (m + 1.0)
+    q = s * s
+    p = 1.0 / 17.0 + q * (1.0 / 19.0)
+    p = 1.0 / 15.0 + q * p
+    p = 1.0 / 13.0 + q * p
+    p = 1.0 / 11.0 + q * p
+    p = 1.0 / 9.0 + q * p
+    p = 1.0 / 7.0 + q * p
+    p = 1.0 / 5.0 + q * p
+    p = 1.0 / 3.0 + q * p
+    p = 1.0 + q * p
+    return e + 2.8853900817779268 * s * p  # 2 / ln 2
+
+
+@inlined
+def exp2(x: float) -> float:
+    """2^x for x in -1000..1000, beyond which it stays; relative error below 1e-15.
+
+    The Taylor series of what is left of x beside the nearest whole number, which goes straight into the exponent.
+    """
+    bound = min(max(x, -1000.0), 1000.0)
+    shifted = bound + _ROUND
+    y = (bound - (shifted - _ROUND)) * 0.6931471805599453
+    p = 1.0 + y * (1.0 / 13.0)
+    p = 1.0 + y * (1.0 / 12.0) * p
+    p = 1.0 + y * (1.0 / 11.0) * p
+    p = 1.0 + y * (1.0 / 10.0) * p
+    p = 1.0 + y * (1.0 / 9.0) * p
+    p = 1.0 + y * (1.0 / 8.0) * p
+    p = 1.0 + y * (1.0 / 7.0) * p
+    p = 1.0 + y * (1.0 / 6.0) * p
+    p = 1.0 + y * (1.0 / 5.0) * p
+    p = 1.0 + y * (1.0 / 4.0) * p
+    p = 1.0 + y * (1.0 / 3.0) * p
+    p = 1.0 + y * (1.0 / 2.0) * p
+    p = 1.0 + y * p
+    whole = np.float64(shifted).view(np.int64) << 52
+    return p * np.int64(whole + _EXPONENT_OF_1).view(np.float64)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from streamct.color.apply import Content
 from streamct.color.histogram import Counter
 from streamct.color.jit import kernel
-from streamct.color.lab import srgb_to_lab
+from streamct.color.lab import coded_to_lab
 from streamct.color.proxy import picture_proxy_rgb, planes_proxy_rgb, proxy_size
+from streamct.color.shown import shown
 from streamct.grade.borders import find_content, find_picture_content
 from streamct.grade.cuts import LOOK
 from streamct.grade.regions import Regions, count_regions
@@ -44,6 +45,7 @@ class FrameSample:
 
 
 _THINNED = 4
+_STILL = Coding("rgb", full_range=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Sampler:
         self._coding = coding
         self._settings = settings
         self._small = small
-        self._counter = Counter()
+        self._counter = Counter(wide=(coding.transfer, coding.primaries) != ("srgb", "bt709"))
         self._previous: FloatArray | None = None
         self._thinned: deque[FloatArray] = deque(maxlen=LOOK)
 
@@ -94,14 +96,14 @@ class Sampler:
         content = find_content(frame.planes, self._layout, self._coding)
         small = None
         if self._small is not None:
-            values = planes_proxy_rgb(frame.planes, self._layout, self._coding, *self._small)
+            values = shown(planes_proxy_rgb(frame.planes, self._layout, self._coding, *self._small), self._coding)
             small = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
         return Look(frame.index, frame.pts, rgb, (width, height), content, change, small, earlier)
 
     def count(self, look: Look, mask: NDArray[np.uint8] | None) -> FrameSample:
         """The sample of a frame looked at; mask: foreground weights 0..255 of any size, or None."""
         weights = None if mask is None else resized(mask, look.rgb.shape[1], look.rgb.shape[0])
-        regions = _inside(look.rgb, weights, look.content, look.size, self._counter, self._settings)
+        regions = _inside(look.rgb, weights, look.content, look.size, self._coding, self._counter, self._settings)
         return FrameSample(look.index, look.pts, regions, look.content, look.change, look.earlier)
 
     def sample(self, frame: Frame, mask: MaskSource | None = None) -> FrameSample:
@@ -137,7 +139,7 @@ def sample_picture(
     content = find_picture_content(rgb) or Content(0, height, 0, width)
     weights = None if mask is None else mask(columns, rows)
     proxy = picture_proxy_rgb(rgb, columns, rows)
-    return _inside(proxy, weights, content, (width, height), counter, settings)
+    return _inside(proxy, weights, content, (width, height), _STILL, counter, settings)
 
 
 def _inside(
@@ -145,6 +147,7 @@ def _inside(
     mask: NDArray[np.uint8] | None,
     content: Content | None,
     size: tuple[int, int],
+    coding: Coding,
     counter: Counter,
     settings: PaletteSettings,
 ) -> Regions:
@@ -152,7 +155,7 @@ def _inside(
         area = (slice(0, 0), slice(0, 0))
     else:
         area = _proxy_area(content, size, (rgb.shape[1], rgb.shape[0]))
-    lab = srgb_to_lab(np.ascontiguousarray(rgb[area]).reshape(-1, 3))
+    lab = coded_to_lab(np.ascontiguousarray(rgb[area]).reshape(-1, 3), coding)
     weights = None if mask is None else np.ascontiguousarray(mask[area]).reshape(-1)
     return count_regions(lab, weights, counter, settings)
 

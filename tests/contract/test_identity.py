@@ -25,6 +25,7 @@ from streamct.render import Renderer
 from streamct.settings import OutputSettings
 
 MATRICES = {"bt601": 6, "bt709": 1, "bt2020": 9}
+TRANSFERS = {"srgb": {6: 6, 1: 1, 9: 14}, "pq": dict.fromkeys((6, 1, 9), 16), "hlg": dict.fromkeys((6, 1, 9), 18)}
 WIDTH, HEIGHT = 34, 18
 
 
@@ -39,14 +40,16 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("tagged", [True, False])
+@pytest.mark.parametrize("transfer", ["srgb", "pq", "hlg", None])
 @pytest.mark.parametrize(("matrix", "full", "depth", "chroma"), CASES)
 def test_planes_are_bit_identical(
-    tmp_path: Path, matrix: str, full: bool, depth: int, chroma: str, tagged: bool
+    tmp_path: Path, matrix: str, full: bool, depth: int, chroma: str, transfer: str | None
 ) -> None:
     pix_fmt = f"yuv{chroma}p" + ("" if depth == 8 else f"{depth}le")
     number = MATRICES[matrix]
-    tags = (number, number, 1 if number != 9 else 14, 2 if full else 1) if tagged else (2, 2, 2, 2 if full else 0)
+    tags = (2, 2, 2, 2 if full else 0)
+    if transfer is not None:
+        tags = (number, number, TRANSFERS[transfer][number], 2 if full else 1)
     frames = [streams.random_planes(pix_fmt, WIDTH, HEIGHT, seed=n) for n in range(2)]
     if not full:  # codes outside the nominal range stay, too
         frames[0][0][0, :4] = (0, 1, (1 << depth) - 2, (1 << depth) - 1)
@@ -54,7 +57,9 @@ def test_planes_are_bit_identical(
 
     clip = probe(path)
     assert clip.coding.full_range == full
-    assert clip.coding.matrix == (matrix if tagged else "bt601")
+    assert clip.coding.matrix == (matrix if transfer is not None else "bt601")
+    assert clip.coding.transfer == (transfer or "srgb")
+    assert clip.coding.primaries == ("bt2020" if transfer is not None and matrix == "bt2020" else "bt709")
     plan = resolve_output(clip, tmp_path / "b.mkv", OutputSettings())
     assert (plan.encoder, plan.pix_fmt) == ("ffv1", pix_fmt)
     grade = Grade((identity(clip.coding, depth),), Content(0, HEIGHT, 0, WIDTH))

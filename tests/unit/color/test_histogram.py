@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import naive
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from properties import few
 
-from streamct.color.histogram import FULL, Counter, Histogram
+from streamct.color.histogram import BINS, FULL, Counter, Histogram, bin_centres, bins_of
 
 COUNTER = Counter()
+WIDE = Counter(wide=True)
 
 
 def drawn(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -75,6 +77,37 @@ def test_colours_out_of_range_are_counted_in_the_outermost_cells() -> None:
     lab = np.array([[100.0, 200.0, -200.0], [130.0, 109.4, -110.5], [-5.0, -300.0, 300.0]])
     found = as_dict(COUNTER.count(lab, np.array([1, 2, 4], np.uint8)))
     assert found == {(99.5, 109.0, -110.0): 3, (0.5, -110.0, 109.0): 4}
+
+
+@few
+@given(st.integers(0, 2**32), st.integers(0, 200))
+def test_colours_that_bt709_has_are_counted_alike_for_a_wide_gamut(seed: int, count: int) -> None:
+    lab, weights = drawn(seed, count)
+    np.testing.assert_array_equal(WIDE.count(lab, weights).cells, COUNTER.count(lab, weights).cells)
+
+
+@few
+@given(st.lists(st.tuples(st.floats(-50, 420), st.floats(-640, 640), st.floats(-640, 640)), min_size=1, max_size=20))
+def test_saturated_colours_of_a_wide_gamut_lie_in_their_cell_by_three_percent(colours: list[tuple[float, ...]]) -> None:
+    for colour in colours:
+        centre = WIDE.count(np.array([colour]), np.full(1, FULL, np.uint8)).points().lab[0]
+        assert centre[0] == min(max(np.floor(colour[0]), 0), 99) + 0.5  # brighter than diffuse white counts as white
+        for value, middle in zip(colour[1:], centre[1:], strict=True):
+            assert abs(value - middle) <= max(0.5, 0.012 * abs(value)) + 1e-9
+
+
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_each_cells_middle_lies_in_it_and_cells_ascend(channel: int) -> None:
+    cells = np.arange(BINS[channel])
+    middles = np.empty(len(cells))
+    bin_centres(cells, channel, middles)
+    back = np.empty(len(cells), np.int64)
+    bins_of(middles, channel, back)
+    np.testing.assert_array_equal(back, cells)
+    assert (np.diff(middles) > 0).all()
+    if channel:
+        assert middles[0] < -639
+        assert middles[-1] > 639
 
 
 def test_greys_are_counted_as_neutral_whatever_their_rounding() -> None:

@@ -11,13 +11,16 @@ import pytest
 from streamct.color.coding import code_to_rgb, rgb_to_code
 from streamct.color.colormap import ColorMap, color_map
 from streamct.color.correspondence import correspond
-from streamct.color.lab import lab_to_srgb, srgb_to_lab
+from streamct.color.lab import lab_to_coded, lab_to_srgb, srgb_to_lab
 from streamct.color.lut import CHROMA_NODES, LUMA_NODES, ONE, Lut, LutGrid, mix
 from streamct.metrics import delta_e_2000
 from streamct.model import Coding, FloatArray, IntArray, Palette
 from streamct.settings import MappingSettings
 
 STUDIO = Coding("bt709", full_range=False)
+PQ = Coding("bt2020", full_range=False, transfer="pq", primaries="bt2020")
+HLG = Coding("bt2020", full_range=False, transfer="hlg", primaries="bt2020")
+WIDE = Coding("bt2020", full_range=False, primaries="bt2020")
 CHROMA = CHROMA_NODES
 
 
@@ -52,7 +55,9 @@ def test_the_identity_lut_is_each_nodes_own_code(grid: LutGrid) -> None:
     np.testing.assert_array_equal(table[:, :, 2], np.broadcast_to(CHROMA[None, :, None] * ONE, table[:, :, 2].shape))
 
 
-@pytest.mark.parametrize("coding", [STUDIO, Coding("bt601", True), Coding("bt2020", False), Coding("rgb", True)])
+@pytest.mark.parametrize(
+    "coding", [STUDIO, Coding("bt601", True), Coding("bt2020", False), Coding("rgb", True), WIDE, PQ, HLG]
+)
 @pytest.mark.parametrize("depth", [8, 10])
 def test_a_map_without_shifts_bakes_to_the_identity_also_outside_the_nominal_range(coding: Coding, depth: int) -> None:
     grid = LutGrid(coding, depth)
@@ -75,6 +80,34 @@ def test_nodes_of_colours_hold_the_map_rounded_to_a_64th(baked: Lut) -> None:
     colours = ((rgb > -0.05) & (rgb < 1.05)).all(axis=-1)
     assert colours.sum() > 300
     assert np.abs(baked.table[i, j, :, n] / ONE - expected)[colours].max() <= 0.5 / ONE + 1e-6
+
+
+@pytest.mark.parametrize("coding", [PQ, HLG])
+def test_nodes_of_hdr_hold_the_map_in_its_own_lab_and_primaries(coding: Coding) -> None:
+    mapping = film_map(6)
+    table = LutGrid(coding, 10).bake(mapping).table
+    i, j, n = np.random.default_rng(7).integers(0, [len(CHROMA), len(CHROMA), len(LUMA_NODES)], (4000, 3)).T
+    rgb = code_to_rgb(np.stack([LUMA_NODES[n], CHROMA[i], CHROMA[j]], axis=-1).astype(float), coding, 10)
+    got = code_to_rgb(table[i, j, :, n] / ONE, coding, 10)
+    # Only what the map leaves well inside the gamut, where nothing is drawn back.
+    usable = ((rgb > 0.02) & (rgb < 1) & (got > 0.05) & (got < 0.98)).all(axis=-1)
+    assert usable.sum() > 100
+    lab = naive.hdr_to_lab(rgb[usable], coding.transfer)
+    targets = mapping.source + mapping.shifts
+    expected = [naive.mapped(colour, mapping.source, targets, alpha=1) for colour in lab]
+    codes = rgb_to_code(lab_to_coded(np.array(expected), coding), coding, 10)
+    assert np.abs(table[i, j, :, n][usable] / ONE - codes).max() <= 0.5 / ONE + 1e-5
+
+
+@pytest.mark.parametrize("coding", [WIDE, PQ, HLG])
+def test_nodes_inside_a_wide_gamut_stay_inside(coding: Coding) -> None:
+    table = LutGrid(coding, 10).bake(film_map(2, spread=60.0)).table.astype(float) / ONE
+    units = np.stack(np.meshgrid(CHROMA, CHROMA, LUMA_NODES, indexing="ij"), axis=-1)[..., [2, 0, 1]].astype(float)
+    before, after = code_to_rgb(units, coding, 10), code_to_rgb(np.moveaxis(table, 2, -1), coding, 10)
+    inside = ((before >= 0) & (before <= 1)).all(axis=-1)
+    assert inside.sum() > 1000
+    assert after[inside].min() > -0.001
+    assert after[inside].max() < 1.001
 
 
 def test_all_corners_of_cells_that_hold_a_colour_hold_the_map(baked: Lut) -> None:

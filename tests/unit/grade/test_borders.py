@@ -14,6 +14,7 @@ from streamct.grade.borders import find_content, find_picture_content, union
 from streamct.model import Coding, PixelFormat
 
 CODINGS = [Coding("bt709", False), Coding("bt709", True), Coding("rgb", True), Coding("rgb", False)]
+CODINGS += [Coding("bt2020", False, transfer, "bt2020") for transfer in ("pq", "hlg")]
 
 
 def framed(

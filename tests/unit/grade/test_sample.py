@@ -13,7 +13,7 @@ from properties import few
 from streamct.color.apply import Content
 from streamct.color.coding import rgb_to_code
 from streamct.color.histogram import FULL, Counter, Histogram, Points
-from streamct.color.lab import srgb_to_lab
+from streamct.color.lab import lab_to_coded, srgb_to_lab
 from streamct.grade.cuts import LOOK
 from streamct.grade.regions import Regions, add_colours, count_regions, palettes_of
 from streamct.grade.sample import FrameSample, Sampler, sample_picture
@@ -27,10 +27,11 @@ PAPER = PaletteSettings(proxy_size=16, bins="range")
 COUNTER = Counter()
 
 
-def frame_of(rgb: np.ndarray, index: int = 0) -> Frame:
-    codes = np.clip(np.rint(rgb_to_code(rgb, STUDIO, 8)), 0, 255).astype(np.uint8)
+def frame_of(rgb: np.ndarray, index: int = 0, layout: PixelFormat = YUV444, coding: Coding = STUDIO) -> Frame:
+    units = rgb_to_code(rgb, coding, layout.depth) * 2 ** (layout.depth - 8)
+    codes = np.clip(np.rint(units), 0, 2**layout.depth - 1).astype(layout.dtype)
     planes = tuple(np.ascontiguousarray(codes[..., c]) for c in range(3))
-    return Frame(planes, YUV444, index, 10 * index, Fraction(1, 240))
+    return Frame(planes, layout, index, 10 * index, Fraction(1, 240))
 
 
 def samples(*pictures: np.ndarray) -> list[FrameSample]:
@@ -59,6 +60,29 @@ def test_changes_to_earlier_frames_tell_a_flash_from_a_cut() -> None:
     steps = [[round(c * 219 / 765) for c in sample.earlier] for sample in found]
     assert steps == [[], [], [150], [0, 0], [140, 10, 10], [20, 130, 20]]
     assert max(len(s) for s in steps) == LOOK - 1
+
+
+WIDE_CODINGS = [Coding("bt2020", False, transfer, "bt2020") for transfer in ("srgb", "pq", "hlg")]
+
+
+@pytest.mark.parametrize("coding", WIDE_CODINGS, ids=["sdr", "pq", "hlg"])
+def test_one_colour_has_the_same_sample_in_every_coding(coding: Coding) -> None:
+    lab = np.array([62.5, 30.0, -20.0])
+    picture = np.broadcast_to(lab_to_coded(lab, coding), (32, 48, 3))
+    deep = PixelFormat("yuv444p10le", 10, 0, 0)
+    sample = Sampler(deep, coding, FILM).sample(frame_of(picture, layout=deep, coding=coding))
+    assert isinstance(sample.regions.whole, Histogram)
+    (cell,) = sample.regions.whole.points().lab
+    assert np.abs(cell - lab).max() < 1
+
+
+@pytest.mark.parametrize("coding", WIDE_CODINGS[1:], ids=["pq", "hlg"])
+def test_a_segmenter_sees_hdr_as_an_sdr_screen_shows_it(coding: Coding) -> None:
+    deep = PixelFormat("yuv444p10le", 10, 0, 0)
+    grey = np.broadcast_to(lab_to_coded(np.array([50.0, 0, 0]), coding), (32, 48, 3))
+    look = Sampler(deep, coding, FILM, (24, 16)).look(frame_of(grey, layout=deep, coding=coding))
+    assert look.small is not None
+    np.testing.assert_allclose(look.small, 119, atol=1)  # sRGB of L* = 50
 
 
 def test_every_pixel_of_the_proxy_is_counted_once() -> None:
