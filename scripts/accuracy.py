@@ -21,7 +21,7 @@ from streamct.color.apply import PlaneGrader
 from streamct.color.coding import code_to_rgb, rgb_to_code
 from streamct.color.colormap import color_map
 from streamct.color.correspondence import correspond
-from streamct.color.gamut import compress
+from streamct.color.gamut import EASE, compress, ease
 from streamct.color.histogram import Counter
 from streamct.color.lab import coded_to_lab, lab_to_coded, lab_to_srgb, srgb_to_lab
 from streamct.color.lut import CHROMA_NODES, LUMA_NODES, ONE, LutGrid
@@ -140,13 +140,17 @@ AS_DEEP = {
 
 
 def clips_against_map(data: Path) -> None:
-    """Planes of real clips through the kernel, a float64 evaluation of the same Lut, and the map through R'G'B' and Lab.
+    """Planes of real clips through the kernel, a float64 evaluation of the Lut, and the map through R'G'B' and Lab.
 
     Those of 8 bits also as the same picture in 10 bits: SDR, HLG and PQ, the latter with white at 203 cd/m2.
     """
     naive = _twins()
-    print("Kernel against float64 (largest), and against the exact map (rounded to codes), preset film, centre of a frame")
-    print(f"{'clip':26}{'reference':24}{'bits':>5}{'Lut':>6}{'99%':>6}{'99.9%':>7}{'most':>6}{'mean dE':>9}{'99% dE':>8}")
+    print(
+        "Kernel against float64 (largest), and against the exact map (rounded to codes), preset film, centre of a frame"
+    )
+    print(
+        f"{'clip':26}{'reference':24}{'bits':>5}{'Lut':>6}{'99%':>6}{'99.9%':>7}{'most':>6}{'mean dE':>9}{'99% dE':>8}"
+    )
     for name in CLIPS:
         for reference in CLIP_REFERENCES:
             _clip_against_map(naive, data / name, data / "refs" / reference)
@@ -188,6 +192,8 @@ def _clip_against_map(
     def exact(units: FloatArray) -> FloatArray:
         rgb = code_to_rgb(np.asarray(units, np.float64), coding, layout.depth).reshape(-1, 3)
         mapped = lab_to_coded(mapping(coded_to_lab(rgb, coding)), coding)
+        if coding.transfer in EASE:
+            ease(mapped, rgb, EASE[coding.transfer])
         compress(mapped, rgb)
         return rgb_to_code(mapped, coding, layout.depth).reshape(units.shape)
 

@@ -13,8 +13,8 @@ from streamct.color.apply import Content
 from streamct.color.histogram import Counter
 from streamct.color.jit import kernel
 from streamct.color.lab import coded_to_lab
-from streamct.color.shown import shown
 from streamct.color.proxy import picture_proxy_rgb, planes_proxy_rgb, proxy_size
+from streamct.color.shown import shown
 from streamct.grade.borders import find_content, find_picture_content
 from streamct.grade.cuts import LOOK
 from streamct.grade.regions import Regions, count_regions
