@@ -21,7 +21,7 @@ from streamct.color.apply import PlaneGrader
 from streamct.color.coding import code_to_rgb, rgb_to_code
 from streamct.color.colormap import color_map
 from streamct.color.correspondence import correspond
-from streamct.color.gamut import compress
+from streamct.color.gamut import EASE, compress, ease
 from streamct.color.histogram import Counter
 from streamct.color.lab import coded_to_lab, lab_to_coded, lab_to_srgb, srgb_to_lab
 from streamct.color.lut import CHROMA_NODES, LUMA_NODES, ONE, LutGrid
@@ -145,7 +145,7 @@ AS_DEEP = {
 
 
 def clips_against_map(data: Path) -> None:
-    """Planes of real clips through the kernel, a float64 one of the same Lut, and the map through R'G'B' and Lab.
+    """Planes of real clips through the kernel, a float64 evaluation of the Lut, and the map through R'G'B' and Lab.
 
     Those of 8 bits also as the same picture in 10 bits: SDR, HLG and PQ, the latter with white at 203 cd/m2.
     """
@@ -197,6 +197,8 @@ def _clip_against_map(
     def exact(units: FloatArray) -> FloatArray:
         rgb = code_to_rgb(np.asarray(units, np.float64), coding, layout.depth).reshape(-1, 3)
         mapped = lab_to_coded(mapping(coded_to_lab(rgb, coding)), coding)
+        if coding.transfer in EASE:
+            ease(mapped, rgb, EASE[coding.transfer])
         compress(mapped, rgb)
         return rgb_to_code(mapped, coding, layout.depth).reshape(units.shape)
 

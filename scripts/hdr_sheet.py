@@ -3,8 +3,9 @@
     python scripts/hdr_sheet.py OUT.png --refs REF [REF ...] --clips CLIP [CLIP ...]
 
 A row a clip and reference: two frames before and after, beside the reference. Printed for each: mean L* before and
-after, L* of diffuse white (100) after, chroma where the source has L* < 3, the share of pixels with a channel at its
-highest code, and whether tags and HDR metadata are the same. Grades are lossless (FFV1), made in a temporary folder.
+after, L* of diffuse white (100) after, the largest shift in a, b where the source has L* < 3, the share of pixels with
+a channel at its highest code, and whether tags and HDR metadata are the same. Grades are lossless (FFV1), made in a
+temporary folder.
 """
 
 from __future__ import annotations
@@ -70,9 +71,8 @@ def row(path: Path, reference: Path) -> np.ndarray:
         tuple(np.concatenate(part) for part in zip(*parts, strict=True)) for parts in (before, after)
     )
     black = lab[:, 0] < 3
-    neutral = black & (np.hypot(lab[:, 1], lab[:, 2]) < 3)
     white = np.abs(lab[:, 0] - 100) < 5
-    chroma = np.hypot(moved[neutral, 1], moved[neutral, 2])
+    tint = np.hypot(*(moved - lab)[black, 1:].T)
     top = [(part >= 0.999).any(axis=1).mean() for part in (rgb, mapped)]
     same = all(
         getattr(clip, name) == getattr(graded, name) for name in ("tags", "coding", "format", "mastering", "light")
@@ -81,7 +81,7 @@ def row(path: Path, reference: Path) -> np.ndarray:
         f"{path.name:28}{reference.name:26} L* {lab[:, 0].mean():6.1f} -> {moved[:, 0].mean():6.1f}"
         f"  white {moved[white, 0].mean() if white.any() else np.nan:6.1f}"
         f"  highest {lab[:, 0].max():6.1f} -> {moved[:, 0].max():6.1f}"
-        f"  blacks' chroma {chroma.max() if neutral.any() else np.nan:5.2f}"
+        f"  tint of blacks {tint.max() if black.any() else np.nan:5.2f}"
         f"  at the top {top[0]:7.3%} -> {top[1]:7.3%}  tags {'same' if same else 'DIFFER'}",
         flush=True,
     )

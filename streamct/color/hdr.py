@@ -48,7 +48,10 @@ def _power(values: FloatArray, exponent: float) -> None:
 
 @inlined
 def pq_to_linear(values: FloatArray, size: FloatArray) -> None:
-    """ST 2084 EOTF of signals (n,) below 1.9, in place: light in units of diffuse white, 49.3 for 1. size: room."""
+    """ST 2084 EOTF of signals (n,) below 1.9, in place: light in units of diffuse white, 49.3 for 1.
+
+    size: (n,) room to work in.
+    """
     for i in range(values.shape[0]):
         size[i] = abs(values[i])
     _power(size, 1.0 / _M2)
@@ -62,7 +65,7 @@ def pq_to_linear(values: FloatArray, size: FloatArray) -> None:
 
 @inlined
 def linear_to_pq(values: FloatArray, size: FloatArray) -> None:
-    """ST 2084 inverse EOTF of light (n,) in units of diffuse white, in place. size: (n,) room."""
+    """ST 2084 inverse EOTF of light (n,) in units of diffuse white, in place. size: (n,) room to work in."""
     for i in range(values.shape[0]):
         size[i] = abs(values[i]) * (DIFFUSE_WHITE / _PQ_PEAK)
     _power(size, _M1)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from streamct.color.coding import code_matrix, code_to_rgb
 from streamct.color.colormap import ColorMap, hold_skin, map_hard, map_soft
-from streamct.color.gamut import clip, compress
+from streamct.color.gamut import EASE, clip, compress, ease
 from streamct.color.hdr import lab_to_hdr
 from streamct.color.jit import kernel
 from streamct.color.lab import coded_to_lab, lab_to_rgb, xyz_to_rgb
@@ -102,14 +102,14 @@ class LutGrid:
         _bake(
             self._lab, self._rgb, self._units, mapping.source, mapping.shifts, mapping.softness,
             mapping.neutral_blacks, mapping.compress, mapping.skin, _CURVES[self.coding.transfer],
-            xyz_to_rgb(self.coding.primaries), matrix, offset, shifts,
+            EASE.get(self.coding.transfer, 1.0), xyz_to_rgb(self.coding.primaries), matrix, offset, shifts,
         )  # fmt: skip
         return Lut(_spread(shifts, self._place, LUMA_NODES, CHROMA_NODES))
 
 
 @kernel
 def _bake(  # type: ignore[no-untyped-def]
-    lab, rgb, units, source, targets, softness, neutral, compressed, skin, curve, to_rgb, to_code, offset, shifts
+    lab, rgb, units, source, targets, softness, neutral, compressed, skin, curve, eased, to_rgb, to_code, offset, shifts
 ):
     """Shifts (n, 3) in code units of nodes lab, rgb, units (n, 3), a cache-sized block after the other."""
     block = np.empty((_BLOCK, 3))
@@ -126,6 +126,7 @@ def _bake(  # type: ignore[no-untyped-def]
             lab_to_rgb(mapped, to_rgb, mapped)
         else:
             lab_to_hdr(mapped, curve == _HLG, to_rgb, mapped)
+            ease(mapped, rgb[start:stop], eased)
         if compressed:
             compress(mapped, rgb[start:stop])
         else:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import few
 
-from streamct.color.gamut import clip, compress
+from streamct.color.gamut import clip, compress, ease
 
 Way = Callable[[np.ndarray, np.ndarray], None]
 
@@ -78,3 +78,15 @@ def test_an_outside_colour_keeps_its_place_unless_it_is_pushed_farther(push: flo
     out = brought_back([1.2 + push, 0.5, 0.5], [1.2, 0.5, 0.5])
     assert out[0] <= 1.2 + 1e-12
     assert (out[0] > 1.15) == (push < 0.1)
+
+
+@few
+@given(anywhere, anywhere, st.floats(0, 1))
+def test_easing_leaves_a_share_of_what_goes_farther_below_black_than_the_source_did(
+    mapped: tuple[float, ...], source: tuple[float, ...], share: float
+) -> None:
+    out = np.array([mapped])
+    ease(out, np.array([source]), share)
+    for value, own, eased in zip(mapped, source, out[0], strict=True):
+        border = min(own, 0)
+        assert eased == pytest.approx(value if value >= border else border - share * (border - value), abs=1e-12)

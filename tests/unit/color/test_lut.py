@@ -11,7 +11,7 @@ import pytest
 from streamct.color.coding import code_to_rgb, rgb_to_code
 from streamct.color.colormap import ColorMap, color_map
 from streamct.color.correspondence import correspond
-from streamct.color.lab import lab_to_coded, lab_to_srgb, srgb_to_lab
+from streamct.color.lab import coded_to_lab, lab_to_coded, lab_to_srgb, srgb_to_lab
 from streamct.color.lut import CHROMA_NODES, LUMA_NODES, ONE, Lut, LutGrid, mix
 from streamct.metrics import delta_e_2000
 from streamct.model import Coding, FloatArray, IntArray, Palette
@@ -108,6 +108,21 @@ def test_nodes_inside_a_wide_gamut_stay_inside(coding: Coding) -> None:
     assert inside.sum() > 1000
     assert after[inside].min() > -0.001
     assert after[inside].max() < 1.001
+
+
+@pytest.mark.parametrize("coding", [PQ, HLG])
+def test_neutral_blacks_of_hdr_stay_black_between_nodes(coding: Coding) -> None:
+    mapping = ColorMap(
+        np.array([[20.0, 0, 0], [70.0, 0, 0]]), np.array([[4.0, 50, 40], [-3.0, 20, 30]]), 8.0, True, True
+    )
+    function = naive.lut_function(LutGrid(coding, 10).bake(mapping).table, LUMA_NODES, CHROMA)
+    greys = np.linspace(0, 0.25, 200)[:, None].repeat(3, axis=1)
+    before = coded_to_lab(greys, coding)
+    after = coded_to_lab(code_to_rgb(function(rgb_to_code(greys, coding, 10)), coding, 10), coding)
+    black = before[:, 0] < 3
+    assert black.sum() > 50
+    assert np.hypot(after[black, 1], after[black, 2]).max() < 3.5  # 3 by the map itself
+    np.testing.assert_allclose(after[0], 0, atol=1e-6)
 
 
 def test_all_corners_of_cells_that_hold_a_colour_hold_the_map(baked: Lut) -> None:
