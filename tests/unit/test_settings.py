@@ -85,7 +85,7 @@ def test_a_file_overrides_the_preset_and_flags_override_the_file(tmp_path: Path)
     assert settings.mapping.correspondence == "nearest"
     assert settings.mapping.strength == 0.5
     assert settings.mapping.alpha == 0.9
-    assert settings.mapping.reach is None
+    assert settings.mapping.reach == 500
     assert settings.output.codec == "ffv1"
 
 
@@ -179,7 +179,7 @@ def test_the_share_of_a_peak_is_below_1_and_not_negative(value: float) -> None:
         ("mapping__propagation", "offsets", r"'offset' or 'absolute' \(did you mean 'offset'\?\)"),
         ("mapping__assignment", "Hard", r"'soft' or 'hard' \(did you mean 'hard'\?\)"),
         ("palette__bins", "units", r"'unit' or 'range' \(did you mean 'unit'\?\)"),
-        ("time__mode", "windows", r"'window' or 'off' \(did you mean 'window'\?\)"),
+        ("time__mode", "windows", r"'window', 'shot' or 'off' \(did you mean 'window'\?\)"),
         ("segment__segmenter", "nnone", "'none'"),
         ("palette__size", 2.5, "valid integer"),
         ("palette__size", "many", "valid integer"),
