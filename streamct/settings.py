@@ -34,12 +34,12 @@ class PaletteSettings(_Section):
         description="histogram bins: one Lab unit wide over a fixed range, or `range_bins` over min..max",
     )
     range_bins: int = Field(100, ge=2, le=1000, description="bins a channel with bins = range (z)")
-    peak_radius: int = Field(3, ge=1, le=50, description="a peak is the maximum of so many bins either side (r)")
+    peak_radius: int = Field(5, ge=1, le=50, description="a peak is the maximum of so many bins either side (r)")
     peak_share: float = Field(
         30 / 90_000, ge=0, lt=1, description="a peak holds more than this share of the pixels (b_min)"
     )
     smoothing: int = Field(
-        2, ge=0, le=20, description="histograms are smoothed by a tent of so many bins either side; 0: not"
+        4, ge=0, le=20, description="histograms are smoothed by a tent of so many bins either side; 0: not"
     )
     refinements: int = Field(1, ge=0, le=20, description="times that the means are taken again around the means")
     proxy_size: int = Field(256, ge=16, le=4096, description="long edge in pixels of the picture that is analysed")
@@ -59,10 +59,10 @@ class MappingSettings(_Section):
         "soft", description="a pixel blends all palette colours' shifts, or takes the nearest's (Eq. 4, 11)"
     )
     softness: float = Field(8.0, gt=0, le=100, description="sigma of the soft assignment, Delta E")
-    transport_blur: float = Field(10.0, ge=1, le=100, description="eps of the transport kernel, Delta E")
+    transport_blur: float = Field(20.0, ge=1, le=100, description="eps of the transport kernel, Delta E")
     transport_iterations: int = Field(200, ge=1, le=10_000, description="fixed number of Sinkhorn steps")
     reach: float | None = Field(
-        None, gt=0, le=500, description="matches farther than this are not taken (Delta E); none: no limit"
+        40.0, gt=0, le=500, description="matches farther than this are not taken (Delta E); none: no limit"
     )
     alpha: float = Field(0.3, ge=0, le=1, description="weight of the mapped lightness (Eq. 12)")
     strength: float = Field(1.0, ge=0, le=2, description="scales the whole shift: 0 nothing, 1 all of it")
@@ -82,8 +82,8 @@ class TimeSettings(_Section):
     mode: Literal["window", "shot", "off"] = Field(
         "window", description="histograms and Luts averaged over +-radius frames, one grade a shot, or frame by frame"
     )
-    radius: int = Field(12, ge=1, le=120, description="frames on each side that a frame's grade depends on")
-    knot_spacing: int = Field(6, ge=1, le=60, description="Luts are baked every so many frames")
+    radius: int = Field(16, ge=1, le=120, description="frames on each side that a frame's grade depends on")
+    knot_spacing: int = Field(8, ge=1, le=60, description="Luts are baked every so many frames")
 
 
 class OutputSettings(_Section):

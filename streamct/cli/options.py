@@ -76,7 +76,9 @@ Assignment = Annotated[
 ]
 Reach = Annotated[
     float | None,
-    _option("--reach", help="Matches farther than this (Delta E) are not taken; no limit by default.", panel=LOOK),
+    _option(
+        "--reach", help="Matches farther than this (Delta E) are not taken; 40 by default, 500: no limit.", panel=LOOK
+    ),
 ]
 ProtectSkin = Annotated[
     bool | None,
@@ -93,7 +95,7 @@ Temporal = Annotated[
 ]
 Radius = Annotated[
     int | None,
-    _option("--radius", help="Frames either side that steady a frame, 1..120; 12 by default.", panel=TIME),
+    _option("--radius", help="Frames either side that steady a frame, 1..120; 16 by default.", panel=TIME),
 ]
 Cuts = Annotated[
     Path | None,

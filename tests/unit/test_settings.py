@@ -85,7 +85,7 @@ def test_a_file_overrides_the_preset_and_flags_override_the_file(tmp_path: Path)
     assert settings.mapping.correspondence == "nearest"
     assert settings.mapping.strength == 0.5
     assert settings.mapping.alpha == 0.9
-    assert settings.mapping.reach is None
+    assert settings.mapping.reach == 500
     assert settings.output.codec == "ffv1"
 
 

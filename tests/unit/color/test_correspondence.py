@@ -13,9 +13,11 @@ from streamct.color.correspondence import barycentres, correspond, nearest_targe
 from streamct.model import Palette
 from streamct.settings import MappingSettings
 
-TRANSPORT = MappingSettings()
-NEAREST = MappingSettings(correspondence="nearest")
-PAPER = MappingSettings(correspondence="nearest", propagation="absolute", assignment="hard", neutral_blacks=False)
+TRANSPORT = MappingSettings(reach=None, transport_blur=10.0)
+NEAREST = MappingSettings(correspondence="nearest", reach=None)
+PAPER = MappingSettings(
+    correspondence="nearest", reach=None, propagation="absolute", assignment="hard", neutral_blacks=False
+)
 
 
 def drawn(rng: np.random.Generator, size: int) -> Palette:

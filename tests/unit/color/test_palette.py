@@ -16,8 +16,8 @@ from streamct.model import Palette
 from streamct.settings import PaletteSettings
 
 FILM = PaletteSettings()
-PAPER = PaletteSettings(bins="range", smoothing=0, refinements=0)
-PLAIN = PaletteSettings(smoothing=0)
+PAPER = PaletteSettings(bins="range", peak_radius=3, smoothing=0, refinements=0)
+PLAIN = PaletteSettings(peak_radius=3, smoothing=0)
 COUNTER = Counter()
 
 
