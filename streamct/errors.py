@@ -10,6 +10,7 @@
     ├── MaskError                 a matte is missing, unreadable or of the wrong length
     ├── SegmenterError            a network that was asked for can't be had: its weights or its device
     └── OutputError               the output can't be written, exists, or failed its check
+        └── ClosedOutputError     the program that read our standard output has ended
 
 Nothing below `cli` prints or exits; it raises one of these.
 """
@@ -59,3 +60,7 @@ class SegmenterError(StreamctError):
 
 class OutputError(StreamctError):
     """The output exists, can't be written, or did not pass its check. Older output is untouched."""
+
+
+class ClosedOutputError(OutputError):
+    """The program that read our standard output wants no more. Nobody needs to be told."""

@@ -29,9 +29,9 @@ from streamct.media.files import check_target, written_whole
 from streamct.media.image import WRITABLE_EXTENSIONS, check_writable, read_picture, save_png, write_picture
 from streamct.media.masks import check_mask_folder, mask_folder, mask_name, save_mask
 from streamct.media.output import OutputPlan, resolve_output
-from streamct.media.probe import probe
-from streamct.media.reader import Reader
-from streamct.media.verify import verify
+from streamct.media.pipes import StandardOutput, standard_output
+from streamct.media.source import Source, open_source
+from streamct.media.verify import verify, verify_piped
 from streamct.media.writer import Writer
 from streamct.model import Clip, Event, Frame, Palette, Progress, Report
 from streamct.preview import palette_sheet
@@ -66,7 +66,8 @@ def grade_video(
 ) -> Report:
     """Grade a video with the colours of a reference picture, in one pass and bounded memory.
 
-    output: None for `<stem>.graded<ext>` beside the input. mask: a picture, a folder of numbered pictures or a
+    input: a file, or `-` for standard input, which is read once, as it comes. output: None for
+    `<stem>.graded<ext>` beside the input; `-` for standard output. mask: a picture, a folder of numbered pictures or a
     video, white for foreground; ref_mask: a picture; both go before `settings.segment`. save_masks: a folder for
     the mattes that were used, one PNG a frame, which may be given back as `mask`. stream: index of the video
     stream to grade, None for the best; the others are copied. tolerate_corrupt: grade what decodes of a damaged
@@ -79,11 +80,32 @@ def grade_video(
     settings = settings or Settings()
     input, reference = Path(input), Path(reference)
     output, mask, ref_mask, save_masks = _path(output), _path(mask), _path(ref_mask), _path(save_masks)
-    began = time.monotonic()
     say = _Teller(progress)
-    clip = probe(input, stream)
+    with open_source(input, stream) as source:
+        report = _grade_source(
+            source, input, reference, output, settings, mask, ref_mask, save_masks, overwrite, tolerate_corrupt, say
+        )
+    return say.done(report)
+
+
+def _grade_source(
+    source: Source,
+    input: Path,
+    reference: Path,
+    output: Path | None,
+    settings: Settings,
+    mask: Path | None,
+    ref_mask: Path | None,
+    save_masks: Path | None,
+    overwrite: bool,
+    tolerate_corrupt: bool,
+    say: _Teller,
+) -> Report:
+    began = time.monotonic()
+    clip = source.clip
     plan = resolve_output(clip, output, settings.output)
-    check_target(plan.path, (input, reference, *(p for p in (mask, ref_mask) if p is not None)), overwrite)
+    if not plan.piped:
+        check_target(plan.path, (input, reference, *(p for p in (mask, ref_mask) if p is not None)), overwrite)
     for note in plan.notes:
         say.note(note)
     if save_masks is not None:
@@ -101,11 +123,11 @@ def grade_video(
     say.start(clip.frames)
     with ExitStack() as stack:
         stack.callback(mattes.close)
-        temporary = stack.enter_context(written_whole(plan.path))
+        temporary = stack.enter_context(standard_output() if plan.piped else written_whole(plan.path))
         folder = None
         if save_masks is not None and mattes.name != "none":
             folder = stack.enter_context(mask_folder(save_masks))
-        frames = _render_clip(clip, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt)
+        frames = _render_clip(source, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt)
         if mattes.name == given.name:
             given.end(frames)
     if save_masks is not None and folder is None:
@@ -120,18 +142,9 @@ def grade_video(
     }
     if network is not None:
         details["network"] = _described(network, settings)
-    return say.done(
-        Report(
-            input,
-            reference,
-            plan.path,
-            frames,
-            time.monotonic() - began,
-            mattes.name,
-            tuple(say.said),
-            details,
-        )
-    )
+    path = output if plan.piped and output is not None else plan.path
+    elapsed = time.monotonic() - began
+    return Report(input, reference, path, frames, elapsed, mattes.name, tuple(say.said), details)
 
 
 def _mattes(clip: Clip, settings: Settings, given: GivenMattes, network: DeepLab | None) -> Mattes:
@@ -150,9 +163,9 @@ def _small_size(clip: Clip, network_size: int) -> tuple[int, int]:
 
 
 def _render_clip(
-    clip: Clip,
+    source: Source,
     plan: OutputPlan,
-    temporary: Path,
+    temporary: Path | StandardOutput,
     palettes: Palettes,
     mattes: Mattes,
     settings: Settings,
@@ -160,6 +173,7 @@ def _render_clip(
     say: _Teller,
     tolerate: bool,
 ) -> int:
+    clip = source.clip
     ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base) if clip.rate else None
     small = _small_size(clip, settings.segment.size or 1) if isinstance(mattes, Segmented) else None
     sampler = Sampler(clip.format, clip.coding, settings.palette, small)
@@ -167,8 +181,8 @@ def _render_clip(
     renderer = Renderer(clip.format, interlaced=clip.fields is not None)
 
     with ExitStack() as stack:
-        reader = stack.enter_context(Reader(clip, tolerate=tolerate))
-        writer = stack.enter_context(Writer(clip, plan, temporary, tolerate=tolerate))
+        reader = stack.enter_context(source.reader(tolerate))
+        writer = stack.enter_context(Writer(clip, plan, temporary, tolerate=tolerate, demuxer=source.demuxer))
         known = len(writer.notes)
         for note in writer.notes:
             say.note(note)
@@ -183,12 +197,15 @@ def _render_clip(
             renderer.render(frame, target, grade, mask)
             return target
 
-        stream = Stream(reader, sampler.look, Analyst(sampler, mattes, grader), render, writer.write)
+        stream = Stream(reader, sampler.look, Analyst(sampler, mattes, grader), render, writer.write, source.stop)
         frames = stream.run(say.progress)
         writer.close()
     for line in (*reader.warnings, *writer.notes[known:]):
         say.warning(line)
-    verify(clip, plan, temporary, writer.index, writer.times, writer.copied)
+    if isinstance(temporary, Path):
+        verify(clip, plan, temporary, writer.index, writer.times, writer.copied)
+    else:
+        verify_piped(clip, plan, writer.times, writer.encoded)
     return frames
 
 

@@ -152,6 +152,15 @@ EncoderPreset = Annotated[
     _option("--encoder-preset", help="Encoder speed; veryfast by default for h264.", panel=ENCODING),
 ]
 PixFmt = Annotated[str | None, _option("--pix-fmt", help="Pixel format; the source's by default.", panel=ENCODING)]
+Format = Annotated[
+    str | None,
+    _option(
+        "--format",
+        help="Container of -o -: matroska (default), nut, y4m or mpegts; a file's follows its ending.",
+        values=("matroska", "nut", "y4m", "mpegts"),
+        panel=ENCODING,
+    ),
+]
 Quality = Annotated[
     int | None,
     _option("--quality", help="JPEG, WebP and AVIF quality, 1..100; 95 by default.", panel=ENCODING),
@@ -193,6 +202,7 @@ def build_settings(
     crf: float | None = None,
     encoder_preset: str | None = None,
     pix_fmt: str | None = None,
+    pipe_format: str | None = None,
     quality: int | None = None,
 ) -> Settings:
     """Settings from preset, config file and flags.
@@ -221,6 +231,7 @@ def build_settings(
         "output__crf": ("--crf", crf),
         "output__encoder_preset": ("--encoder-preset", encoder_preset),
         "output__pix_fmt": ("--pix-fmt", pix_fmt),
+        "output__pipe_format": ("--format", pipe_format),
         "output__quality": ("--quality", quality),
     }
     values = {key: value for key, (_, value) in given.items()}

@@ -52,6 +52,12 @@ _QUALITY = {
     "libsvtav1": _Quality((1, 63), 20, tuple(str(n) for n in range(14)), "8"),
     "libvpx-vp9": _Quality((0, 63), 20, (), None, {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}),
 }
+_RAW_FORMATS = {
+    "wrapped_avframe": tuple(
+        f"yuv{chroma}p{depth}" for chroma in ("420", "422", "444") for depth in ("", "9le", "10le", "12le")
+    )
+}
+"""What Y4M holds, which takes frames as they are and so does not say."""
 _OPTIONS = {
     "ffv1": {"level": "3", "slices": "12", "slicecrc": "1", "coder": "1", "context": "0", "g": "1"},
     "mjpeg": {"flags": "+qscale", "qmin": "2", "strict": "unofficial"},  # the last allows limited range
@@ -281,7 +287,7 @@ def _mastering(encoder: str, display: MasteringDisplay | None, light: tuple[int,
 
 def _pixel_format(clip: Clip, encoder: str, wanted: str | None, notes: list[str]) -> tuple[str, bool]:
     layout = clip.format
-    takes = [f.name for f in av.codec.Codec(encoder, "w").video_formats or []]
+    takes = list(_RAW_FORMATS.get(encoder, ())) or [f.name for f in av.codec.Codec(encoder, "w").video_formats or []]
     if wanted is not None:
         known = takes or sorted(names)
         if wanted not in known:

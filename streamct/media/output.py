@@ -9,15 +9,19 @@ from pathlib import Path
 
 import av
 
-from streamct.errors import OutputError
+from streamct.errors import OutputError, UsageError
 from streamct.media.encoders import AUTO, codec_of, encoder_named, encoding, followers
+from streamct.media.pipes import DASH, STDIN, STDOUT
 from streamct.model import Clip, ColorTags
 from streamct.settings import OutputSettings
 
+Y4M = "yuv4mpegpipe"
 _CONTAINERS = {
     ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi",
     ".ts": "mpegts", ".m2ts": "mpegts", ".mts": "mpegts", ".nut": "nut", ".flv": "flv", ".3gp": "3gp",
+    ".y4m": Y4M,
 }  # fmt: skip
+_RAW = "wrapped_avframe"  # FFmpeg's encoder for Y4M
 _LIMITED = {
     "mpegts": {"h264", "hevc", "mpeg2video"},
     "avi": {"ffv1", "mjpeg", "mpeg4", "rawvideo"},
@@ -28,8 +32,12 @@ ROTATING_CONTAINERS = {"mp4", "mov", "matroska"}
 """Containers that carry a rotation for display."""
 _TAGGING_CONTAINERS = {"mp4", "mov", "matroska", "webm"}
 _TAGGING_CODECS = {"h264", "hevc", "av1", "prores"}
+DEFAULT_RATE = 25
+"""Frames/s where nothing tells."""
 _RGB, _BT709 = 0, 1  # of ITU-T H.273
 _LIMITED_RANGE, _FULL = 1, 2  # of AVColorRange
+_PIPE_FORMATS = {"matroska": "matroska", "nut": "nut", "y4m": Y4M, "mpegts": "mpegts"}
+_PIPE_NAMES = {muxer: name for name, muxer in _PIPE_FORMATS.items()}
 _DEFAULT_ENDINGS = {".mp4", ".m4v", ".mov", ".mkv", ".ts", ".m2ts", ".mts", ".webm", ".avi", ".nut"}
 
 
@@ -37,9 +45,10 @@ _DEFAULT_ENDINGS = {".mp4", ".m4v", ".mov", ".mkv", ".ts", ".m2ts", ".mts", ".we
 class OutputPlan:
     """How the output will be written.
 
-    path: the final file. container: FFmpeg's muxer. encoder, pix_fmt, options: of the video. tags: its colours;
-    the source's, unless RGB becomes Y'CbCr or the other way, or a format said full range by its name alone.
-    notes: lines that tell the user where the output differs from what was asked for or from the input.
+    path: the final file. piped: it is standard output instead, and `path` its name in messages. container: FFmpeg's
+    muxer. encoder, pix_fmt, options: of the video. tags: its colours; the source's, unless RGB becomes Y'CbCr or the
+    other way, or a format said full range by its name alone. notes: lines that tell the user where the output
+    differs from what was asked for or from the input.
     """
 
     path: Path
@@ -50,10 +59,18 @@ class OutputPlan:
     options: dict[str, str]
     tags: ColorTags
     notes: tuple[str, ...] = ()
+    piped: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What it becomes, in the words of a message: `.mp4 files`."""
+        return (
+            f"{_PIPE_NAMES.get(self.container, self.container)} streams" if self.piped else f"{self.path.suffix} files"
+        )
 
 
 def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) -> OutputPlan:
-    """Decide path, container, encoder and pixel format.
+    """Decide path, container, encoder and pixel format. output: `-` for standard output; None: beside the input.
 
     With the codec "auto" the encoder follows the source; where the container asked for can't hold that codec, or
     no encoder here takes the picture without a loss of bits, it falls back and a note says so.
@@ -61,7 +78,12 @@ def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) ->
     Raises:
         SettingsError: unknown codec, preset or pixel format, or crf out of the codec's range.
         OutputError: the container asked for can't hold the codec, or the encoder refuses the picture.
+        UsageError: the input comes from a pipe, and no output is named.
     """
+    if output is None and clip.path == STDIN:
+        raise UsageError("-: what comes from a pipe has no name to derive the output's from. Add -o NAME, or -o -.")
+    if _muxer(output, settings) == Y4M and settings.codec == AUTO:
+        return _plan(clip, output, _RAW, settings)[0]
     if settings.codec != AUTO:
         return _plan(clip, output, encoder_named(settings.codec), settings)[0]
     plans: list[OutputPlan] = []
@@ -91,25 +113,47 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
     if output is None:
         path, container = _default_path(clip.path, codec, notes)
     else:
-        path = output
-        container = _container(output)
-        if not _holds(container, codec):
-            fits = [ending for ending, name in _CONTAINERS.items() if _holds(name, codec)]
-            raise OutputError(
-                f"{output}: {output.suffix} files can't hold {codec} video with exact times. "
-                f"Name the output {' or '.join(fits[:4])}, or choose another --codec."
-            )
+        path, container = _named(output, codec, settings)
     chosen = encoding(clip, encoder, settings)
     notes += chosen.notes
     tags = _tags(clip, chosen.pix_fmt)
+    plan = OutputPlan(path, container, encoder, codec, chosen.pix_fmt, chosen.options, tags, piped=output == DASH)
     if tags != ColorTags() and not carries_tags(container, codec):
-        notes.append(f"{path.suffix} files carry no colour tags for {codec} video; players will guess them")
+        notes.append(f"{plan.kind} carry no colour tags for {codec} video; players will guess them")
     if clip.display_matrix is not None and container not in ROTATING_CONTAINERS:
-        notes.append(f"{path.suffix} files carry no rotation; the video will be shown as it is stored")
+        notes.append(f"{plan.kind} carry no rotation; the video will be shown as it is stored")
     if clip.dynamic_hdr:
         notes.append("dynamic HDR data (HDR10+, Dolby Vision) are left out: they describe the ungraded pictures")
-    plan = OutputPlan(path, container, encoder, codec, chosen.pix_fmt, chosen.options, tags, tuple(notes))
-    return plan, chosen.loses_depth
+    if container == Y4M:
+        notes.append(f"{plan.kind} hold no times: every frame lasts 1/{clip.rate or DEFAULT_RATE} s")
+    return replace(plan, notes=tuple(notes)), chosen.loses_depth
+
+
+def _muxer(output: Path | None, settings: OutputSettings) -> str | None:
+    """The muxer that the output's name asks for, None without a name."""
+    if output == DASH:
+        return _PIPE_FORMATS[settings.pipe_format]
+    return None if output is None else _container(output)
+
+
+def _named(output: Path, codec: str, settings: OutputSettings) -> tuple[Path, str]:
+    container = _muxer(output, settings)
+    assert container is not None
+    if output == DASH:
+        if not _holds(container, codec):
+            fits = [name for name, muxer in _PIPE_FORMATS.items() if _holds(muxer, codec)]
+            raise OutputError(
+                f"{STDOUT}: {settings.pipe_format} streams can't hold {codec} video with exact times. "
+                f"Choose --format {' or '.join(fits)}, or another --codec."
+            )
+        return STDOUT, container
+    if not _holds(container, codec):
+        fits = [ending for ending, name in _CONTAINERS.items() if _holds(name, codec)]
+        raise OutputError(
+            f"{output}: {output.suffix} files can't hold {codec} video with exact times. "
+            f"Name the output {' or '.join(fits[:4])}, or choose another --codec."
+        )
+    return output, container
 
 
 def _tags(clip: Clip, pix_fmt: str) -> ColorTags:

@@ -14,6 +14,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from streamct.errors import DamagedInputError
+from streamct.media.demuxer import Demuxer
 from streamct.media.output import OutputPlan, supported_codecs
 from streamct.media.probe import open_input, reason
 from streamct.model import Clip
@@ -43,17 +44,18 @@ class Passthrough:
     """The other streams of a clip. `attach` adds them to the output; `advance` copies what is due.
 
     `notes` tells which streams the container can't take, `dropped` which of the output's, by index, had no packets.
-    tolerate: damaged ones are copied as far as they can be read.
+    tolerate: damaged ones are copied as far as they can be read. demuxer: what to take them from instead of the file.
 
     Raises (from `advance`):
         DamagedInputError: the input can't be read to its end.
     """
 
-    def __init__(self, clip: Clip, plan: OutputPlan, tolerate: bool = False) -> None:
+    def __init__(self, clip: Clip, plan: OutputPlan, tolerate: bool = False, demuxer: Demuxer | None = None) -> None:
         self._clip = clip
         self._tolerate = tolerate
         self._plan = plan
-        self._input = open_input(clip.path)
+        self._demuxer = demuxer
+        self._input = open_input(clip.path) if demuxer is None else demuxer.container
         self._targets: dict[int, tuple[Stream, Rewrite | None]] = {}
         self._copied: dict[int, CopiedStream] = {}
         self._packets: Iterator[Packet] | None = None
@@ -86,18 +88,24 @@ class Passthrough:
 
     def advance(self, output: av.container.OutputContainer, until: Fraction | None) -> None:
         """Copy packets up to the time `until` in seconds; None: all that are left."""
-        assert self._packets is not None
-        while True:
-            packet = self._held or next(self._packets, None)
+        while (packet := self._held or self._next()) is not None:
             self._held = None
-            if packet is None:
-                self._drop_empty()
-                return
             time = packet.dts if packet.dts is not None else packet.pts
             if until is not None and time is not None and time * packet.time_base > until:
                 self._held = packet
                 return
             self._copy(output, packet)
+        if until is None:
+            self._drop_empty()
+
+    def _next(self) -> Packet | None:
+        if self._demuxer is None:
+            assert self._packets is not None
+            return next(self._packets, None)
+        while (packet := self._demuxer.other()) is not None:
+            if packet.stream.index in self._targets:
+                return packet
+        return None
 
     @property
     def clock(self) -> int:
@@ -124,7 +132,8 @@ class Passthrough:
 
     def close(self) -> None:
         """Close the input."""
-        self._input.close()
+        if self._demuxer is None:
+            self._input.close()
 
     def _demuxed(self) -> Iterator[Packet]:
         streams = [self._input.streams[index] for index in self._targets]
@@ -215,9 +224,7 @@ class Passthrough:
         return chapters > 0 and self._input.format.name.startswith("mov") and source.frames == chapters
 
     def _left_out(self, source: Stream, what: str) -> None:
-        self.notes.append(
-            f"stream {source.index} ({source.type}) is left out: {self._plan.path.suffix} files take no {what}"
-        )
+        self.notes.append(f"stream {source.index} ({source.type}) is left out: {self._plan.kind} take no {what}")
 
 
 def _plain_text(sample: bytes) -> bytes | None:
