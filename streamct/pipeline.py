@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -29,7 +29,9 @@ from streamct.media.files import check_target, written_whole
 from streamct.media.image import WRITABLE_EXTENSIONS, check_writable, read_picture, save_png, write_picture
 from streamct.media.masks import check_mask_folder, mask_folder, mask_name, save_mask
 from streamct.media.output import OutputPlan, resolve_output
+from streamct.media.picture_writer import PictureWriter, check_pictures, pictures_whole
 from streamct.media.pipes import StandardOutput, standard_output
+from streamct.media.sequence import SEQUENCE
 from streamct.media.source import Source, open_source
 from streamct.media.verify import verify, verify_piped
 from streamct.media.writer import Writer
@@ -61,16 +63,20 @@ def grade_video(
     save_masks: Path | str | None = None,
     overwrite: bool = False,
     stream: int | None = None,
+    rate: Fraction | float | str | None = None,
+    hwaccel: str | None = None,
     tolerate_corrupt: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Grade a video with the colours of a reference picture, in one pass and bounded memory.
 
-    input: a file, or `-` for standard input, which is read once, as it comes. output: None for
-    `<stem>.graded<ext>` beside the input; `-` for standard output. mask: a picture, a folder of numbered pictures or a
+    input: a file; `-` for standard input, which is read once, as it comes; or pictures as a pattern such as
+    `frame_%05d.png`. output: likewise; None for `<stem>.graded<ext>` beside the input. mask: a picture, a folder of
+    numbered pictures or a
     video, white for foreground; ref_mask: a picture; both go before `settings.segment`. save_masks: a folder for
     the mattes that were used, one PNG a frame, which may be given back as `mask`. stream: index of the video
-    stream to grade, None for the best; the others are copied. tolerate_corrupt: grade what decodes of a damaged
+    stream to grade, None for the best; the others are copied. rate: frames/s of numbered pictures, 24 by default.
+    hwaccel: a device that decodes if it can, such as `cuda`. tolerate_corrupt: grade what decodes of a damaged
     file and warn, instead of refusing it. progress is called from the calling thread.
 
     Raises:
@@ -81,7 +87,7 @@ def grade_video(
     input, reference = Path(input), Path(reference)
     output, mask, ref_mask, save_masks = _path(output), _path(mask), _path(ref_mask), _path(save_masks)
     say = _Teller(progress)
-    with open_source(input, stream) as source:
+    with open_source(input, stream, rate, hwaccel) as source:
         report = _grade_source(
             source, input, reference, output, settings, mask, ref_mask, save_masks, overwrite, tolerate_corrupt, say
         )
@@ -104,8 +110,13 @@ def _grade_source(
     began = time.monotonic()
     clip = source.clip
     plan = resolve_output(clip, output, settings.output)
-    if not plan.piped:
-        check_target(plan.path, (input, reference, *(p for p in (mask, ref_mask) if p is not None)), overwrite)
+    others = (reference, *(path for path in (mask, ref_mask) if path is not None))
+    if plan.container == SEQUENCE:
+        check_pictures(clip, plan.path, others, overwrite)
+    elif not plan.piped:
+        check_target(plan.path, (input, *others), overwrite)
+    for note in source.notes:
+        say.note(note)
     for note in plan.notes:
         say.note(note)
     if save_masks is not None:
@@ -123,7 +134,7 @@ def _grade_source(
     say.start(clip.frames)
     with ExitStack() as stack:
         stack.callback(mattes.close)
-        temporary = stack.enter_context(standard_output() if plan.piped else written_whole(plan.path))
+        temporary: Path | StandardOutput = stack.enter_context(_place(plan, overwrite))
         folder = None
         if save_masks is not None and mattes.name != "none":
             folder = stack.enter_context(mask_folder(save_masks))
@@ -145,6 +156,13 @@ def _grade_source(
     path = output if plan.piped and output is not None else plan.path
     elapsed = time.monotonic() - began
     return Report(input, reference, path, frames, elapsed, mattes.name, tuple(say.said), details)
+
+
+def _place(plan: OutputPlan, overwrite: bool) -> AbstractContextManager[Path | StandardOutput]:
+    """Where the output is written to, until it is whole."""
+    if plan.piped:
+        return standard_output()
+    return pictures_whole(plan.path, overwrite) if plan.container == SEQUENCE else written_whole(plan.path)
 
 
 def _mattes(clip: Clip, settings: Settings, given: GivenMattes, network: DeepLab | None) -> Mattes:
@@ -181,8 +199,10 @@ def _render_clip(
     renderer = Renderer(clip.format, interlaced=clip.fields is not None)
 
     with ExitStack() as stack:
-        reader = stack.enter_context(source.reader(tolerate))
-        writer = stack.enter_context(Writer(clip, plan, temporary, tolerate=tolerate, demuxer=source.demuxer))
+        reader = source.reader(tolerate)
+        stack.callback(reader.close)
+        writer = _writer(source, plan, temporary, settings, tolerate)
+        stack.push(writer.__exit__)
         known = len(writer.notes)
         for note in writer.notes:
             say.note(note)
@@ -202,11 +222,23 @@ def _render_clip(
         writer.close()
     for line in (*reader.warnings, *writer.notes[known:]):
         say.warning(line)
-    if isinstance(temporary, Path):
+    if isinstance(writer, PictureWriter):
+        writer.verify()
+    elif isinstance(temporary, Path):
         verify(clip, plan, temporary, writer.index, writer.times, writer.copied)
     else:
         verify_piped(clip, plan, writer.times, writer.encoded)
     return frames
+
+
+def _writer(
+    source: Source, plan: OutputPlan, temporary: Path | StandardOutput, settings: Settings, tolerate: bool
+) -> Writer | PictureWriter:
+    if plan.container == SEQUENCE:
+        assert isinstance(temporary, Path)
+        return PictureWriter(source.clip, plan, temporary, settings.output.quality)
+    alone = source.pictures is not None
+    return Writer(source.clip, plan, temporary, tolerate=tolerate, demuxer=source.demuxer, alone=alone)
 
 
 def grade_picture(

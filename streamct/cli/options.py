@@ -134,7 +134,7 @@ Codec = Annotated[
     str | None,
     _option(
         "--codec",
-        help="The source's by default; h264, hevc, ffv1 (lossless), vp9, av1, prores, ...",
+        help="The source's by default; h264, hevc, ffv1 (lossless), vp9, av1, prores, ..., h264_nvenc, hevc_qsv, ...",
         values=("auto", "h264", "hevc", "ffv1", "vp9", "av1", "prores", "dnxhr", "mjpeg"),
         panel=ENCODING,
     ),
@@ -168,6 +168,16 @@ Quality = Annotated[
 Stream = Annotated[
     int | None,
     _option("--stream", "-s", help="Index of the video stream to grade; the best by default.", panel=ENCODING),
+]
+Rate = Annotated[str | None, _option("--rate", help="Frames/s of numbered pictures; 24 by default.", panel=ENCODING)]
+Hwaccel = Annotated[
+    str | None,
+    _option(
+        "--hwaccel",
+        help="Decode on a device if it can: cuda, qsv, vaapi, videotoolbox, ...",
+        values=("cuda", "qsv", "vaapi", "videotoolbox"),
+        panel=ENCODING,
+    ),
 ]
 TolerateCorrupt = Annotated[
     bool, _option("--tolerate-corrupt", help="Grade what decodes of a damaged file, and report it.", panel=BEHAVIOUR)

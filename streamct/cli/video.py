@@ -13,11 +13,13 @@ from streamct.errors import UsageError
 
 
 def video(
-    input: Annotated[Path, typer.Argument(metavar="IN", help="The video to grade; - for standard input.")],
+    input: Annotated[Path, typer.Argument(metavar="IN", help="A video, - for stdin, or pictures as frame_%05d.png.")],
     reference: o.Reference,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Default: <stem>.graded<ext> beside the input. - for standard output."),
+        typer.Option(
+            "--output", "-o", help="Default: <stem>.graded<ext> beside the input. - for stdout; frame_%05d.png."
+        ),
     ] = None,
     preset: o.Preset = None,
     config: o.Config = None,
@@ -44,6 +46,8 @@ def video(
     pix_fmt: o.PixFmt = None,
     pipe_format: o.Format = None,
     stream: o.Stream = None,
+    rate: o.Rate = None,
+    hwaccel: o.Hwaccel = None,
     tolerate_corrupt: o.TolerateCorrupt = False,
     overwrite: o.Overwrite = False,
     quiet: o.Quiet = False,
@@ -90,5 +94,6 @@ def video(
         grade_video(
             input, reference, output, settings,
             mask=mask, ref_mask=ref_mask, save_masks=save_masks, overwrite=overwrite, stream=stream,
+            rate=rate, hwaccel=hwaccel,
             tolerate_corrupt=tolerate_corrupt, progress=display,
         )  # fmt: skip

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import av
 
-from streamct.errors import OutputError, UsageError
+from streamct.errors import EncoderRefusalError, OutputError, UsageError
 from streamct.media.encoders import AUTO, codec_of, encoder_named, encoding, followers
+from streamct.media.hardware import SOFTWARE, hardware_codec
+from streamct.media.image_read import WRITABLE_EXTENSIONS
+from streamct.media.image_write import DEEP_ENDINGS, check_writable
 from streamct.media.pipes import DASH, STDIN, STDOUT
+from streamct.media.sequence import SEQUENCE, pattern_of
 from streamct.model import Clip, ColorTags
 from streamct.settings import OutputSettings
 
@@ -34,6 +38,9 @@ _TAGGING_CONTAINERS = {"mp4", "mov", "matroska", "webm"}
 _TAGGING_CODECS = {"h264", "hevc", "av1", "prores"}
 DEFAULT_RATE = 25
 """Frames/s where nothing tells."""
+_ANIMATIONS = {"gif", "apng", "webp"}
+_STILL_ENDINGS = {".gif", ".apng", ".png", ".webp"}
+_HARD_TO_PLAY = "4:4:4 keeps all colour detail, but many players want --pix-fmt yuv420p"
 _RGB, _BT709 = 0, 1  # of ITU-T H.273
 _LIMITED_RANGE, _FULL = 1, 2  # of AVColorRange
 _PIPE_FORMATS = {"matroska": "matroska", "nut": "nut", "y4m": Y4M, "mpegts": "mpegts"}
@@ -82,9 +89,15 @@ def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) ->
     """
     if output is None and clip.path == STDIN:
         raise UsageError("-: what comes from a pipe has no name to derive the output's from. Add -o NAME, or -o -.")
+    if output is None and clip.container == SEQUENCE:
+        output = clip.path.with_name(f"{clip.path.stem}.graded{_picture_ending(clip.path)}")
+    if output is not None and pattern_of(output) is not None:
+        return _pictures(clip, output, settings)
     if _muxer(output, settings) == Y4M and settings.codec == AUTO:
         return _plan(clip, output, _RAW, settings)[0]
     if settings.codec != AUTO:
+        if (codec := hardware_codec(settings.codec)) is not None:
+            return _hardware(clip, output, codec, settings)
         return _plan(clip, output, encoder_named(settings.codec), settings)[0]
     plans: list[OutputPlan] = []
     refused: OutputError | None = None
@@ -101,7 +114,10 @@ def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) ->
         assert refused is not None
         raise refused
     plan = plans[-1] if not loses_depth else plans[0]
-    if plan.codec != clip.codec:
+    if clip.container == SEQUENCE or clip.codec in _ANIMATIONS:
+        if plan.codec == "h264" and "444" in plan.pix_fmt:
+            return replace(plan, notes=(*plan.notes, _HARD_TO_PLAY))
+    elif plan.codec != clip.codec:
         note = f"{clip.codec} video becomes {plan.codec}: nothing here writes the former as it is"
         return replace(plan, notes=(note, *plan.notes))
     return plan
@@ -127,6 +143,50 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
     if container == Y4M:
         notes.append(f"{plan.kind} hold no times: every frame lasts 1/{clip.rate or DEFAULT_RATE} s")
     return replace(plan, notes=tuple(notes)), chosen.loses_depth
+
+
+def _hardware(clip: Clip, output: Path | None, codec: str, settings: OutputSettings) -> OutputPlan:
+    """With the hardware encoder that is asked for if it encodes a frame, else with the software of its codec."""
+    name = settings.codec.lower()
+    try:
+        av.codec.Codec(name, "w")
+    except ValueError:
+        why = "FFmpeg was built without it"
+    else:
+        try:
+            return _plan(clip, output, name, settings)[0]
+        except EncoderRefusalError as refusal:
+            why = refusal.reason
+    software = SOFTWARE[codec]
+    plan = _plan(clip, output, software, settings.model_copy(update={"codec": AUTO}))[0]
+    note = f"{name} can't be used here ({why}); {software} encodes {codec} in software"
+    return replace(plan, notes=(note, *plan.notes))
+
+
+def _pictures(clip: Clip, output: Path, settings: OutputSettings) -> OutputPlan:
+    """Numbered pictures."""
+    check_writable(output)
+    if settings.codec != AUTO or settings.crf is not None or settings.pix_fmt is not None:
+        raise UsageError(f"{output}: pictures have no --codec, --crf or --pix-fmt; their ending says what they are.")
+    ending = output.suffix.lower()
+    notes = []
+    if clip.container != SEQUENCE:
+        at = f" ({clip.rate} frames/s here)" if clip.rate else ""
+        notes.append(f"pictures hold neither sound nor times{at}; they are numbered from 1")
+    if clip.coding.transfer != "srgb":
+        notes.append(f"the pictures hold {clip.coding.transfer.upper()} codes, and nothing in them says so")
+    if clip.display_matrix is not None:
+        notes.append("the pictures are as the video is stored, not turned for display")
+    if clip.fields is not None:
+        notes.append("the two fields of each frame stay woven")
+    deep = clip.format.depth > 8 and ending in DEEP_ENDINGS
+    pix_fmt = f"rgb{'a' if clip.format.alpha else ''}{('64' if clip.format.alpha else '48') if deep else ''}"
+    name = {"rgb": "rgb24"}.get(pix_fmt, pix_fmt)
+    return OutputPlan(output, SEQUENCE, ending[1:], ending[1:], name, {}, ColorTags(), tuple(notes))
+
+
+def _picture_ending(path: Path) -> str:
+    return path.suffix if path.suffix.lower() in WRITABLE_EXTENSIONS else ".png"
 
 
 def _muxer(output: Path | None, settings: OutputSettings) -> str | None:
@@ -198,6 +258,8 @@ def supported_codecs(container: str) -> frozenset[str]:
 
 def _default_path(source: Path, codec: str, notes: list[str]) -> tuple[Path, str]:
     ending = source.suffix.lower()
+    if ending in _STILL_ENDINGS and _holds("mp4", codec):
+        return source.with_name(f"{source.stem}.graded.mp4"), "mp4"
     if ending in _DEFAULT_ENDINGS and _holds(_CONTAINERS[ending], codec):
         return source.with_name(f"{source.stem}.graded{source.suffix}"), _CONTAINERS[ending]
     path = source.with_name(f"{source.stem}.graded.mkv")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import av
 from av.bitstream import BitStreamFilterContext
+from av.codec.hwaccel import HWAccel
 from av.packet import Packet
 
 from streamct.errors import InputError, NoVideoError
@@ -37,8 +38,8 @@ _FASTEST = 480
 """Frames/s above which an average rate is a slip of the container, not a rate."""
 
 
-def open_input(path: Path) -> av.container.InputContainer:
-    """The opened file.
+def open_input(path: Path, hwaccel: HWAccel | None = None) -> av.container.InputContainer:
+    """The opened file. hwaccel: a device that decodes it, known to work.
 
     Raises:
         InputError: missing, a folder, empty, unreadable, or of no known format.
@@ -50,7 +51,7 @@ def open_input(path: Path) -> av.container.InputContainer:
     try:
         if path.stat().st_size == 0:
             raise InputError(f"{path}: is empty (0 bytes). Copy or export it again.")
-        return av.open(str(path), metadata_errors="replace")
+        return av.open(str(path), metadata_errors="replace", hwaccel=hwaccel)
     except PermissionError as cause:
         raise InputError(f"{path}: may not be read. Check its permissions.") from cause
     except (av.FFmpegError, OSError) as cause:

@@ -8,6 +8,7 @@ from types import TracebackType
 
 import av
 import numpy as np
+from av.codec.hwaccel import HWAccel
 from av.packet import Packet
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -35,20 +36,25 @@ class Reader:
 
     threads: of the decoder, None for its own choice. tolerate: yield what decodes of a damaged file, with its
     times, and tell the damage in `warnings`, which also tells what was repaired. demuxer: what to read from instead
-    of the file.
+    of the file. hwaccel: a device that decodes.
 
     Raises (while iterating):
         DamagedInputError: fewer frames than declared, corrupt frames, or a decoder error; tolerated: no frame.
     """
 
     def __init__(
-        self, clip: Clip, threads: int | None = None, tolerate: bool = False, demuxer: Demuxer | None = None
+        self,
+        clip: Clip,
+        threads: int | None = None,
+        tolerate: bool = False,
+        demuxer: Demuxer | None = None,
+        hwaccel: HWAccel | None = None,
     ) -> None:
         self._clip = clip
         self._tolerate = tolerate
         self._failures: list[str] = []
         self._demuxer = demuxer
-        self._container = open_input(clip.path) if demuxer is None else demuxer.container
+        self._container = open_input(clip.path, hwaccel) if demuxer is None else demuxer.container
         self._stream = video_stream(self._container, clip.stream)
         if demuxer is None:  # whose decoder runs already
             self._stream.thread_type = "AUTO"

@@ -33,6 +33,7 @@ class Writer:
     own choice. After `close`, `times` holds the pts of all frames, in
     the clip's time base, `encoded` the times in seconds of all packets made of them, and `copied` tells what was
     copied beside them. tolerate: other streams may end early. demuxer: where these come from, None for the file.
+    alone: there are none.
 
     Raises:
         OutputError: the file can't be written, or the encoder refuses the settings.
@@ -46,6 +47,7 @@ class Writer:
         threads: int | None = None,
         tolerate: bool = False,
         demuxer: Demuxer | None = None,
+        alone: bool = False,
     ) -> None:
         self._clip = clip
         self._plan = plan
@@ -54,7 +56,8 @@ class Writer:
         self._closed = False
         self.times: list[int] = []
         self.encoded: list[Fraction] = []
-        self._others = Passthrough(clip, plan, tolerate, demuxer)
+        self._durations: dict[Fraction, Fraction] = {}
+        self._others = Passthrough(clip, plan, tolerate, demuxer, alone)
         try:
             with writing(plan.path):
                 options = {"movie_timescale": str(self._others.clock)} if plan.container in ("mp4", "mov") else {}
@@ -162,6 +165,8 @@ class Writer:
         if self._plan.container == Y4M:
             picture.pts, picture.time_base = frame.index, 1 / (self._clip.rate or Fraction(DEFAULT_RATE))
         self.times.append(frame.pts)
+        if frame.duration:
+            self._durations[picture.pts * picture.time_base] = frame.duration * frame.time_base
         self._mux(picture)
 
     def close(self) -> None:
@@ -198,7 +203,10 @@ class Writer:
                 if packet.pts is not None and packet.dts is not None and packet.dts > packet.pts:
                     packet.dts = packet.pts  # x265 on very short clips
                 if packet.pts is not None:
-                    self.encoded.append(packet.pts * packet.time_base)
+                    time = packet.pts * packet.time_base
+                    self.encoded.append(time)
+                    if (length := self._durations.pop(time, None)) is not None:
+                        packet.duration = round(length / packet.time_base)  # encoders know of one frame rate only
                 try:
                     if packet.dts is not None:
                         self._others.advance(self._container, packet.dts * packet.time_base)
