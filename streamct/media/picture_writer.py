@@ -182,7 +182,13 @@ class PictureWriter:
         self.notes = tuple(dict.fromkeys([*self.notes, *kept]))
 
     def close(self) -> None:
-        """Bring what was written to the disk."""
+        """Bring what was written to the disk, and tell what else lies under the pattern's names."""
+        stale = [
+            path.name for path in map(self._pattern.path, self._pattern.numbers()) if path.name not in self._written
+        ]
+        if stale:
+            more = f" and {len(stale) - 1} more are" if len(stale) > 1 else " is"
+            self.notes = (*self.notes, f"{self._pattern.path(0).parent}: {stale[0]}{more} not of this run")
         with writing(self._plan.path):
             for name in self._written:
                 descriptor = os.open(self._folder / name, os.O_RDONLY)

@@ -198,6 +198,15 @@ def test_existing_pictures_are_refused_without_leave_and_inputs_always(tmp_path:
     assert len(names(tmp_path / "in")) == 6
 
 
+def test_pictures_of_an_earlier_longer_run_are_kept_and_said(tmp_path: Path) -> None:
+    sequence(tmp_path / "in", "f_%d.png", 1, 3)
+    for number in (2, 7, 8):
+        (tmp_path / "in" / f"g_{number}.png").write_bytes(b"older")
+    report = grade(tmp_path / "in" / "f_%d.png", tmp_path / "in" / "g_%d.png", overwrite=True)
+    assert report.warnings[-1] == f"{tmp_path / 'in'}: g_7.png and 1 more are not of this run"
+    assert (tmp_path / "in" / "g_7.png").read_bytes() == b"older"
+
+
 def test_no_space_leaves_no_part_of_the_pictures_and_the_old_ones_whole(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     rng = np.random.default_rng(0)
