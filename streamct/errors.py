@@ -11,6 +11,8 @@
     ├── TrackError                a saved track or a list of cuts can't be read or does not fit the clip
     ├── SegmenterError            a network that was asked for can't be had: its weights or its device
     └── OutputError               the output can't be written, exists, or failed its check
+        ├── EncoderRefusalError   an encoder does not take the picture, or does not run here
+        └── ClosedOutputError     the program that read our standard output has ended
 
 Nothing below `cli` prints or exits; it raises one of these.
 """
@@ -64,3 +66,15 @@ class SegmenterError(StreamctError):
 
 class OutputError(StreamctError):
     """The output exists, can't be written, or did not pass its check. Older output is untouched."""
+
+
+class EncoderRefusalError(OutputError):
+    """An encoder does not take the picture or the settings, or does not run on this machine: `reason`."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ClosedOutputError(OutputError):
+    """The program that read our standard output wants no more. Nobody needs to be told."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -32,9 +32,11 @@ from streamct.media.files import check_target, written_whole
 from streamct.media.image import WRITABLE_EXTENSIONS, check_writable, read_picture, save_png, write_picture
 from streamct.media.masks import check_mask_folder, mask_folder, mask_name, save_mask
 from streamct.media.output import OutputPlan, resolve_output
-from streamct.media.probe import probe
-from streamct.media.reader import Reader
-from streamct.media.verify import verify
+from streamct.media.picture_writer import PictureWriter, check_pictures, pictures_whole
+from streamct.media.pipes import StandardOutput, standard_output
+from streamct.media.sequence import SEQUENCE
+from streamct.media.source import Source, open_source
+from streamct.media.verify import verify, verify_piped
 from streamct.media.writer import Writer
 from streamct.model import Clip, Event, Frame, Palette, Progress, Report
 from streamct.preview import palette_sheet
@@ -68,17 +70,22 @@ def grade_video(
     save_track: Path | str | None = None,
     overwrite: bool = False,
     stream: int | None = None,
+    rate: Fraction | float | str | None = None,
+    hwaccel: str | None = None,
     tolerate_corrupt: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Grade a video with the colours of a reference picture, in bounded memory: in one pass, `shot` in two.
 
-    output: None for `<stem>.graded<ext>` beside the input. mask: a picture, a folder of numbered pictures or a
+    input: a file; `-` for standard input, which is read once, as it comes; or pictures as a pattern such as
+    `frame_%05d.png`. output: likewise; None for `<stem>.graded<ext>` beside the input. mask: a picture, a folder of
+    numbered pictures or a
     video, white for foreground; ref_mask: a picture; both go before `settings.segment`. save_masks: a folder for
     the mattes that were used, one PNG a frame, which may be given back as `mask`. cuts: a list of the frames at
     which shots begin, instead of looking for them. save_track: a file for what the first pass of `shot` finds; track:
     such a file, which spares that pass. stream: index of the video stream to grade, None for the best; the others
-    are copied. tolerate_corrupt: grade what decodes of a damaged file and warn, instead of refusing it. progress is
+    are copied. rate: frames/s of numbered pictures, 24 by default. hwaccel: a device that decodes if it can, such as
+    `cuda`. tolerate_corrupt: grade what decodes of a damaged file and warn, instead of refusing it. progress is
     called from the calling thread.
 
     Raises:
@@ -88,14 +95,43 @@ def grade_video(
     settings = settings or Settings()
     input, reference = Path(input), Path(reference)
     output, mask, ref_mask, save_masks = _path(output), _path(mask), _path(ref_mask), _path(save_masks)
-    began = time.monotonic()
     say = _Teller(progress)
-    clip = probe(input, stream)
+    with open_source(input, stream, rate, hwaccel) as source:
+        report = _grade_source(
+            source, input, reference, output, settings, mask, ref_mask, save_masks, _path(cuts), _path(track),
+            _path(save_track), overwrite, tolerate_corrupt, say,
+        )  # fmt: skip
+    return say.done(report)
+
+
+def _grade_source(
+    source: Source,
+    input: Path,
+    reference: Path,
+    output: Path | None,
+    settings: Settings,
+    mask: Path | None,
+    ref_mask: Path | None,
+    save_masks: Path | None,
+    cuts: Path | None,
+    track: Path | None,
+    save_track: Path | None,
+    overwrite: bool,
+    tolerate_corrupt: bool,
+    say: _Teller,
+) -> Report:
+    began = time.monotonic()
+    clip = source.clip
     plan = resolve_output(clip, output, settings.output)
-    inputs = (input, reference, *(p for p in (mask, ref_mask, _path(cuts), _path(track)) if p is not None))
-    check_target(plan.path, inputs, overwrite)
-    kept = Tracks(clip, settings, _path(cuts), _path(track), _path(save_track))
-    kept.check((*inputs, plan.path), mask is not None, overwrite)
+    others = (reference, *(path for path in (mask, ref_mask, cuts, track) if path is not None))
+    if plan.container == SEQUENCE:
+        check_pictures(clip, plan.path, others, overwrite)
+    elif not plan.piped:
+        check_target(plan.path, (input, *others), overwrite)
+    kept = Tracks(source, settings, cuts, track, save_track)
+    kept.check((input, *others, plan.path), mask is not None, overwrite)
+    for note in source.notes:
+        say.note(note)
     for note in plan.notes:
         say.note(note)
     if save_masks is not None:
@@ -116,7 +152,7 @@ def grade_video(
     say.start(clip.frames)
     with ExitStack() as stack:
         stack.callback(mattes.close)
-        temporary = stack.enter_context(written_whole(plan.path))
+        temporary: Path | StandardOutput = stack.enter_context(_place(plan, overwrite))
         folder = None
         masked = mattes.name != "none" or (kept.saved is not None and kept.saved.segmenter != "none")
         if save_masks is not None and masked:
@@ -131,11 +167,11 @@ def grade_video(
             mattes = Given(given) if mattes.name == given.name and name == given.name else Replayed(name)
             say.start(clip.frames)
             frames = _render_clip(
-                clip, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt, track=found
+                source, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt, track=found
             )
         else:
             frames = _render_clip(
-                clip, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt, cuts=kept.cuts
+                source, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt, cuts=kept.cuts
             )
         if mattes.name == given.name:
             given.end(frames)
@@ -151,18 +187,16 @@ def grade_video(
     }
     if network is not None:
         details["network"] = _described(network, settings)
-    return say.done(
-        Report(
-            input,
-            reference,
-            plan.path,
-            frames,
-            time.monotonic() - began,
-            mattes.name,
-            tuple(say.said),
-            details,
-        )
-    )
+    path = output if plan.piped and output is not None else plan.path
+    elapsed = time.monotonic() - began
+    return Report(input, reference, path, frames, elapsed, mattes.name, tuple(say.said), details)
+
+
+def _place(plan: OutputPlan, overwrite: bool) -> AbstractContextManager[Path | StandardOutput]:
+    """Where the output is written to, until it is whole."""
+    if plan.piped:
+        return standard_output()
+    return pictures_whole(plan.path, overwrite) if plan.container == SEQUENCE else written_whole(plan.path)
 
 
 def _mattes(
@@ -178,9 +212,9 @@ def _mattes(
 
 
 def _render_clip(
-    clip: Clip,
+    source: Source,
     plan: OutputPlan,
-    temporary: Path,
+    temporary: Path | StandardOutput,
     palettes: Palettes,
     mattes: Mattes,
     settings: Settings,
@@ -191,6 +225,7 @@ def _render_clip(
     track: Track | None = None,
 ) -> int:
     """track: grades that are known already."""
+    clip = source.clip
     ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base) if clip.rate else None
     grid = LutGrid(clip.coding, clip.format.depth)
     sample: Callable[[Frame], Any]
@@ -203,8 +238,10 @@ def _render_clip(
     renderer = Renderer(clip.format, interlaced=clip.fields is not None)
 
     with ExitStack() as stack:
-        reader = stack.enter_context(Reader(clip, decoder_threads(), tolerate=tolerate))
-        writer = stack.enter_context(Writer(clip, plan, temporary, encoder_threads(plan.encoder), tolerate=tolerate))
+        reader = source.reader(tolerate, decoder_threads())
+        stack.callback(reader.close)
+        writer = _writer(source, plan, temporary, settings, tolerate)
+        stack.push(writer.__exit__)
         known = len(writer.notes)
         for note in writer.notes:
             say.note(note)
@@ -219,13 +256,29 @@ def _render_clip(
             renderer.render(frame, target, grade, mask)
             return target
 
-        stream = Stream(reader, sample, grading, render, writer.write)
+        stream = Stream(reader, sample, grading, render, writer.write, source.stop)
         frames = stream.run(say.progress)
         writer.close()
     for line in (*reader.warnings, *writer.notes[known:]):
         say.warning(line)
-    verify(clip, plan, temporary, writer.index, writer.times, writer.copied)
+    if isinstance(writer, PictureWriter):
+        writer.verify()
+    elif isinstance(temporary, Path):
+        verify(clip, plan, temporary, writer.index, writer.times, writer.copied)
+    else:
+        verify_piped(clip, plan, writer.times, writer.encoded)
     return frames
+
+
+def _writer(
+    source: Source, plan: OutputPlan, temporary: Path | StandardOutput, settings: Settings, tolerate: bool
+) -> Writer | PictureWriter:
+    if plan.container == SEQUENCE:
+        assert isinstance(temporary, Path)
+        return PictureWriter(source.clip, plan, temporary, settings.output.quality)
+    alone = source.pictures is not None
+    threads = encoder_threads(plan.encoder)
+    return Writer(source.clip, plan, temporary, threads, tolerate=tolerate, demuxer=source.demuxer, alone=alone)
 
 
 def grade_picture(

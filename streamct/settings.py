@@ -93,6 +93,9 @@ class OutputSettings(_Section):
     crf: float | None = Field(None, ge=0, le=63, description="constant quality; none: visually clean for the codec")
     encoder_preset: str | None = Field(None, description="the encoder's speed preset; none: the codec's usual")
     pix_fmt: str | None = Field(None, description="pixel format of the output; none: the source's")
+    pipe_format: Literal["matroska", "nut", "y4m", "mpegts"] = Field(
+        "matroska", description="container of what goes to standard output; y4m: raw pictures without sound or times"
+    )
     quality: int = Field(95, ge=1, le=100, description="quality of JPEG, WebP and AVIF stills")
 
 

@@ -66,14 +66,24 @@ class Stream:
     """One pass over a clip's frames.
 
     frames: the source. sample, render, write: what is done to each; `render` is called from several threads.
+    on_stop: called when the pass ends early, perhaps twice, from any thread; it should end a wait in `frames`.
     """
 
-    def __init__(self, frames: Iterable[Frame], sample: Sample, grader: Grading, render: Render, write: Write) -> None:
+    def __init__(
+        self,
+        frames: Iterable[Frame],
+        sample: Sample,
+        grader: Grading,
+        render: Render,
+        write: Write,
+        on_stop: Callable[[], None] = lambda: None,
+    ) -> None:
         self._frames = frames
         self._sample = sample
         self._grader = grader
         self._render = render
         self._write = write
+        self._on_stop = on_stop
         workers = render_workers()
         self._decoded: queue.Queue[Frame | None] = queue.Queue(_DECODED_AHEAD)
         self._rendered: queue.Queue[Future[Frame] | None] = queue.Queue(2 * workers)
@@ -101,6 +111,7 @@ class Stream:
                         on_frame(told)
         except BaseException:
             self._stop.set()
+            self._on_stop()
             raise
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
@@ -119,6 +130,7 @@ class Stream:
             with self._lock:
                 self._error = self._error or error
             self._stop.set()
+            self._on_stop()
 
     def _decode(self) -> None:
         for frame in self._frames:

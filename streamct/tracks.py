@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +19,7 @@ from streamct.grade.sample import Sampler
 from streamct.grade.shots import ShotFinder, Track
 from streamct.grade.trackfile import analysis_digest, load_track, save_track
 from streamct.media.files import check_target
-from streamct.media.reader import Reader
+from streamct.media.source import Source
 from streamct.model import Clip, Frame
 from streamct.settings import Settings
 
@@ -46,8 +47,9 @@ class Tracks:
         UsageError: a track is asked for in a mode that has none. TrackError: a file can't be used.
     """
 
-    def __init__(self, clip: Clip, settings: Settings, cuts: Path | None, track: Path | None, save: Path | None):
-        self._clip = clip
+    def __init__(self, source: Source, settings: Settings, cuts: Path | None, track: Path | None, save: Path | None):
+        self._source = source
+        self._clip = clip = source.clip
         self._settings = settings
         self._path = track
         self._save = save
@@ -56,8 +58,12 @@ class Tracks:
                 raise UsageError(f"{flag} {given}: only --temporal shot has a track. Add it.")
         if track is not None and cuts is not None:
             raise UsageError(f"--cuts {cuts}: the track {track} has its own cuts. Leave one of them out.")
+        if not source.again and (settings.time.mode == "shot" or cuts is not None):
+            raise UsageError(
+                "--temporal shot and --cuts read the video twice, and standard input comes once. Give a file."
+            )
         self.saved = None if track is None else load_track(track, clip)
-        self.cuts = None if cuts is None else read_cuts(cuts, clip, _first_pts(clip))
+        self.cuts = None if cuts is None else read_cuts(cuts, clip, _first_pts(source))
 
     def check(self, inputs: tuple[Path, ...], matte: bool, overwrite: bool) -> None:
         """Refuse what can't be before anything is decoded. matte: whether the user gives one.
@@ -94,7 +100,7 @@ class Tracks:
         sampler = Sampler(clip.format, clip.coding, counted, small_size(clip, mattes, settings))
         baker = Baker(palettes, LutGrid(clip.coding, clip.format.depth), settings)
         finder = ShotFinder(baker, self.cuts, keep_masks=isinstance(mattes, Segmented))
-        with Reader(clip, tolerate=tolerate) as reader:
+        with closing(self._source.reader(tolerate)) as reader:
             return _look_through(reader, sampler, mattes, finder, say.progress)
 
     def save(self, track: Track, segmenter: str) -> None:
@@ -119,6 +125,6 @@ def _look_through(
     return finder.finish()
 
 
-def _first_pts(clip: Clip) -> int:
-    with Reader(clip) as reader:
+def _first_pts(source: Source) -> int:
+    with closing(source.reader(tolerate=True)) as reader:
         return next((frame.pts for frame in reader), 0)

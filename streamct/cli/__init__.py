@@ -31,10 +31,12 @@ def main() -> None:
     try:
         from streamct.cli.app import app
         from streamct.cli.report import complain, complain_internal
-        from streamct.errors import StreamctError
+        from streamct.errors import ClosedOutputError, StreamctError
 
         try:
             app()
+        except ClosedOutputError:  # as other programs of a pipeline: no word
+            sys.exit(1)
         except StreamctError as error:
             complain(error, verbose)
             sys.exit(error.exit_code)

@@ -150,7 +150,7 @@ Codec = Annotated[
     str | None,
     _option(
         "--codec",
-        help="The source's by default; h264, hevc, ffv1 (lossless), vp9, av1, prores, ...",
+        help="The source's by default; h264, hevc, ffv1 (lossless), vp9, av1, prores, ..., h264_nvenc, hevc_qsv, ...",
         values=("auto", "h264", "hevc", "ffv1", "vp9", "av1", "prores", "dnxhr", "mjpeg"),
         panel=ENCODING,
     ),
@@ -168,6 +168,15 @@ EncoderPreset = Annotated[
     _option("--encoder-preset", help="Encoder speed; veryfast by default for h264.", panel=ENCODING),
 ]
 PixFmt = Annotated[str | None, _option("--pix-fmt", help="Pixel format; the source's by default.", panel=ENCODING)]
+Format = Annotated[
+    str | None,
+    _option(
+        "--format",
+        help="Container of -o -: matroska (default), nut, y4m or mpegts; a file's follows its ending.",
+        values=("matroska", "nut", "y4m", "mpegts"),
+        panel=ENCODING,
+    ),
+]
 Quality = Annotated[
     int | None,
     _option("--quality", help="JPEG, WebP and AVIF quality, 1..100; 95 by default.", panel=ENCODING),
@@ -175,6 +184,16 @@ Quality = Annotated[
 Stream = Annotated[
     int | None,
     _option("--stream", "-s", help="Index of the video stream to grade; the best by default.", panel=ENCODING),
+]
+Rate = Annotated[str | None, _option("--rate", help="Frames/s of numbered pictures; 24 by default.", panel=ENCODING)]
+Hwaccel = Annotated[
+    str | None,
+    _option(
+        "--hwaccel",
+        help="Decode on a device if it can: cuda, qsv, vaapi, videotoolbox, ...",
+        values=("cuda", "qsv", "vaapi", "videotoolbox"),
+        panel=ENCODING,
+    ),
 ]
 TolerateCorrupt = Annotated[
     bool, _option("--tolerate-corrupt", help="Grade what decodes of a damaged file, and report it.", panel=BEHAVIOUR)
@@ -210,6 +229,7 @@ def build_settings(
     crf: float | None = None,
     encoder_preset: str | None = None,
     pix_fmt: str | None = None,
+    pipe_format: str | None = None,
     quality: int | None = None,
 ) -> Settings:
     """Settings from preset, config file and flags.
@@ -239,6 +259,7 @@ def build_settings(
         "output__crf": ("--crf", crf),
         "output__encoder_preset": ("--encoder-preset", encoder_preset),
         "output__pix_fmt": ("--pix-fmt", pix_fmt),
+        "output__pipe_format": ("--format", pipe_format),
         "output__quality": ("--quality", quality),
     }
     values = {key: value for key, (_, value) in given.items()}

@@ -58,13 +58,14 @@ def _print_wrapped(head: str, text: str) -> None:
 class Display:
     """Shows a run's events: a bar on a terminal, lines elsewhere, JSON on stdout if asked for.
 
-    Use as a context manager; call it with each event.
+    Use as a context manager; call it with each event. piped: stdout is taken, so JSON and the path go to stderr.
     """
 
-    def __init__(self, unit: str, *, quiet: bool, as_json: bool) -> None:
+    def __init__(self, unit: str, *, quiet: bool, as_json: bool, piped: bool = False) -> None:
         self._unit = unit
         self._quiet = quiet
         self._json = as_json
+        self._out = sys.stderr if piped else sys.stdout
         self._bar: tqdm[Any] | None = None
         self._total: int | None = None
         self._told = time.monotonic()
@@ -81,7 +82,7 @@ class Display:
 
     def __call__(self, event: Event) -> None:
         if self._json:
-            print(json.dumps(_plain(event)), flush=True)
+            print(json.dumps(_plain(event)), file=self._out, flush=True)
         if event.kind == "start":
             self._start(event.total)
         elif event.kind == "progress":
@@ -126,7 +127,7 @@ class Display:
             rate = f", {report.details['fps']:.1f} {self._unit}s/s" if "fps" in report.details else ""
             print(f"{report.frames} {self._unit}{plural} in {report.seconds:.1f} s{rate}", file=sys.stderr)
         if not self._json:
-            print(report.output, flush=True)
+            print(report.output, file=self._out, flush=True)
 
     def _say(self, line: str) -> None:
         if self._bar is not None:

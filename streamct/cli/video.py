@@ -9,13 +9,17 @@ import typer
 
 from streamct.cli import options as o
 from streamct.cli.report import Display
+from streamct.errors import UsageError
 
 
 def video(
-    input: Annotated[Path, typer.Argument(metavar="IN", help="The video to grade.")],
+    input: Annotated[Path, typer.Argument(metavar="IN", help="A video, - for stdin, or pictures as frame_%05d.png.")],
     reference: o.Reference,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Default: <stem>.graded<ext> beside the input.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Default: <stem>.graded<ext> beside the input. - for stdout; frame_%05d.png."
+        ),
     ] = None,
     preset: o.Preset = None,
     config: o.Config = None,
@@ -44,7 +48,10 @@ def video(
     crf: o.Crf = None,
     encoder_preset: o.EncoderPreset = None,
     pix_fmt: o.PixFmt = None,
+    pipe_format: o.Format = None,
     stream: o.Stream = None,
+    rate: o.Rate = None,
+    hwaccel: o.Hwaccel = None,
     tolerate_corrupt: o.TolerateCorrupt = False,
     overwrite: o.Overwrite = False,
     quiet: o.Quiet = False,
@@ -54,9 +61,10 @@ def video(
     """Give a video the colours of a reference picture.
 
     Sound, subtitles, chapters and tags are copied; frame times stay exact. The path of the graded video is
-    printed on stdout, everything else on stderr.
+    printed on stdout, everything else on stderr; with -o - the video goes to stdout, all else to stderr.
 
-    Example:  streamct video in.mp4 ref.jpg --strength 0.8 -o graded.mp4
+    Examples:  streamct video in.mp4 ref.jpg --strength 0.8 -o graded.mp4
+    ·   ffmpeg -i in.mp4 -c copy -f matroska - | streamct video - ref.jpg -o - | ffplay -
     """
     settings = o.build_settings(
         preset,
@@ -80,12 +88,17 @@ def video(
         crf=crf,
         encoder_preset=encoder_preset,
         pix_fmt=pix_fmt,
+        pipe_format=pipe_format,
     )
+    piped = output == Path("-")
+    if pipe_format is not None and not piped:
+        raise UsageError("--format is for standard output (-o -); the container of a file follows its ending.")
     from streamct.pipeline import grade_video
 
-    with Display("frame", quiet=quiet, as_json=as_json) as display:
+    with Display("frame", quiet=quiet, as_json=as_json, piped=piped) as display:
         grade_video(
             input, reference, output, settings,
             mask=mask, ref_mask=ref_mask, save_masks=save_masks, cuts=cuts, track=track, save_track=save_track,
-            overwrite=overwrite, stream=stream, tolerate_corrupt=tolerate_corrupt, progress=display,
+            overwrite=overwrite, stream=stream, rate=rate, hwaccel=hwaccel, tolerate_corrupt=tolerate_corrupt,
+            progress=display,
         )  # fmt: skip

@@ -14,8 +14,9 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.format import names  # type: ignore[attr-defined]
 
-from streamct.errors import OutputError, SettingsError
+from streamct.errors import EncoderRefusalError, SettingsError
 from streamct.media.formats import DIRECT, FULL_RANGE_ALIASES
+from streamct.media.hardware import hardware_codec
 from streamct.media.probe import reason
 from streamct.model import Clip, MasteringDisplay, PixelFormat
 from streamct.settings import OutputSettings
@@ -41,6 +42,7 @@ class _Quality:
     presets: tuple[str, ...] = ()
     preset: str | None = None
     options: dict[str, str] = field(default_factory=dict)
+    name: str = "crf"
 
 
 _X26X = (
@@ -52,10 +54,32 @@ _QUALITY = {
     "libsvtav1": _Quality((1, 63), 20, tuple(str(n) for n in range(14)), "8"),
     "libvpx-vp9": _Quality((0, 63), 20, (), None, {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}),
 }
+_NVENC = {"rc": "vbr", "b": "0"}
+_NVENC_PRESETS = tuple(f"p{n}" for n in range(1, 8))
+_QSV_PRESETS = ("veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+_QUALITY |= {
+    f"{codec}_nvenc": _Quality((0, top), best, _NVENC_PRESETS, "p5", _NVENC, "cq")
+    for codec, top, best in (("h264", 51, 18), ("hevc", 51, 20), ("av1", 63, 24))
+}
+_QUALITY |= {
+    f"{codec}_qsv": _Quality((1, 51), best, _QSV_PRESETS, "medium", {}, "global_quality")
+    for codec, best in (("h264", 18), ("hevc", 20), ("av1", 24))
+}
+_SEMI_PLANAR = {"nv12": "yuv420p", "nv16": "yuv422p", "p010le": "yuv420p10le", "p210le": "yuv422p10le"}
+"""What devices call layouts whose samples are the same as in our planar ones."""
+_RAW_FORMATS = {
+    "wrapped_avframe": tuple(
+        f"yuv{chroma}p{depth}" for chroma in ("420", "422", "444") for depth in ("", "9le", "10le", "12le")
+    )
+}
+"""What Y4M holds, which takes frames as they are and so does not say."""
+_TOOLBOX = {"flags": "+qscale", "global_quality": str(70 * 118)}  # of 100, in FFmpeg's units
 _OPTIONS = {
     "ffv1": {"level": "3", "slices": "12", "slicecrc": "1", "coder": "1", "context": "0", "g": "1"},
     "mjpeg": {"flags": "+qscale", "qmin": "2", "strict": "unofficial"},  # the last allows limited range
     "prores_ks": {"vendor": "apl0"},
+    "h264_videotoolbox": _TOOLBOX,
+    "hevc_videotoolbox": _TOOLBOX,
 }
 _EVEN_SIZES = {"libx264", "libx265"}  # which want chroma samples to tile the picture
 _FFV1_SLICES = ("12", "9", "6", "4", "1")  # odd sizes don't divide into each of these
@@ -166,12 +190,18 @@ def _try(clip: Clip, encoder: str, pix_fmt: str, options: dict[str, str]) -> Non
             context.time_base = clip.time_base
             context.options = dict(options)
             context.open()
+            if hardware_codec(encoder) is not None:  # an opened device may still fail at work
+                frame = av.VideoFrame(clip.width, clip.height, pix_fmt)
+                frame.pts, frame.time_base = 0, clip.time_base
+                if not [*context.encode(frame), *context.encode(None)]:
+                    raise ValueError("it encodes nothing")
             return
         except (av.FFmpegError, ValueError) as cause:
             if slices == choices[-1]:
-                raise OutputError(
+                raise EncoderRefusalError(
                     f"{clip.path}: the encoder {encoder} refused {clip.width}x{clip.height} {pix_fmt} with {options} "
-                    f"({reason(cause)}). Choose another --codec."
+                    f"({reason(cause)}). Choose another --codec.",
+                    reason(cause),
                 ) from cause
 
 
@@ -201,7 +231,7 @@ def _options(encoder: str, settings: OutputSettings) -> dict[str, str]:
     low, high = quality.limits
     if not low <= crf <= high:
         raise SettingsError(f"output.crf = {crf:g}: {encoder} takes {low:g} (best) to {high:g}")
-    options = {"crf": f"{crf:g}", **quality.options}
+    options = {quality.name: f"{crf:g}", **quality.options}
     preset = settings.encoder_preset or quality.preset
     if preset is not None:
         if preset not in quality.presets:
@@ -281,7 +311,7 @@ def _mastering(encoder: str, display: MasteringDisplay | None, light: tuple[int,
 
 def _pixel_format(clip: Clip, encoder: str, wanted: str | None, notes: list[str]) -> tuple[str, bool]:
     layout = clip.format
-    takes = [f.name for f in av.codec.Codec(encoder, "w").video_formats or []]
+    takes = list(_RAW_FORMATS.get(encoder, ())) or [f.name for f in av.codec.Codec(encoder, "w").video_formats or []]
     if wanted is not None:
         known = takes or sorted(names)
         if wanted not in known:
@@ -292,7 +322,7 @@ def _pixel_format(clip: Clip, encoder: str, wanted: str | None, notes: list[str]
         takes = [name for name in takes if _divides(clip, name)]
     if not takes or layout.name in takes:
         return layout.name, False
-    spelled = {FULL_RANGE_ALIASES.get(name, name): name for name in reversed(takes)}
+    spelled = {FULL_RANGE_ALIASES.get(name, _SEMI_PLANAR.get(name, name)): name for name in reversed(takes)}
     if layout.name in spelled:
         return spelled[layout.name], False
     chosen = _nearest(layout, [DIRECT[name] for name in spelled if name in DIRECT])

@@ -95,11 +95,12 @@ def _sweep(target: Path) -> None:
     with suppress(OSError):
         for entry in target.parent.iterdir():
             match = pattern.fullmatch(entry.name)
-            if match and not _alive(int(match[1])):
+            if match and not alive(int(match[1])):
                 entry.unlink(missing_ok=True)
 
 
-def _alive(process: int) -> bool:
+def alive(process: int) -> bool:
+    """Whether there is a process of this number."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -16,7 +16,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from streamct.errors import InputError, StreamctError
+from streamct.errors import DamagedInputError, InputError, StreamctError
 from streamct.media import heif, icc
 
 pyvips.cache_set_max(0)  # libvips' cache of results would hold whole pictures
@@ -30,6 +30,7 @@ PICTURE_EXTENSIONS = (*WRITABLE_EXTENSIONS, ".gif", ".heic", ".heif")
 _CARRIED = ("xmp-data", "iptc-data", "exif-data", "resolution-unit")
 _HARMLESS = re.compile(r"extraneous bytes|Invalid SOS|Adobe color transform|Inconsistent progression|thumbnail")
 _TOPS = {"uchar": 255, "ushort": 65535}
+_SHORTEST, _STILL = 10, 100
 _LUMA_BANDS = ("b-w", "grey16", "multiband", "histogram", "matrix")
 _RGB_BANDS = ("srgb", "rgb", "rgb16", "scrgb")
 
@@ -213,6 +214,43 @@ def _alpha(band: pyvips.Image) -> NDArray[np.float32]:
 def _three(image: pyvips.Image) -> NDArray[Any]:
     pixels = image.numpy().reshape(image.height, image.width, image.bands)
     return pixels[..., :3] if image.bands >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
+
+
+class Animation:
+    """An animated picture, decoded picture by picture. durations: of each in milliseconds.
+
+    Durations of 10 ms and less are 100 ms, as browsers show them.
+
+    Raises:
+        InputError: see `read_picture`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        data = _bytes(path, InputError)
+        try:
+            self._image = pyvips.Image.new_from_buffer(data, "", n=-1, fail_on="error")
+        except pyvips.Error as cause:
+            raise InputError(_explain(path, cause)) from cause
+        names = self._image.get_fields()
+        count = self._image.get("n-pages") if "n-pages" in names else 1
+        delays = list(self._image.get("delay")) if "delay" in names else []
+        delays = (delays + [_STILL] * count)[:count]
+        self.durations: list[int] = [int(delay) if delay > _SHORTEST else _STILL for delay in delays]
+
+    def read(self, index: int) -> Picture:
+        """One of its pictures.
+
+        Raises:
+            DamagedInputError: it can't be decoded.
+        """
+        height = self._image.height // len(self.durations)
+        try:
+            page = self._image.crop(0, index * height, self._image.width, height).copy()
+            page.set_type(pyvips.GValue.gint_type, "n-pages", 1)
+            return _decoded(self._path, page)
+        except pyvips.Error as cause:
+            raise DamagedInputError(_explain(self._path, cause)) from cause
 
 
 def list_pictures(folder: Path) -> list[Path]:

@@ -15,7 +15,8 @@ from streamct.media import icc
 from streamct.media.files import written_whole
 from streamct.media.image_read import WRITABLE_EXTENSIONS, Picture
 
-_DEEP_ENDINGS = (".png", ".tif", ".tiff", ".avif")
+DEEP_ENDINGS = (".png", ".tif", ".tiff", ".avif")
+"""Endings of formats that hold more than 8 bits a sample."""
 _FULL_CHROMA_QUALITY = 90
 _LOSSLESS = 100
 _AVIF_DEEP_BITS = 12
@@ -45,9 +46,20 @@ def write_picture(path: Path, rgb: NDArray[np.float32], like: Picture, quality: 
         OutputError: an ending or a size that can't be written, no folder, no space, or no permission. An older
             file of that name is untouched.
     """
+    data, notes = picture_bytes(path, rgb, like, quality)
+    _save(path, data)
+    return notes
+
+
+def picture_bytes(path: Path, rgb: NDArray[np.float32], like: Picture, quality: int) -> tuple[bytes, tuple[str, ...]]:
+    """What `write_picture` writes under `path`, and its lines for the user.
+
+    Raises:
+        OutputError: an ending or a size that can't be written.
+    """
     check_writable(path)
     ending = path.suffix.lower()
-    depth = like.depth if ending in _DEEP_ENDINGS else 8
+    depth = like.depth if ending in DEEP_ENDINGS else 8
     notes = [f"{like.path.name}: {phrase}" for phrase in like.lost]
     if depth < like.depth:
         notes.append(f"{path.name}: {ending} holds 8 bits a sample, the source has more; PNG and TIFF keep them")
@@ -70,8 +82,7 @@ def write_picture(path: Path, rgb: NDArray[np.float32], like: Picture, quality: 
             f"{path}: a picture of {image.width}x{image.height} can't be written as {ending} "
             f"({lines[0] if lines else 'unknown reason'}). Use PNG or TIFF."
         ) from cause
-    _save(path, data)
-    return tuple(notes)
+    return bytes(data), tuple(notes)
 
 
 def encode_png(rgb: NDArray[np.uint8]) -> bytes:

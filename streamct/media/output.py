@@ -9,15 +9,23 @@ from pathlib import Path
 
 import av
 
-from streamct.errors import OutputError
+from streamct.errors import EncoderRefusalError, OutputError, UsageError
 from streamct.media.encoders import AUTO, codec_of, encoder_named, encoding, followers
+from streamct.media.hardware import SOFTWARE, hardware_codec
+from streamct.media.image_read import WRITABLE_EXTENSIONS
+from streamct.media.image_write import DEEP_ENDINGS, check_writable
+from streamct.media.pipes import DASH, STDIN, STDOUT
+from streamct.media.sequence import SEQUENCE, pattern_of
 from streamct.model import Clip, ColorTags
 from streamct.settings import OutputSettings
 
+Y4M = "yuv4mpegpipe"
 _CONTAINERS = {
     ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi",
     ".ts": "mpegts", ".m2ts": "mpegts", ".mts": "mpegts", ".nut": "nut", ".flv": "flv", ".3gp": "3gp",
+    ".y4m": Y4M,
 }  # fmt: skip
+_RAW = "wrapped_avframe"  # FFmpeg's encoder for Y4M
 _LIMITED = {
     "mpegts": {"h264", "hevc", "mpeg2video"},
     "avi": {"ffv1", "mjpeg", "mpeg4", "rawvideo"},
@@ -28,8 +36,15 @@ ROTATING_CONTAINERS = {"mp4", "mov", "matroska"}
 """Containers that carry a rotation for display."""
 _TAGGING_CONTAINERS = {"mp4", "mov", "matroska", "webm"}
 _TAGGING_CODECS = {"h264", "hevc", "av1", "prores"}
+DEFAULT_RATE = 25
+"""Frames/s where nothing tells."""
+_ANIMATIONS = {"gif", "apng", "webp"}
+_STILL_ENDINGS = {".gif", ".apng", ".png", ".webp"}
+_HARD_TO_PLAY = "4:4:4 keeps all colour detail, but many players want --pix-fmt yuv420p"
 _RGB, _BT709 = 0, 1  # of ITU-T H.273
 _LIMITED_RANGE, _FULL = 1, 2  # of AVColorRange
+_PIPE_FORMATS = {"matroska": "matroska", "nut": "nut", "y4m": Y4M, "mpegts": "mpegts"}
+_PIPE_NAMES = {muxer: name for name, muxer in _PIPE_FORMATS.items()}
 _DEFAULT_ENDINGS = {".mp4", ".m4v", ".mov", ".mkv", ".ts", ".m2ts", ".mts", ".webm", ".avi", ".nut"}
 
 
@@ -37,9 +52,10 @@ _DEFAULT_ENDINGS = {".mp4", ".m4v", ".mov", ".mkv", ".ts", ".m2ts", ".mts", ".we
 class OutputPlan:
     """How the output will be written.
 
-    path: the final file. container: FFmpeg's muxer. encoder, pix_fmt, options: of the video. tags: its colours;
-    the source's, unless RGB becomes Y'CbCr or the other way, or a format said full range by its name alone.
-    notes: lines that tell the user where the output differs from what was asked for or from the input.
+    path: the final file. piped: it is standard output instead, and `path` its name in messages. container: FFmpeg's
+    muxer. encoder, pix_fmt, options: of the video. tags: its colours; the source's, unless RGB becomes Y'CbCr or the
+    other way, or a format said full range by its name alone. notes: lines that tell the user where the output
+    differs from what was asked for or from the input.
     """
 
     path: Path
@@ -50,10 +66,18 @@ class OutputPlan:
     options: dict[str, str]
     tags: ColorTags
     notes: tuple[str, ...] = ()
+    piped: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What it becomes, in the words of a message: `.mp4 files`."""
+        return (
+            f"{_PIPE_NAMES.get(self.container, self.container)} streams" if self.piped else f"{self.path.suffix} files"
+        )
 
 
 def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) -> OutputPlan:
-    """Decide path, container, encoder and pixel format.
+    """Decide path, container, encoder and pixel format. output: `-` for standard output; None: beside the input.
 
     With the codec "auto" the encoder follows the source; where the container asked for can't hold that codec, or
     no encoder here takes the picture without a loss of bits, it falls back and a note says so.
@@ -61,8 +85,19 @@ def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) ->
     Raises:
         SettingsError: unknown codec, preset or pixel format, or crf out of the codec's range.
         OutputError: the container asked for can't hold the codec, or the encoder refuses the picture.
+        UsageError: the input comes from a pipe, and no output is named.
     """
+    if output is None and clip.path == STDIN:
+        raise UsageError("-: what comes from a pipe has no name to derive the output's from. Add -o NAME, or -o -.")
+    if output is None and clip.container == SEQUENCE:
+        output = clip.path.with_name(f"{clip.path.stem}.graded{_picture_ending(clip.path)}")
+    if output is not None and pattern_of(output) is not None:
+        return _pictures(clip, output, settings)
+    if _muxer(output, settings) == Y4M and settings.codec == AUTO:
+        return _plan(clip, output, _RAW, settings)[0]
     if settings.codec != AUTO:
+        if (codec := hardware_codec(settings.codec)) is not None:
+            return _hardware(clip, output, codec, settings)
         return _plan(clip, output, encoder_named(settings.codec), settings)[0]
     plans: list[OutputPlan] = []
     refused: OutputError | None = None
@@ -79,7 +114,10 @@ def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) ->
         assert refused is not None
         raise refused
     plan = plans[-1] if not loses_depth else plans[0]
-    if plan.codec != clip.codec:
+    if clip.container == SEQUENCE or clip.codec in _ANIMATIONS:
+        if plan.codec == "h264" and "444" in plan.pix_fmt:
+            return replace(plan, notes=(*plan.notes, _HARD_TO_PLAY))
+    elif plan.codec != clip.codec:
         note = f"{clip.codec} video becomes {plan.codec}: nothing here writes the former as it is"
         return replace(plan, notes=(note, *plan.notes))
     return plan
@@ -91,25 +129,91 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
     if output is None:
         path, container = _default_path(clip.path, codec, notes)
     else:
-        path = output
-        container = _container(output)
-        if not _holds(container, codec):
-            fits = [ending for ending, name in _CONTAINERS.items() if _holds(name, codec)]
-            raise OutputError(
-                f"{output}: {output.suffix} files can't hold {codec} video with exact times. "
-                f"Name the output {' or '.join(fits[:4])}, or choose another --codec."
-            )
+        path, container = _named(output, codec, settings)
     chosen = encoding(clip, encoder, settings)
     notes += chosen.notes
     tags = _tags(clip, chosen.pix_fmt)
+    plan = OutputPlan(path, container, encoder, codec, chosen.pix_fmt, chosen.options, tags, piped=output == DASH)
     if tags != ColorTags() and not carries_tags(container, codec):
-        notes.append(f"{path.suffix} files carry no colour tags for {codec} video; players will guess them")
+        notes.append(f"{plan.kind} carry no colour tags for {codec} video; players will guess them")
     if clip.display_matrix is not None and container not in ROTATING_CONTAINERS:
-        notes.append(f"{path.suffix} files carry no rotation; the video will be shown as it is stored")
+        notes.append(f"{plan.kind} carry no rotation; the video will be shown as it is stored")
     if clip.dynamic_hdr:
         notes.append("dynamic HDR data (HDR10+, Dolby Vision) are left out: they describe the ungraded pictures")
-    plan = OutputPlan(path, container, encoder, codec, chosen.pix_fmt, chosen.options, tags, tuple(notes))
-    return plan, chosen.loses_depth
+    if container == Y4M:
+        notes.append(f"{plan.kind} hold no times: every frame lasts 1/{clip.rate or DEFAULT_RATE} s")
+    return replace(plan, notes=tuple(notes)), chosen.loses_depth
+
+
+def _hardware(clip: Clip, output: Path | None, codec: str, settings: OutputSettings) -> OutputPlan:
+    """With the hardware encoder that is asked for if it encodes a frame, else with the software of its codec."""
+    name = settings.codec.lower()
+    try:
+        av.codec.Codec(name, "w")
+    except ValueError:
+        why = "FFmpeg was built without it"
+    else:
+        try:
+            return _plan(clip, output, name, settings)[0]
+        except EncoderRefusalError as refusal:
+            why = refusal.reason
+    software = SOFTWARE[codec]
+    plan = _plan(clip, output, software, settings.model_copy(update={"codec": AUTO}))[0]
+    note = f"{name} can't be used here ({why}); {software} encodes {codec} in software"
+    return replace(plan, notes=(note, *plan.notes))
+
+
+def _pictures(clip: Clip, output: Path, settings: OutputSettings) -> OutputPlan:
+    """Numbered pictures."""
+    check_writable(output)
+    if settings.codec != AUTO or settings.crf is not None or settings.pix_fmt is not None:
+        raise UsageError(f"{output}: pictures have no --codec, --crf or --pix-fmt; their ending says what they are.")
+    ending = output.suffix.lower()
+    notes = []
+    if clip.container != SEQUENCE:
+        at = f" ({clip.rate} frames/s here)" if clip.rate else ""
+        notes.append(f"pictures hold neither sound nor times{at}; they are numbered from 1")
+    if clip.coding.transfer != "srgb":
+        notes.append(f"the pictures hold {clip.coding.transfer.upper()} codes, and nothing in them says so")
+    if clip.display_matrix is not None:
+        notes.append("the pictures are as the video is stored, not turned for display")
+    if clip.fields is not None:
+        notes.append("the two fields of each frame stay woven")
+    deep = clip.format.depth > 8 and ending in DEEP_ENDINGS
+    pix_fmt = f"rgb{'a' if clip.format.alpha else ''}{('64' if clip.format.alpha else '48') if deep else ''}"
+    name = {"rgb": "rgb24"}.get(pix_fmt, pix_fmt)
+    return OutputPlan(output, SEQUENCE, ending[1:], ending[1:], name, {}, ColorTags(), tuple(notes))
+
+
+def _picture_ending(path: Path) -> str:
+    return path.suffix if path.suffix.lower() in WRITABLE_EXTENSIONS else ".png"
+
+
+def _muxer(output: Path | None, settings: OutputSettings) -> str | None:
+    """The muxer that the output's name asks for, None without a name."""
+    if output == DASH:
+        return _PIPE_FORMATS[settings.pipe_format]
+    return None if output is None else _container(output)
+
+
+def _named(output: Path, codec: str, settings: OutputSettings) -> tuple[Path, str]:
+    container = _muxer(output, settings)
+    assert container is not None
+    if output == DASH:
+        if not _holds(container, codec):
+            fits = [name for name, muxer in _PIPE_FORMATS.items() if _holds(muxer, codec)]
+            raise OutputError(
+                f"{STDOUT}: {settings.pipe_format} streams can't hold {codec} video with exact times. "
+                f"Choose --format {' or '.join(fits)}, or another --codec."
+            )
+        return STDOUT, container
+    if not _holds(container, codec):
+        fits = [ending for ending, name in _CONTAINERS.items() if _holds(name, codec)]
+        raise OutputError(
+            f"{output}: {output.suffix} files can't hold {codec} video with exact times. "
+            f"Name the output {' or '.join(fits[:4])}, or choose another --codec."
+        )
+    return output, container
 
 
 def _tags(clip: Clip, pix_fmt: str) -> ColorTags:
@@ -154,6 +258,8 @@ def supported_codecs(container: str) -> frozenset[str]:
 
 def _default_path(source: Path, codec: str, notes: list[str]) -> tuple[Path, str]:
     ending = source.suffix.lower()
+    if ending in _STILL_ENDINGS and _holds("mp4", codec):
+        return source.with_name(f"{source.stem}.graded.mp4"), "mp4"
     if ending in _DEFAULT_ENDINGS and _holds(_CONTAINERS[ending], codec):
         return source.with_name(f"{source.stem}.graded{source.suffix}"), _CONTAINERS[ending]
     path = source.with_name(f"{source.stem}.graded.mkv")

@@ -14,6 +14,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from streamct.errors import DamagedInputError
+from streamct.media.demuxer import Demuxer
 from streamct.media.output import OutputPlan, supported_codecs
 from streamct.media.probe import open_input, reason
 from streamct.model import Clip
@@ -43,17 +44,26 @@ class Passthrough:
     """The other streams of a clip. `attach` adds them to the output; `advance` copies what is due.
 
     `notes` tells which streams the container can't take, `dropped` which of the output's, by index, had no packets.
-    tolerate: damaged ones are copied as far as they can be read.
+    tolerate: damaged ones are copied as far as they can be read. demuxer: what to take them from instead of the file.
+    alone: there are none.
 
     Raises (from `advance`):
         DamagedInputError: the input can't be read to its end.
     """
 
-    def __init__(self, clip: Clip, plan: OutputPlan, tolerate: bool = False) -> None:
+    def __init__(
+        self,
+        clip: Clip,
+        plan: OutputPlan,
+        tolerate: bool = False,
+        demuxer: Demuxer | None = None,
+        alone: bool = False,
+    ) -> None:
         self._clip = clip
         self._tolerate = tolerate
         self._plan = plan
-        self._input = open_input(clip.path)
+        self._demuxer = demuxer
+        self._input = None if alone else open_input(clip.path) if demuxer is None else demuxer.container
         self._targets: dict[int, tuple[Stream, Rewrite | None]] = {}
         self._copied: dict[int, CopiedStream] = {}
         self._packets: Iterator[Packet] | None = None
@@ -63,8 +73,11 @@ class Passthrough:
 
     def attach(self, output: av.container.OutputContainer, video: Callable[[], VideoStream]) -> VideoStream:
         """Add all streams in the input's order, the graded one made by `video`; copy tags and chapters."""
+        if self._input is None:
+            self._packets = iter(())
+            return video()
         graded: VideoStream | None = None
-        for source in self._input.streams:
+        for source in self._file.streams:
             if source.index == self._clip.stream:
                 graded = video()
                 _copy_tags(source, graded)
@@ -75,10 +88,10 @@ class Passthrough:
                 self._targets[source.index] = added
                 self._copied[source.index] = CopiedStream(added[0].index, source.type)
         assert graded is not None
-        for key, value in self._input.metadata.items():
+        for key, value in self._file.metadata.items():
             if key.lower() not in _CONTAINER_KEYS:
                 output.metadata[key] = value
-        chapters = self._input.chapters()
+        chapters = self._file.chapters()
         if chapters:
             output.set_chapters(chapters)
         self._packets = self._demuxed()
@@ -86,23 +99,31 @@ class Passthrough:
 
     def advance(self, output: av.container.OutputContainer, until: Fraction | None) -> None:
         """Copy packets up to the time `until` in seconds; None: all that are left."""
-        assert self._packets is not None
-        while True:
-            packet = self._held or next(self._packets, None)
+        while (packet := self._held or self._next()) is not None:
             self._held = None
-            if packet is None:
-                self._drop_empty()
-                return
             time = packet.dts if packet.dts is not None else packet.pts
             if until is not None and time is not None and time * packet.time_base > until:
                 self._held = packet
                 return
             self._copy(output, packet)
+        if until is None:
+            self._drop_empty()
+
+    def _next(self) -> Packet | None:
+        if self._demuxer is None:
+            assert self._packets is not None
+            return next(self._packets, None)
+        while (packet := self._demuxer.other()) is not None:
+            if packet.stream.index in self._targets:
+                return packet
+        return None
 
     @property
     def clock(self) -> int:
         """Ticks a second in which the start of every stream is exact, for containers with a clock for all."""
-        bases = [s.time_base.denominator for s in self._input.streams if s.time_base]
+        if self._input is None:
+            return self._clip.time_base.denominator
+        bases = [s.time_base.denominator for s in self._file.streams if s.time_base]
         exact = math.lcm(*bases) if bases else 1
         return exact if exact <= _FINEST_CLOCK else max(1000, *bases)
 
@@ -124,12 +145,18 @@ class Passthrough:
 
     def close(self) -> None:
         """Close the input."""
-        self._input.close()
+        if self._demuxer is None and self._input is not None:
+            self._input.close()
+
+    @property
+    def _file(self) -> av.container.InputContainer:
+        assert self._input is not None
+        return self._input
 
     def _demuxed(self) -> Iterator[Packet]:
-        streams = [self._input.streams[index] for index in self._targets]
+        streams = [self._file.streams[index] for index in self._targets]
         try:
-            for packet in self._input.demux(*streams) if streams else ():
+            for packet in self._file.demux(*streams) if streams else ():
                 if packet.size:
                     yield packet
         except (av.FFmpegError, OSError) as cause:
@@ -208,16 +235,14 @@ class Passthrough:
 
     def _is_empty(self, source: Stream) -> bool:
         listed = source.frames or len(source.index_entries) or source.disposition & Disposition.attached_pic
-        return self._input.format.name.startswith("mov") and not listed
+        return self._file.format.name.startswith("mov") and not listed
 
     def _is_chapter_track(self, source: Stream) -> bool:
-        chapters = len(self._input.chapters())
-        return chapters > 0 and self._input.format.name.startswith("mov") and source.frames == chapters
+        chapters = len(self._file.chapters())
+        return chapters > 0 and self._file.format.name.startswith("mov") and source.frames == chapters
 
     def _left_out(self, source: Stream, what: str) -> None:
-        self.notes.append(
-            f"stream {source.index} ({source.type}) is left out: {self._plan.path.suffix} files take no {what}"
-        )
+        self.notes.append(f"stream {source.index} ({source.type}) is left out: {self._plan.kind} take no {what}")
 
 
 def _plain_text(sample: bytes) -> bytes | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
 import av
 from av.bitstream import BitStreamFilterContext
+from av.codec.hwaccel import HWAccel
+from av.packet import Packet
 
 from streamct.errors import InputError, NoVideoError
 from streamct.media.formats import graded_format, is_full_range_by_name, is_readable
@@ -35,8 +38,8 @@ _FASTEST = 480
 """Frames/s above which an average rate is a slip of the container, not a rate."""
 
 
-def open_input(path: Path) -> av.container.InputContainer:
-    """The opened file.
+def open_input(path: Path, hwaccel: HWAccel | None = None) -> av.container.InputContainer:
+    """The opened file. hwaccel: a device that decodes it, known to work.
 
     Raises:
         InputError: missing, a folder, empty, unreadable, or of no known format.
@@ -48,7 +51,7 @@ def open_input(path: Path) -> av.container.InputContainer:
     try:
         if path.stat().st_size == 0:
             raise InputError(f"{path}: is empty (0 bytes). Copy or export it again.")
-        return av.open(str(path), metadata_errors="replace")
+        return av.open(str(path), metadata_errors="replace", hwaccel=hwaccel)
     except PermissionError as cause:
         raise InputError(f"{path}: may not be read. Check its permissions.") from cause
     except (av.FFmpegError, OSError) as cause:
@@ -84,52 +87,70 @@ def probe(path: Path, stream: int | None = None) -> Clip:
         NoVideoError: no video stream, or none of its frames can be decoded.
     """
     with open_input(path) as container:
-        chosen = _choose(container, path, stream)
-        first = _first_frame(container, chosen, path)
-        context = chosen.codec_context
-        name = first.format.name
-        if not is_readable(name):
-            raise InputError(
-                f"{path}: its pixel format {name} can't be read. Convert it to yuv420p, yuv444p10le or gbrp12le first."
-            )
-        tags = ColorTags(
-            matrix=int(first.colorspace),
-            primaries=int(context.color_primaries),
-            transfer=int(context.color_trc),
-            range=int(first.color_range),
-        )
-        rate = chosen.average_rate or chosen.guessed_rate
-        if rate and rate > _FASTEST and chosen.guessed_rate:
-            rate = chosen.guessed_rate
-        time_base = chosen.time_base
-        assert time_base is not None
-        return Clip(
-            path=path,
-            stream=chosen.index,
-            width=first.width,
-            height=first.height,
-            time_base=time_base,
-            frames=_count(container, chosen),
-            rate=Fraction(rate) if rate else None,
-            codec=context.codec.canonical_name,
-            container=container.format.name,
-            source_format=name,
-            format=graded_format(name),
-            coding=_coding(tags, name, first.height),
-            tags=tags,
-            duration=_duration(container, chosen),
-            sample_aspect=chosen.sample_aspect_ratio or None,
-            display_matrix=display_matrix(first),
-            profile=context.profile,
-            fields=first_field(first, int(context.field_order)),
-            chroma_location=chroma_location(chosen) if "420" in graded_format(name).name else 0,
-            mastering=mastering_display(first),
-            light=content_light(first),
-            dynamic_hdr=any(_side_data(first, kind) is not None for kind in _DYNAMIC_HDR),
-        )
+        chosen = choose(container, path, stream)
+        return describe(container, chosen, path, container.demux(chosen))
 
 
-def _choose(container: av.container.InputContainer, path: Path, index: int | None) -> av.video.stream.VideoStream:
+def describe(
+    container: av.container.InputContainer, chosen: av.video.stream.VideoStream, path: Path, packets: Iterable[Packet]
+) -> Clip:
+    """What an open file declares, and what the first frame of a stream shows.
+
+    packets: of that stream, from its beginning; as many are taken as the first frame needs. path: for messages.
+
+    Raises:
+        InputError, NoVideoError: see `probe`.
+    """
+    first = _first_frame(packets, chosen, path)
+    context = chosen.codec_context
+    name = first.format.name
+    if not is_readable(name):
+        raise InputError(
+            f"{path}: its pixel format {name} can't be read. Convert it to yuv420p, yuv444p10le or gbrp12le first."
+        )
+    tags = ColorTags(
+        matrix=int(first.colorspace),
+        primaries=int(context.color_primaries),
+        transfer=int(context.color_trc),
+        range=int(first.color_range),
+    )
+    rate = chosen.average_rate or chosen.guessed_rate
+    if rate and rate > _FASTEST and chosen.guessed_rate:
+        rate = chosen.guessed_rate
+    time_base = chosen.time_base
+    assert time_base is not None
+    return Clip(
+        path=path,
+        stream=chosen.index,
+        width=first.width,
+        height=first.height,
+        time_base=time_base,
+        frames=_count(container, chosen),
+        rate=Fraction(rate) if rate else None,
+        codec=context.codec.canonical_name,
+        container=container.format.name,
+        source_format=name,
+        format=graded_format(name),
+        coding=_coding(tags, name, first.height),
+        tags=tags,
+        duration=_duration(container, chosen),
+        sample_aspect=chosen.sample_aspect_ratio or None,
+        display_matrix=display_matrix(first),
+        profile=context.profile,
+        fields=first_field(first, int(context.field_order)),
+        chroma_location=chroma_location(chosen) if "420" in graded_format(name).name else 0,
+        mastering=mastering_display(first),
+        light=content_light(first),
+        dynamic_hdr=any(_side_data(first, kind) is not None for kind in _DYNAMIC_HDR),
+    )
+
+
+def choose(container: av.container.InputContainer, path: Path, index: int | None) -> av.video.stream.VideoStream:
+    """The video stream with this index; None: the best one.
+
+    Raises:
+        InputError, NoVideoError: there is none.
+    """
     videos = [s for s in container.streams.video if not is_cover(s) and s.codec_context is not None]
     if index is not None:
         for video in videos:
@@ -144,12 +165,10 @@ def _choose(container: av.container.InputContainer, path: Path, index: int | Non
     return best if best in videos else videos[0]
 
 
-def _first_frame(
-    container: av.container.InputContainer, stream: av.video.stream.VideoStream, path: Path
-) -> av.VideoFrame:
+def _first_frame(packets: Iterable[Packet], stream: av.video.stream.VideoStream, path: Path) -> av.VideoFrame:
     cause: Exception | None = None
     try:
-        for packet in container.demux(stream):
+        for packet in packets:
             try:
                 for frame in packet.decode():
                     assert isinstance(frame, av.VideoFrame)

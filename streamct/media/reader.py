@@ -8,11 +8,14 @@ from types import TracebackType
 
 import av
 import numpy as np
+from av.codec.hwaccel import HWAccel
 from av.packet import Packet
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from streamct.errors import DamagedInputError
+from streamct.media.demuxer import Demuxer
+from streamct.media.ebml import missing_bytes
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
 from streamct.media.probe import open_input, reason, video_stream
 from streamct.model import Clip, Frame, PixelFormat, Plane
@@ -32,21 +35,31 @@ class Reader:
     """Decodes a clip's video stream. Use as a context manager and iterate once.
 
     threads: of the decoder, None for its own choice. tolerate: yield what decodes of a damaged file, with its
-    times, and tell the damage in `warnings`, which also tells what was repaired.
+    times, and tell the damage in `warnings`, which also tells what was repaired. demuxer: what to read from instead
+    of the file. hwaccel: a device that decodes.
 
     Raises (while iterating):
         DamagedInputError: fewer frames than declared, corrupt frames, or a decoder error; tolerated: no frame.
     """
 
-    def __init__(self, clip: Clip, threads: int | None = None, tolerate: bool = False) -> None:
+    def __init__(
+        self,
+        clip: Clip,
+        threads: int | None = None,
+        tolerate: bool = False,
+        demuxer: Demuxer | None = None,
+        hwaccel: HWAccel | None = None,
+    ) -> None:
         self._clip = clip
         self._tolerate = tolerate
         self._failures: list[str] = []
-        self._container = open_input(clip.path)
+        self._demuxer = demuxer
+        self._container = open_input(clip.path, hwaccel) if demuxer is None else demuxer.container
         self._stream = video_stream(self._container, clip.stream)
-        self._stream.thread_type = "AUTO"
-        if threads is not None:
-            self._stream.codec_context.thread_count = threads
+        if demuxer is None:  # whose decoder runs already
+            self._stream.thread_type = "AUTO"
+            if threads is not None:
+                self._stream.codec_context.thread_count = threads
         self._converter = VideoReformatter()
         self._lock = threading.Lock()
         self.warnings: list[str] = []
@@ -62,7 +75,8 @@ class Reader:
     def close(self) -> None:
         """Stop the decoder and close the file."""
         with self._lock:
-            self._container.close()
+            if self._demuxer is None:
+                self._container.close()
 
     def __iter__(self) -> Iterator[Frame]:
         clip = self._clip
@@ -101,7 +115,7 @@ class Reader:
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         try:
-            yield from self._container.demux(self._stream)
+            yield from self._container.demux(self._stream) if self._demuxer is None else self._demuxer.video()
         except (av.FFmpegError, OSError) as cause:
             failure = f"reading stopped ({reason(cause)})"
             if not self._tolerate:
@@ -145,6 +159,9 @@ class Reader:
             damage.append(
                 f"{count} of {clip.frames} frames could be decoded (the pictures end at {end}{of}){truncated}"
             )
+        missing = missing_bytes(clip.path) if self._demuxer is None else self._demuxer.missing_bytes()
+        if missing and not damage:
+            damage.append(f"it is truncated: {missing} bytes of what its header announces are missing")
         if corrupt:
             at = timecode(float((first_corrupt or 0) * clip.time_base))
             damage.append(f"{corrupt} of {count} frames are corrupt, the first at {at}")

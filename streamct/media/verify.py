@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from streamct.errors import OutputError
 from streamct.media.encoders import carries_hdr, keeps_fields
-from streamct.media.output import ROTATING_CONTAINERS, OutputPlan, carries_tags
+from streamct.media.output import ROTATING_CONTAINERS, Y4M, OutputPlan, carries_tags
 from streamct.media.passthrough import CopiedStream
 from streamct.media.probe import (
     content_light,
@@ -68,6 +68,24 @@ def verify(
         wrong = f"it can't be read back ({reason(cause)})"
     if wrong is not None:
         raise OutputError(f"{plan.path}: the written file did not pass its check: {wrong}. Nothing was replaced.")
+
+
+def verify_piped(clip: Clip, plan: OutputPlan, times: list[int], encoded: Sequence[Fraction]) -> None:
+    """What can be told of a stream that is gone: whether each frame became one packet, at its time.
+
+    That every byte was taken, writing has shown. times: of the frames, in the clip's time base. encoded: of the
+    packets, in seconds.
+
+    Raises:
+        OutputError: naming what differs.
+    """
+    wrong = None
+    if len(encoded) != len(times):
+        wrong = f"{len(encoded)} packets of {len(times)} frames"
+    elif plan.container != Y4M and sorted(encoded) != [time * clip.time_base for time in times]:
+        wrong = "packets that do not have the frames' times"
+    if wrong is not None:
+        raise OutputError(f"{plan.path}: the encoder made {wrong}. What was written is not to be used.")
 
 
 def _differences(
@@ -136,6 +154,8 @@ def _times(
 ) -> str | None:
     if found.packets != len(times):
         return f"{found.packets} instead of {len(times)} frames"
+    if plan.container == Y4M:
+        return None
     if len(found.times) != found.packets:
         return f"{found.packets - len(found.times)} frames have no time"
     slack = max(_CLOCKS.get(plan.container, Fraction(0)), stream.time_base or Fraction(0))
@@ -188,15 +208,23 @@ def _decode_ends(path: Path, index: int, clip: Clip, plan: OutputPlan) -> str | 
             return f"the content light level is {content_light(first)} instead of {clip.light}"
         if clip.mastering is not None and carries_hdr(plan.encoder) and mastering_display(first) is None:
             return "the mastering display's data are lost"
+    count, corrupt = _decoded(path, index, sought=True)
+    if not count:  # MPEG-TS has no index: a short file may be sought past its last key frame
+        count, corrupt = _decoded(path, index, sought=False)
+    return None if count and not corrupt else "its last frames can't be decoded"
+
+
+def _decoded(path: Path, index: int, sought: bool) -> tuple[int, int]:
+    """How many frames decode from the last key frame on, or from the beginning, and how many are corrupt."""
     with av.open(str(path)) as container:
         stream = video_stream(container, index)
-        if stream.duration:
+        if stream.duration and sought:
             start = stream.start_time or 0
             container.seek(start + max(stream.duration - 1, 0), stream=stream)
         count, corrupt = 0, 0
         for frame in container.decode(stream):
             count, corrupt = count + 1, corrupt + bool(frame.is_corrupt)
-    return None if count and not corrupt else "its last frames can't be decoded"
+    return count, corrupt
 
 
 def _turn(matrix: tuple[int, ...] | None) -> tuple[int, ...]:

@@ -12,11 +12,13 @@ from av.filter import Graph
 from av.video.reformatter import VideoReformatter
 
 from streamct.errors import OutputError
+from streamct.media.demuxer import Demuxer
 from streamct.media.encoders import keeps_fields
 from streamct.media.files import writing
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
-from streamct.media.output import OutputPlan
+from streamct.media.output import DEFAULT_RATE, Y4M, OutputPlan
 from streamct.media.passthrough import CopiedStream, Passthrough
+from streamct.media.pipes import StandardOutput
 from streamct.media.probe import reason
 from streamct.media.reader import plane_views
 from streamct.model import Clip, Frame
@@ -26,19 +28,27 @@ _TOP_FIELD_FIRST, _BOTTOM_FIELD_FIRST = 2, 3  # of AVFieldOrder
 
 
 class Writer:
-    """Encodes graded frames into `temporary`, as `plan` says. Use as a context manager.
+    """Encodes graded frames into `temporary`, or into a pipe, as `plan` says. Use as a context manager.
 
     `allocate` may be called from one thread and `write` from another. threads: of the encoder, None for its
     own choice. After `close`, `times` holds the pts of all frames, in
-    the clip's time base, and `copied` tells what was copied beside them. tolerate: other streams may end
-    early.
+    the clip's time base, `encoded` the times in seconds of all packets made of them, and `copied` tells what was
+    copied beside them. tolerate: other streams may end early. demuxer: where these come from, None for the file.
+    alone: there are none.
 
     Raises:
         OutputError: the file can't be written, or the encoder refuses the settings.
     """
 
     def __init__(
-        self, clip: Clip, plan: OutputPlan, temporary: Path, threads: int | None = None, tolerate: bool = False
+        self,
+        clip: Clip,
+        plan: OutputPlan,
+        temporary: Path | StandardOutput,
+        threads: int | None = None,
+        tolerate: bool = False,
+        demuxer: Demuxer | None = None,
+        alone: bool = False,
     ) -> None:
         self._clip = clip
         self._plan = plan
@@ -47,11 +57,16 @@ class Writer:
         self._spare: deque[av.VideoFrame] = deque()
         self._closed = False
         self.times: list[int] = []
-        self._others = Passthrough(clip, plan, tolerate)
+        self.encoded: list[Fraction] = []
+        self._durations: dict[Fraction, Fraction] = {}
+        self._others = Passthrough(clip, plan, tolerate, demuxer, alone)
         try:
             with writing(plan.path):
                 options = {"movie_timescale": str(self._others.clock)} if plan.container in ("mp4", "mov") else {}
-                self._container = av.open(str(temporary), "w", format=plan.container, container_options=options)
+                if plan.container == Y4M:
+                    options["strict"] = "-1"  # which more than 8 bits need
+                target = str(temporary) if isinstance(temporary, Path) else temporary
+                self._container = av.open(target, "w", format=plan.container, container_options=options)
         except BaseException:
             self._others.close()
             raise
@@ -84,17 +99,17 @@ class Writer:
             self._closed = True
             try:
                 self._container.close()
-            except (av.FFmpegError, OSError, ValueError):
+            except (av.FFmpegError, OSError, ValueError, OutputError):
                 if error is None:
                     raise
 
     def _add_video(self) -> av.video.stream.VideoStream:
         clip, plan = self._clip, self._plan
-        rate = clip.rate or Fraction(25)
+        rate = clip.rate or Fraction(DEFAULT_RATE)
         try:
             stream = self._container.add_stream(
                 plan.encoder, rate=rate, options=dict(plan.options), width=clip.width, height=clip.height,
-                time_base=clip.time_base,
+                time_base=1 / rate if plan.container == Y4M else clip.time_base,
             )  # fmt: skip
         except ValueError as cause:
             raise OutputError(f"{plan.path}: {cause}. Choose another container or --codec.") from cause
@@ -153,7 +168,11 @@ class Writer:
         if self._fields is not None:
             self._fields.push(picture)
             picture = self._fields.pull()
+        if self._plan.container == Y4M:
+            picture.pts, picture.time_base = frame.index, 1 / (self._clip.rate or Fraction(DEFAULT_RATE))
         self.times.append(frame.pts)
+        if frame.duration:
+            self._durations[picture.pts * picture.time_base] = frame.duration * frame.time_base
         self._mux(picture)
         self._spare.append(frame.owner)
 
@@ -172,8 +191,7 @@ class Writer:
 
     def _refusal(self, cause: av.FFmpegError) -> OutputError:
         return OutputError(
-            f"{self._plan.path}: a {self._plan.path.suffix} file can't take these streams ({reason(cause)}). "
-            "Name the output .mkv."
+            f"{self._plan.path}: {self._plan.kind} can't take these streams ({reason(cause)}). Name the output .mkv."
         )
 
     def _mux(self, picture: av.VideoFrame | None) -> None:
@@ -191,6 +209,11 @@ class Writer:
             for packet in packets:
                 if packet.pts is not None and packet.dts is not None and packet.dts > packet.pts:
                     packet.dts = packet.pts  # x265 on very short clips
+                if packet.pts is not None:
+                    time = packet.pts * packet.time_base
+                    self.encoded.append(time)
+                    if (length := self._durations.pop(time, None)) is not None:
+                        packet.duration = round(length / packet.time_base)  # encoders know of one frame rate only
                 try:
                     if packet.dts is not None:
                         self._others.advance(self._container, packet.dts * packet.time_base)

@@ -10,9 +10,10 @@ import numpy as np
 import pictures
 import pytest
 import streams
+from faults import little_space
 
 from streamct import Settings, transfer_video
-from streamct.errors import DamagedInputError, InputError, NoVideoError
+from streamct.errors import DamagedInputError, InputError, NoVideoError, OutputError
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
 from streamct.model import Report
@@ -126,3 +127,19 @@ def test_a_chosen_stream_is_graded_and_the_others_are_copied(tmp_path: Path) -> 
         assert payloads(target, chosen) != payloads(path, chosen)
     with pytest.raises(InputError, match=r"stream 5 is not a video stream\. Video streams: 0, 1\."):
         transfer_video(path, reference, tmp_path / "c.mkv", QUICK, stream=5)
+
+
+def test_a_full_disk_is_said_the_old_output_stays_whole_and_no_litter_is_left(tmp_path: Path) -> None:
+    noise = [streams.random_planes("yuv420p", 320, 240, seed) for seed in range(24)]  # 2.7 MB, however coded
+    source = streams.write_planes(tmp_path / "a.mkv", "yuv420p", noise, (320, 240))
+    small = streams.write_planes(tmp_path / "small.mkv", "yuv420p", noise[:2], (320, 240))
+    reference = pictures.save(tmp_path / "ref.png", pictures.gradient(20, 20))
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with little_space(folder, 2048):
+        target = folder / "out.mkv"
+        target.write_bytes(b"precious")
+        with pytest.raises(OutputError, match=r"out\.mkv: no space left in .*disk\. Free some, or write elsewhere"):
+            transfer_video(source, reference, target, QUICK, overwrite=True)
+        assert [(entry.name, entry.read_bytes()) for entry in folder.iterdir()] == [("out.mkv", b"precious")]
+        assert transfer_video(small, reference, target, QUICK, overwrite=True).frames == 2

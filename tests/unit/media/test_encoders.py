@@ -22,8 +22,8 @@ FOLLOWED = [
     ("libx264", {}, "yuv420p", ".mp4", "libx264", "yuv420p", None),
     ("libx264", {}, "yuv420p10le", ".mkv", "libx264", "yuv420p10le", None),
     ("libx264", {}, "yuv422p10le", ".mov", "libx264", "yuv422p10le", None),
-    ("libx265", {"x265-params": "log-level=none"}, "yuv420p10le", ".mp4", "libx265", "yuv420p10le", None),
-    ("libx265", {"x265-params": "log-level=none"}, "yuv444p12le", ".mkv", "libx265", "yuv444p12le", None),
+    ("libx265", {"x265-params": "log-level=none:bframes=0"}, "yuv420p10le", ".mp4", "libx265", "yuv420p10le", None),
+    ("libx265", {"x265-params": "log-level=none:bframes=0"}, "yuv444p12le", ".mkv", "libx265", "yuv444p12le", None),
     ("prores_ks", {"profile": "proxy"}, "yuv422p10le", ".mov", "prores_ks", "yuv422p10le", "proxy"),
     ("prores_ks", {"profile": "standard"}, "yuv422p10le", ".mov", "prores_ks", "yuv422p10le", "standard"),
     ("prores_ks", {"profile": "hq"}, "yuv422p10le", ".mov", "prores_ks", "yuv422p10le", "hq"),
@@ -105,7 +105,7 @@ HDR10 = MasteringDisplay(
 )  # fmt: skip
 """A display with P3 primaries and D65 white, 0.0001 to 1000 cd/m2, as HDR10 films name it."""
 X265 = (
-    "log-level=none:max-cll=1000,400:"
+    "log-level=none:bframes=0:max-cll=1000,400:"
     "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
 )
 

@@ -1,0 +1,60 @@
+"""`streamct video` between other programs: what goes to stdout, what to stderr, and how it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import pictures
+import pytest
+import streams
+
+SCRIPT = [sys.executable, "-W", "error", "-c", "from streamct.cli import main; main()"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pipeline")
+    streams.write_rich(folder / "a.mkv", frames=10, audios=("aac",))
+    pictures.save(folder / "ref.png", pictures.gradient(20, 20))
+    return folder
+
+
+def test_stdout_is_the_stream_and_nothing_else(folder: Path) -> None:
+    command = [*SCRIPT, "video", "-", str(folder / "ref.png"), "-o", "-", "--json", "--codec", "ffv1"]
+    run = subprocess.run(command, input=(folder / "a.mkv").read_bytes(), capture_output=True, check=True)
+    with av.open(io.BytesIO(run.stdout)) as container:
+        assert container.format.name == "matroska,webm"
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
+        assert len(list(container.decode(video=0))) == 10
+    assert run.stdout.startswith(b"\x1a\x45\xdf\xa3")
+    events = [json.loads(line) for line in run.stderr.splitlines() if line.startswith(b"{")]
+    assert events[-1]["event"] == "done"
+    assert events[-1]["report"]["output"] == "-"
+
+
+def test_a_reader_that_has_enough_is_no_error_worth_a_word(folder: Path) -> None:
+    planes = [streams.random_planes("yuv420p", 320, 240, seed) for seed in range(8)]
+    clip = streams.write_planes(folder / "noise.mkv", "yuv420p", planes, (320, 240))
+    command = [*SCRIPT, "video", str(clip), str(folder / "ref.png"), "-o", "-", "--codec", "ffv1", "-q"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert len(process.stdout.read(1000)) == 1000
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 1
+    assert said == b""
+
+
+def test_format_is_refused_for_a_file(folder: Path, tmp_path: Path) -> None:
+    command = [*SCRIPT, "video", str(folder / "a.mkv"), str(folder / "ref.png"), "--format", "nut"]
+    run = subprocess.run([*command, "-o", str(tmp_path / "b.mkv")], capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert "--format is for standard output (-o -)" in run.stderr
+    assert list(tmp_path.iterdir()) == []
