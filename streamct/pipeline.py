@@ -142,6 +142,8 @@ def _grade_source(
     given.begin(clip.frames, clip.width, clip.height)
     network, settings = _network(settings, say, needed=mask is None or ref_mask is None)
     palettes, share = _reference_palettes(reference, settings, ref_mask, network)
+    if ref_mask is not None and mask is None and network is None:
+        say.warning("--ref-mask alone does nothing: the clip has no mask (--mask, --segmenter), so it is one region")
     if palettes.split is None and (mask is not None or network is not None):
         say.warning(_no_split(share))
     used = palettes.split is not None or save_masks is not None
@@ -501,6 +503,8 @@ def extract_palette(image: NDArray[Any], settings: Settings | None = None) -> Pa
 
 
 def _as_srgb(image: NDArray[Any], name: str) -> tuple[NDArray[np.float32], int]:
+    if not isinstance(image, np.ndarray):
+        raise UsageError(f"{name}: expected a numpy array, got {type(image).__name__}; transfer_picture takes files")
     if image.ndim != 3 or image.shape[2] not in (3, 4) or 0 in image.shape:
         raise UsageError(f"{name}: expected an array (h, w, 3) or (h, w, 4), got {image.shape = }")
     tops = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}

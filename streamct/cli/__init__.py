@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sys
 from types import FrameType
@@ -38,14 +40,21 @@ def main() -> None:
         except ClosedOutputError:  # as other programs of a pipeline: no word
             sys.exit(1)
         except StreamctError as error:
-            complain(error, verbose)
+            complain(error, verbose, as_json="--json" in sys.argv)
             sys.exit(error.exit_code)
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(1)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                complain_internal(error, verbose)
+                sys.exit(1)
+            print("error: standard output is full", file=sys.stderr)
+            os._exit(1)  # the interpreter would try to write the rest once more, and complain
         except Exception as error:
             complain_internal(error, verbose)
             sys.exit(1)
     except Stopped as stop:
-        print(f"{signal.Signals(stop.number).name}: stopped; nothing was written", file=sys.stderr)
+        cause = "Ctrl-C" if stop.number == signal.SIGINT else "SIGTERM"
+        print(f"stopped ({cause}); nothing was written", file=sys.stderr)
         sys.exit(128 + stop.number)

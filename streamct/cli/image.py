@@ -101,6 +101,8 @@ def _grade_folder(
     pictures = list_pictures(source)
     if not pictures:
         raise InputError(f"{source}: holds no pictures ({', '.join(WRITABLE_EXTENSIONS)}).")
+    if output is not None and output.suffix.lower() in WRITABLE_EXTENSIONS and not output.is_dir():
+        raise OutputError(f"{output}: names a picture, but {source} is a folder. Name a folder.")
     folder = output or source.resolve().with_name(f"{source.resolve().name}.graded")
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -241,7 +241,7 @@ def build_settings(
 
     given = {
         "mapping__strength": ("--strength", strength),
-        "mapping__alpha": ("--alpha", alpha),
+        "mapping__alpha": ("--alpha (--lightness)", alpha),
         "palette__size": ("--palette-size", palette_size),
         "mapping__correspondence": ("--correspondence", correspondence),
         "mapping__propagation": ("--propagation", propagation),

@@ -9,6 +9,7 @@ import textwrap
 import time
 import traceback
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -24,9 +25,11 @@ _LINE_SECONDS = 5.0
 _WIDTH = 100
 
 
-def complain(error: StreamctError, verbose: bool) -> None:
-    """Print an error of ours, with its cause if asked for."""
+def complain(error: StreamctError, verbose: bool, as_json: bool = False) -> None:
+    """Print an error of ours, with its cause if asked for. as_json: as an event on stdout too."""
     _print_wrapped("error: ", str(error))
+    if as_json and not any(pair in (["-o", "-"], ["--output", "-"]) for pair in map(list, pairwise(sys.argv))):
+        print(json.dumps({"event": "error", "message": str(error)}), flush=True)
     if verbose:
         traceback.print_exception(error, file=sys.stderr)
 

@@ -78,6 +78,8 @@ def writing(target: Path) -> Iterator[None]:
     """Turn the system's errors while `target` is written into our own."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # who reads what is printed has gone; the file is not at fault
     except OSError as cause:
         if cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise OutputError(

@@ -146,7 +146,8 @@ def _codes(values: NDArray[np.float32], bits: int) -> NDArray[np.uint8] | NDArra
 def _with_fields(image: pyvips.Image, like: Picture) -> pyvips.Image:
     fields = dict(like.fields or {})
     resolution = {name: fields.pop(name)[1] for name in ("xres", "yres") if name in fields}
-    image = image.copy(**resolution)
+    if all(0 < value != 1 for value in resolution.values()):  # 1 is libvips' word for unknown
+        image = image.copy(**resolution)
     for name, (kind, value) in fields.items():
         if name == "xmp-data":
             value = _XMP_ORIENTATION.sub(rb"\g<1>1", value)

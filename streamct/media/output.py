@@ -89,6 +89,8 @@ def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) ->
     """
     if output is None and clip.path == STDIN:
         raise UsageError("-: what comes from a pipe has no name to derive the output's from. Add -o NAME, or -o -.")
+    if output is not None and output.is_dir():
+        raise OutputError(f"{output}: is a folder. Name a file in it.")
     if output is None and clip.container == SEQUENCE:
         output = clip.path.with_name(f"{clip.path.stem}.graded{_picture_ending(clip.path)}")
     if output is not None and pattern_of(output) is not None:

@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from streamct.errors import DamagedInputError
 from streamct.media.demuxer import Demuxer
 from streamct.media.output import OutputPlan, supported_codecs
-from streamct.media.probe import open_input, reason
+from streamct.media.probe import is_cover, open_input, reason
 from streamct.model import Clip
 
 _CONTAINER_KEYS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
@@ -205,6 +205,10 @@ class Passthrough:
                 return None  # written again from the chapters
             self._left_out(source, "data streams")
             return None
+        if source.type == "video" and not is_cover(source):
+            self.notes.append(
+                f"video stream {self._clip.stream} is graded; stream {source.index} is copied (--stream chooses)"
+            )
         name = source.codec_context.name if source.codec_context is not None else ""
         codec = source.codec_context.codec.canonical_name if source.codec_context is not None else ""
         if source.type == "subtitle" and codec in _TEXT:
@@ -260,7 +264,7 @@ def _copy_tags(source: Stream, target: Stream) -> None:
     kept: dict[str, Any] = {
         key: value
         for key, value in source.metadata.items()
-        if key.lower() not in _STREAM_KEYS and not key.lower().startswith("_statistics")
+        if key.lower().split("-")[0] not in _STREAM_KEYS and not key.lower().startswith("_statistics")
     }
     target.metadata.update(kept)
     target.disposition = Disposition(source.disposition)

@@ -269,6 +269,8 @@ def _count(container: av.container.InputContainer, stream: av.video.stream.Video
     entries = stream.index_entries
     if container.format.name.startswith("mov") and stream.frames and len(entries) == stream.frames:
         return sum(1 for entry in entries if not entry.is_discard)
+    if container.format.name == "avi" and len(entries) == stream.frames:
+        return sum(1 for entry in entries if entry.size) or None  # an empty entry shows the last frame again
     return stream.frames or None
 
 

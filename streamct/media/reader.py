@@ -102,6 +102,8 @@ class Reader:
             try:
                 frames = packet.decode()
             except (av.FFmpegError, OSError) as cause:
+                if packet.is_corrupt and self._clip.frames is not None:
+                    continue  # cut off, as the last one of a truncated file: the count of frames will tell
                 where = "" if end is None else f" after {timecode(float(end * self._clip.time_base))}"
                 failure = f"decoding stopped at frame {count}{where} ({reason(cause)})"
                 if not self._tolerate:

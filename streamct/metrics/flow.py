@@ -43,7 +43,8 @@ def opencv() -> ModuleType:
         import cv2
     except ImportError as cause:
         raise UsageError(
-            "measuring a video needs OpenCV for optical flow, which is not installed. pip install 'streamct[evaluate]'"
+            "measuring a video needs OpenCV for optical flow, which is not installed. "
+            "Run: pip install opencv-python-headless"
         ) from cause
     return cv2
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Generator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +102,19 @@ class _Still:
         pass
 
 
+def _refuse_gaps(folder: Path, files: list[Path]) -> None:
+    """Numbered masks have to be numbered without a gap: behind one, each would serve the wrong frame."""
+    found = [re.findall(r"\d+", file.stem) for file in files]
+    if not all(found):
+        return
+    numbers = [int(digits[-1]) for digits in found]
+    for before, after in pairwise(numbers):
+        if after > before + 1:
+            raise MaskError(
+                f"{folder}: there is no mask between the numbers {before} and {after}. Add what is missing."
+            )
+
+
 class _Folder:
     def __init__(self, path: Path) -> None:
         try:
@@ -108,6 +123,7 @@ class _Folder:
             raise MaskError(f"mask {cause}") from cause
         if not self._files:
             raise MaskError(f"{path}: holds no pictures. A mask folder has one picture a frame.")
+        _refuse_gaps(path, self._files)
         self._path = path
         self._held = _Held()
         self._lock = threading.Lock()

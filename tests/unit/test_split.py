@@ -15,6 +15,7 @@ from networks import RedIsForeground, iou, moving_scene
 from streamct import pipeline
 from streamct.color.lab import srgb_to_lab
 from streamct.errors import OutputError, SegmenterError, SettingsError, UsageError
+from streamct.media import source
 from streamct.media.image import save_png
 from streamct.model import Event
 from streamct.pipeline import grade_picture, grade_video, picture_palettes
@@ -174,7 +175,7 @@ def test_offline_a_named_segmenter_fails_before_anything_is_decoded(
     offline: None, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip, reference, _ = scene
-    monkeypatch.setattr(pipeline, "Reader", None)
+    monkeypatch.setattr(source, "Reader", None)
     monkeypatch.setattr(pipeline, "read_picture", None)
     named = Settings().updated(segment__segmenter="deeplabv3-resnet50")
     with pytest.raises(SegmenterError, match="can't be fetched"):
@@ -222,7 +223,12 @@ def test_a_thing_that_comes_in_does_not_make_the_grade_jump(network: Firm, scene
         picture[:, : max(0, t - 4)] = (200, 120, 60)  # a share of 0 at first, of 36% in the end
         pictures.append(np.clip(picture + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8))
     clip = write_clip(tmp_path / "enters.mkv", pictures, codec="ffv1", pix_fmt="yuv444p")
-    grade_video(clip, reference, tmp_path / "out.mkv", settings(mapping__strength=2.0))
+    grade_video(
+        clip,
+        reference,
+        tmp_path / "out.mkv",
+        settings(mapping__strength=2.0, mapping__transport_blur=10.0, mapping__reach=500.0),
+    )
     corner = np.array([planes[0][4:60, 50:90].mean() for _, planes in decoded(tmp_path / "out.mkv", "gbrp")])
     steps = np.abs(np.diff(corner))
     assert np.ptp(corner) > 3  # the ground's grade does change, from the whole's to its own

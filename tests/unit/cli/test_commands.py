@@ -113,6 +113,46 @@ def test_json_events_are_one_object_a_line_on_stdout(
     assert run.stderr == ""
 
 
+def test_an_error_is_an_event_too_with_json(streamct: Run, reference: Path, tmp_path: Path) -> None:
+    run = streamct("video", tmp_path / "missing.mp4", reference, "--json")
+    assert run.returncode == 1
+    assert json.loads(run.stdout) == {
+        "event": "error",
+        "message": f"{tmp_path / 'missing.mp4'}: no such file. Check the path.",
+    }
+    assert "no such file" in run.stderr
+
+
+def test_a_folder_is_refused_as_the_output_of_a_clip_and_a_picture_as_that_of_a_folder(
+    streamct: Run, clip: Path, reference: Path, tmp_path: Path
+) -> None:
+    assert "is a folder" in streamct("video", clip, reference, "-o", tmp_path).stderr
+    (tmp_path / "in").mkdir()
+    shutil.copy(reference, tmp_path / "in" / "a.png")
+    assert "names a picture" in streamct("image", tmp_path / "in", reference, "-o", tmp_path / "x.png").stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in"]
+
+
+def test_a_reference_mask_without_a_mask_is_said_to_do_nothing(
+    streamct: Run, clip: Path, reference: Path, tmp_path: Path
+) -> None:
+    run = streamct("video", clip, reference, "--ref-mask", reference, "-o", tmp_path / "out.mp4")
+    assert run.returncode == 0
+    assert "--ref-mask alone does nothing" in run.stderr
+
+
+def test_a_reader_of_json_that_goes_away_gets_no_blame_on_the_file(clip: Path, reference: Path, tmp_path: Path) -> None:
+    arguments = ["video", str(clip), str(reference), "-o", str(tmp_path / "out.mp4"), "--json", "-q"]
+    process = subprocess.Popen([*SCRIPT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    said = process.stderr.read()
+    assert process.wait() == 1
+    assert "can't be written" not in said
+    process.stderr.close()
+
+
 def test_a_still_is_graded_and_a_folder_of_stills_too(streamct: Run, reference: Path, tmp_path: Path) -> None:
     folder = tmp_path / "stills"
     folder.mkdir()

@@ -72,7 +72,11 @@ def test_a_truncated_clip_is_graded_as_far_as_it_goes_where_that_is_asked_for(cl
     assert 10 < report.frames < FRAMES
     assert any(f"{report.frames} of {FRAMES} frames could be decoded" in line for line in report.warnings)
     with Reader(probe(report.output)) as reader:
-        assert [frame.pts * frame.time_base for frame in reader] == [Fraction(n, 25) for n in range(report.frames)]
+        times = [frame.pts * frame.time_base * 25 for frame in reader]
+    # The packet that was cut off may belong to a frame shown before the last whole one.
+    assert times[:-2] == list(range(report.frames - 2))
+    assert times == sorted(set(times))
+    assert times[-1] <= report.frames
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -11,6 +11,7 @@ import streams
 
 import streamct.segment.matte as matte_module
 from streamct.errors import MaskError
+from streamct.media.image import save_png
 from streamct.segment.matte import Matte, resized, still_matte
 
 
@@ -193,3 +194,10 @@ def test_growing_keeps_flat_areas_and_the_range(size: tuple[int, int]) -> None:
 def test_growing_twofold_is_bilinear_with_samples_at_their_centres() -> None:
     grown = resized(np.array([[0, 200]], np.uint8), 4, 1)
     np.testing.assert_array_equal(grown, [[0, 50, 150, 200]])
+
+
+def test_a_numbered_folder_with_a_gap_is_refused(tmp_path: Path) -> None:
+    for number in (0, 1, 3, 4):
+        save_png(tmp_path / f"{number:05d}.png", np.zeros((4, 4, 3), np.uint8))
+    with pytest.raises(MaskError, match="no mask between the numbers 1 and 3"):
+        Matte(tmp_path)
