@@ -208,7 +208,8 @@ def flicker_table(data: Path, count: int) -> list[str]:
         sources = [planes_proxy_rgb(f.planes, f.format, clip.coding, width, height) for f in frames]
         reference = data / "refs" / CLIP_REFERENCE
         movement = Movement()
-        for title, mode in (("streamct film (window)", "window"), ("streamct paper (off)", "off")):
+        modes = {"streamct film (window)": "window", "streamct film (shot)": "shot", "streamct paper (off)": "off"}
+        for title, mode in modes.items():
             found = measure(clip, frames, sources, movement, reference, mode)
             columns.setdefault(title, []).append((found.edit_warp_share, found.max_jump, found.edit))
         wanted = srgb_to_lab(picture(reference) / 255).reshape(-1, 3)

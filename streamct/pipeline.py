@@ -149,7 +149,7 @@ def _grade_source(
     used = palettes.split is not None or save_masks is not None
     segmenting = network if mask is None and used and kept.saved is None else None
     mattes = _mattes(clip, settings, given if used else NoSegmenter(), segmenting, kept.cuts)
-    if (warning := kept.warning(palettes, mask is not None, network)) is not None:
+    if (warning := kept.warning(palettes, mask is not None, network, settings)) is not None:
         say.warning(warning)
     say.start(clip.frames)
     with ExitStack() as stack:
@@ -160,9 +160,11 @@ def _grade_source(
         if save_masks is not None and masked:
             folder = stack.enter_context(mask_folder(save_masks))
         if settings.time.mode == "shot":
-            found = kept.find(palettes, mattes, say, tolerate_corrupt) if kept.saved is None else kept.saved.track
+            found = (
+                kept.find(palettes, mattes, settings, say, tolerate_corrupt) if kept.saved is None else kept.saved.track
+            )
             name = mattes.name if kept.saved is None else kept.saved.segmenter
-            kept.save(found, name)
+            kept.save(found, name, settings)
             if mask is not None:
                 given = Matte(mask)  # its first reading is over
                 given.begin(clip.frames, clip.width, clip.height)

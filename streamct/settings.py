@@ -82,8 +82,8 @@ class TimeSettings(_Section):
     mode: Literal["window", "shot", "off"] = Field(
         "window", description="histograms and Luts averaged over +-radius frames, one grade a shot, or frame by frame"
     )
-    radius: int = Field(16, ge=1, le=120, description="frames on each side that a frame's grade depends on")
-    knot_spacing: int = Field(8, ge=1, le=60, description="Luts are baked every so many frames")
+    radius: int = Field(18, ge=1, le=120, description="frames on each side that a frame's grade depends on")
+    knot_spacing: int = Field(9, ge=1, le=60, description="Luts are baked every so many frames")
 
 
 class OutputSettings(_Section):

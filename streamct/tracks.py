@@ -50,7 +50,6 @@ class Tracks:
     def __init__(self, source: Source, settings: Settings, cuts: Path | None, track: Path | None, save: Path | None):
         self._source = source
         self._clip = clip = source.clip
-        self._settings = settings
         self._path = track
         self._save = save
         for flag, given in (("--track", track), ("--save-track", save)):
@@ -80,20 +79,20 @@ class Tracks:
             made = "a --mask" if self.saved.segmenter == "matte" else f"the segmenter {self.saved.segmenter}"
             raise TrackError(f"{self._path}: was made with {made}. --mask: {remedy}")
 
-    def warning(self, palettes: Palettes, matte: bool, network: Any) -> str | None:
+    def warning(self, palettes: Palettes, matte: bool, network: Any, settings: Settings) -> str | None:
         """What the user should know of a track that was read and does not quite suit the settings."""
         if self.saved is None:
             return None
         if palettes.split is not None and self.saved.segmenter == "none":
             return f"{self._path}: was made without a segmenter, so the whole frame is graded as one region"
         name = "matte" if matte else network.name if network is not None else self.saved.segmenter
-        if self.saved.digest != analysis_digest(self._settings, name):
+        if self.saved.digest != analysis_digest(settings, name):
             return f"{self._path}: was made with other settings of palette or segmenter; its own are used"
         return None
 
-    def find(self, palettes: Palettes, mattes: Mattes, say: _Say, tolerate: bool = False) -> Track:
+    def find(self, palettes: Palettes, mattes: Mattes, settings: Settings, say: _Say, tolerate: bool = False) -> Track:
         """Decode the clip once and find its shots and their palettes."""
-        clip, settings = self._clip, self._settings
+        clip = self._clip
         say.note("first pass: looking for the shots and their colours")
         # Colours are counted in cells, which add up over a shot of any length.
         counted = settings.palette.model_copy(update={"bins": "unit"})
@@ -103,10 +102,10 @@ class Tracks:
         with closing(self._source.reader(tolerate)) as reader:
             return _look_through(reader, sampler, mattes, finder, say.progress)
 
-    def save(self, track: Track, segmenter: str) -> None:
+    def save(self, track: Track, segmenter: str, settings: Settings) -> None:
         """Write the track where the user wants it."""
         if self._save is not None:
-            save_track(self._save, track, self._clip, self._settings, segmenter)
+            save_track(self._save, track, self._clip, settings, segmenter)
 
 
 def _look_through(

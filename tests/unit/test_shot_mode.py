@@ -8,12 +8,27 @@ from typing import Any
 import numpy as np
 import pytest
 from clips import decoded, moving_picture, write_clip
+from networks import RedIsForeground
 
-from streamct import tracks
+from streamct import pipeline, tracks
 from streamct.errors import OutputError, TrackError, UsageError
 from streamct.media.image import save_png
 from streamct.pipeline import grade_video
 from streamct.settings import Settings
+
+
+class Coarse(RedIsForeground):
+    """Takes what is redder than blue for foreground."""
+
+    precision = "exact"
+
+    def memory(self) -> int:
+        return 0
+
+    def segment(self, proxies: Any) -> Any:
+        self.batches.append(proxies)
+        return (proxies[..., 0] > proxies[..., 2]).astype(np.float32)
+
 
 SHOT = Settings().updated(output__codec="ffv1", time__mode="shot")
 CUT, FRAMES = 9, 16
@@ -132,3 +147,25 @@ def test_tracks_need_the_mode_shot_and_a_place(clip: Path, reference: Path, tmp_
         )  # fmt: skip
     with pytest.raises(OutputError, match="exists already"):
         grade_video(clip, reference, tmp_path / "x.mkv", SHOT, save_track=tmp_path / "t.npz")
+
+
+def test_masks_of_a_network_are_kept_in_the_track(
+    clip: Path, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grade_video(clip, reference, tmp_path / "c.mkv", SHOT)
+    fake = Coarse(batch=2, size=64)
+    fake.name = "deeplabv3-mobilenet"
+    filled = {"segmenter": fake.name, "size": 64, "every": 2, "device": "cpu"}
+    monkeypatch.setattr(pipeline, "resolve", lambda s, note: (s.model_copy(update=filled), None))
+    monkeypatch.setattr(pipeline, "load", lambda s: fake)
+    settings = SHOT.updated(segment__segmenter="auto")
+    a, b, track = tmp_path / "a.mkv", tmp_path / "b.mkv", tmp_path / "t.npz"
+    grade_video(clip, reference, a, settings, save_track=track, save_masks=tmp_path / "masks")
+    assert len(list((tmp_path / "masks").iterdir())) == FRAMES
+    looked = len(fake.batches)
+    report = grade_video(clip, reference, b, settings, track=track)
+    assert report.segmenter == "deeplabv3-mobilenet"
+    assert report.warnings == ()
+    assert len(fake.batches) == looked + 1  # the reference's
+    np.testing.assert_array_equal(planes(a), planes(b))
+    assert (planes(tmp_path / "c.mkv") != planes(a)).any()

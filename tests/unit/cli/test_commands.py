@@ -74,6 +74,30 @@ def test_a_video_is_graded_beside_the_input_and_its_path_printed(
     assert "12 frames in" in run.stderr
 
 
+def test_a_saved_track_is_taken_back_and_one_of_another_clip_refused(
+    streamct: Run, clip: Path, reference: Path, tmp_path: Path
+) -> None:
+    track, out = tmp_path / "t.npz", tmp_path / "out.mp4"
+    run = streamct("video", clip, reference, "-o", out, "--temporal", "shot", "--save-track", track)
+    assert run.returncode == 0, run.stderr
+    assert "first pass" in run.stderr
+    run = streamct("video", clip, reference, "-o", out, "-y", "--temporal", "shot", "--track", track, "--protect-skin")
+    assert run.returncode == 0, run.stderr
+    assert "first pass" not in run.stderr
+    other = write_clip(tmp_path / "other.mp4", moving_picture(9))
+    run = streamct("video", other, reference, "--temporal", "shot", "--track", track)
+    assert run.returncode == 1
+    assert "t.npz: is the track of in.mp4 (12 frames)" in run.stderr
+    assert "other.mp4 has 9 frames" in run.stderr
+
+
+def test_a_wrong_line_in_a_list_of_cuts_is_named(streamct: Run, clip: Path, reference: Path, tmp_path: Path) -> None:
+    (tmp_path / "cuts.txt").write_text("4\nnoon\n")
+    run = streamct("video", clip, reference, "-o", tmp_path / "out.mp4", "--cuts", tmp_path / "cuts.txt")
+    assert run.returncode == 1
+    assert "cuts.txt: line 2: 'noon': is no cut" in run.stderr
+
+
 def test_an_existing_output_is_refused_without_y_and_untouched(
     streamct: Run, clip: Path, reference: Path, tmp_path: Path
 ) -> None:

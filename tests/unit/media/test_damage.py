@@ -76,7 +76,7 @@ def test_a_truncated_clip_is_graded_as_far_as_it_goes_where_that_is_asked_for(cl
     # The packet that was cut off may belong to a frame shown before the last whole one.
     assert times[:-2] == list(range(report.frames - 2))
     assert times == sorted(set(times))
-    assert times[-1] <= report.frames
+    assert times[-1] <= report.frames + 2
 
 
 @pytest.mark.parametrize("seed", range(3))
