@@ -1,6 +1,6 @@
 """Print how fast the parts of a run are on this machine.
 
-    python scripts/bench.py segment [--segmenters NAME ...] [--device cpu|cuda ...] [--size N] [--frames N]
+    python scripts/bench_segment.py segment [--segmenters NAME ...] [--device cpu|cuda ...] [--size N] [--frames N]
 
 `segment`: frames/s of each network (random weights: they cost what trained ones do), and beside it the floor, the
 network's operations over the rate of a large matrix product in the same precision on the same device.
