@@ -127,7 +127,7 @@ class Display:
         report = event.data["report"]
         if not self._quiet:
             plural = "" if report.frames == 1 else "s"
-            rate = f", {report.details['fps']:.1f} {self._unit}s/s" if "fps" in report.details else ""
+            rate = f", {report.details['fps']:.1f} {self._unit}s/s once under way" if "fps" in report.details else ""
             print(f"{report.frames} {self._unit}{plural} in {report.seconds:.1f} s{rate}", file=sys.stderr)
         if not self._json:
             print(report.output, file=self._out, flush=True)
