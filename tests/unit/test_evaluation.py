@@ -121,7 +121,7 @@ def test_a_video_without_opencv_is_refused_before_decoding(
     tmp_path: Path, frames: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(UsageError, match=r"streamct\[evaluate\]"):
+    with pytest.raises(UsageError, match="opencv-python-headless"):
         evaluate(tmp_path / "missing.mkv", tmp_path / "missing too.mkv")
     source = picture(tmp_path / "in.png", frames[0])
     assert evaluate(source, source).difference.edit == 0

@@ -180,7 +180,7 @@ def test_what_a_moving_thing_uncovers_is_not_visible_before() -> None:
     assert motion.visible[:12].mean() > 0.95
 
 
-def test_missing_opencv_names_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_opencv_names_the_package_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(UsageError, match=r"pip install 'streamct\[evaluate\]'"):
+    with pytest.raises(UsageError, match=r"pip install opencv-python-headless"):
         motion_between(texture(), texture())
