@@ -27,7 +27,7 @@ ONE = 64
 LUMA_STEPS = ((4, 128), (8, 256))
 """(spacing, up to): luma nodes every 4 units up to 128, every 8 up to 256."""
 
-CHROMA_STEPS = ((4, 96), (2, 160), (4, 256))
+CHROMA_STEPS = ((4, 64), (2, 192), (4, 256))
 """The same for both chroma axes: dense about grey, where most colours lie and a map may turn within a few codes."""
 
 CHROMA_PARTS = 4
@@ -60,7 +60,7 @@ CHROMA_SCALES = (CHROMA_PARTS // np.diff(CHROMA_NODES)[CHROMA_CELLS]).astype(np.
 
 @dataclass(frozen=True, slots=True)
 class Lut:
-    """table: (81, 81, 3, 49) int16: plane-1 node, plane-2 node, output plane, plane-0 node; in 1/64 code unit."""
+    """table: (97, 97, 3, 49) int16: plane-1 node, plane-2 node, output plane, plane-0 node; in 1/64 code unit."""
 
     table: NDArray[np.int16]
 
