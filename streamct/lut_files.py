@@ -149,6 +149,10 @@ def _sdr(clip: Clip) -> Clip:
     kind = _HDR_TRANSFERS.get(clip.tags.transfer)
     if kind is not None:
         raise UsageError(f"{clip.path}: is {kind}; LUT files are written for Rec.709/sRGB. Convert it first.")
+    if clip.coding.primaries != "bt709":
+        raise UsageError(
+            f"{clip.path}: has BT.2020 primaries; LUT files are written for Rec.709/sRGB. Convert it first."
+        )
     return clip
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from streamct.color.colormap import apply_to_srgb, color_map
 from streamct.color.correspondence import correspond
 from streamct.color.histogram import Counter
+from streamct.color.lab import coded_to_lab, lab_to_srgb
 from streamct.color.lut import LutGrid
 from streamct.color.palette import extract
 from streamct.color.proxy import planes_proxy_rgb, proxy_size
@@ -82,10 +83,10 @@ def write_sheet(
     output: None for `<stem>.preview.png` beside the input. frames: how many, spread over what the clip shows; None
     for 4, with variants 2. at: times instead, `[[hh:]mm:]ss[.fff]` after the first frame; shown is the frame that a
     player shows then. variants: show these settings side by side instead of `settings`. The whole picture is graded as
-    one region; masks and segmenters are left out.
+    one region; masks and segmenters are left out. Colours beyond sRGB (HDR, BT.2020) are clipped on the sheet.
 
     Raises:
-        StreamctError: anything wrong with input, reference, times or output.
+        StreamctError: anything wrong with input, reference, times or output; a clip in the mode `shot`.
     """
     settings = settings or Settings()
     input, reference = Path(input), Path(reference)
@@ -107,7 +108,14 @@ def write_sheet(
             raise UsageError("--at: a picture has no time. Leave it out.")
         rows, colours = _picture_rows(read_picture(input).rgb, wanted, chosen)
     else:
-        rows, colours = _Previewer(probe(input), [s for _, s in chosen], say).rows(count, at, wanted, chosen)
+        if any(s.time.mode == "shot" for _, s in chosen):
+            raise UsageError(
+                "--temporal shot: needs the whole clip, of which a preview sees parts. Give --temporal window or off."
+            )
+        clip = probe(input)
+        if clip.coding.transfer != "srgb":
+            say.note("the sheet is sRGB: what is brighter than diffuse white is cut off there, and only there")
+        rows, colours = _Previewer(clip, [s for _, s in chosen], say).rows(count, at, wanted, chosen)
     heading = Heading(f"{input.name} → {reference.name}", _described(settings, bool(variants)))
     if variants:
         grid = [(row.label, row.source, list(zip([n for n, _ in chosen], row.graded, strict=True))) for row in rows]
@@ -327,6 +335,8 @@ class _Previewer:
         squared = max(1, round(width * (clip.sample_aspect or Fraction(1))))
         columns, rows = proxy_size(squared, height, edge)
         rgb = planes_proxy_rgb(planes, clip.format, clip.coding, min(columns, width), min(rows, height))
+        if (clip.coding.transfer, clip.coding.primaries) != ("srgb", "bt709"):
+            rgb = np.clip(lab_to_srgb(coded_to_lab(rgb, clip.coding)), 0, 1)
         return np.rot90(rgb, self._turns).astype(np.float32)
 
     def _shown(self, planes: tuple[Plane, ...], variants: bool) -> Picture:

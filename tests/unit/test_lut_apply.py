@@ -122,3 +122,13 @@ def test_inputs_and_what_exists_are_never_overwritten_unasked(look: Path, tmp_pa
         apply_lut(tmp_path / "in.png", look)
     with pytest.raises(UsageError, match="--stream"):
         apply_lut(tmp_path / "in.png", look, tmp_path / "out.png", stream=0)
+
+
+def test_numbered_pictures_may_come_out(look: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "in.mkv", moving_picture(3), codec="ffv1", pix_fmt="bgr0", tags=None)
+    apply_lut(clip, look, tmp_path / "out_%03d.png")
+    found = sorted(path.name for path in tmp_path.glob("out_*.png"))
+    assert len(found) == 3
+    assert apply_lut(clip, look, tmp_path / "out.mkv", LOSSLESS).frames == 3
+    for name, (_, (green, blue, red)) in zip(found, decoded(tmp_path / "out.mkv", "gbrp"), strict=True):
+        assert np.array_equal(np.rint(read_picture(tmp_path / name).rgb * 255), np.stack([red, green, blue], -1))

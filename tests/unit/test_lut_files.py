@@ -175,9 +175,12 @@ def test_what_can_not_be_is_said(
         write_luts(folder / "in.png", folder / "ref.png", tmp_path / name, **options)
 
 
-def test_hdr_clips_are_refused(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("transfer", "message"), [(16, "is PQ"), (18, "is HLG"), (1, r"has BT\.2020 primaries")], ids=["pq", "hlg", "wide"]
+)
+def test_hdr_and_wide_gamut_clips_are_refused(folder: Path, tmp_path: Path, transfer: int, message: str) -> None:
     clip = write_clip(
-        tmp_path / "pq.mkv", moving_picture(2), codec="libx265", pix_fmt="yuv420p10le", tags=(9, 9, 16, 1)
+        tmp_path / "in.mkv", moving_picture(2), codec="ffv1", pix_fmt="yuv420p10le", tags=(9, 9, transfer, 1)
     )
-    with pytest.raises(UsageError, match="is PQ"):
+    with pytest.raises(UsageError, match=message):
         write_luts(clip, folder / "ref.png", tmp_path / "look.cube")

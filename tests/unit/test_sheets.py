@@ -126,3 +126,31 @@ def test_what_can_not_be_shown_is_said(folder: Path, tmp_path: Path, output: str
     with pytest.raises((UsageError, OutputError), match=message):
         write_sheet(folder / "in.mp4", folder / "ref.png", tmp_path / output, QUICK, **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_mode_that_needs_the_whole_clip_is_refused(folder: Path, tmp_path: Path) -> None:
+    shots = QUICK.updated(time__mode="shot")
+    for options in ({"settings": shots}, {"settings": QUICK, "variants": [("window", QUICK), ("shot", shots)]}):
+        with pytest.raises(UsageError, match="--temporal shot: needs the whole clip"):
+            write_sheet(folder / "in.mp4", folder / "ref.png", tmp_path / "s.png", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_hdr_is_shown_as_srgb(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PQ: 0.5806888 is diffuse white, 203 cd/m2 (BT.2408); 0.44 is 50.5 cd/m2, a quarter of its light."""
+    whites = [np.full((64, 96, 3), round(code * 255), np.uint8) for code in (0.5806888, 0.44)]
+    shown: list[np.ndarray] = []
+    real = sheets._Previewer._proxy
+
+    def proxy(self: object, planes: object, edge: int) -> np.ndarray:
+        shown.append(real(self, planes, edge))
+        return shown[-1]
+
+    clip = write_clip(tmp_path / "in.mkv", whites, codec="ffv1", pix_fmt="yuv444p10le", tags=(9, 9, 16, 1))
+    off = QUICK.updated(time__mode="off", mapping__strength=0.0)
+    monkeypatch.setattr(sheets._Previewer, "_proxy", proxy)
+    report = write_sheet(clip, folder / "ref.png", tmp_path / "s.png", off, at=("0", "0.05"))
+    assert any("cut off" in line for line in report.warnings)
+    levels = [float(np.median(picture)) for picture in shown]
+    assert levels[:2] == pytest.approx([1.0, 1.0], abs=0.02)
+    assert levels[2:] == pytest.approx([0.537, 0.537], abs=0.02)
