@@ -7,6 +7,7 @@
     │   ├── NoVideoError          a readable file without a picture to grade
     │   └── DamagedInputError     decoding stopped early or produced corrupt frames
     ├── ReferenceError            the reference picture can't be used
+    ├── LutError                  a LUT file can't be read or does not hold what its format says
     ├── MaskError                 a matte is missing, unreadable or of the wrong length
     ├── TrackError                a saved track or a list of cuts can't be read or does not fit the clip
     ├── SegmenterError            a network that was asked for can't be had: its weights or its device
@@ -50,6 +51,10 @@ class DamagedInputError(InputError):
 
 class ReferenceError(StreamctError):
     """The reference picture can't be used."""
+
+
+class LutError(StreamctError):
+    """A LUT file is missing, unreadable, or not as its format's specification has it."""
 
 
 class MaskError(StreamctError):

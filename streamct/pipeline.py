@@ -5,55 +5,54 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.colormap import ColorMap, apply_to_srgb, color_map
 from streamct.color.correspondence import correspond
-from streamct.color.histogram import Counter
-from streamct.color.jit import compiled_before
 from streamct.color.lut import LutGrid
-from streamct.errors import MaskError, OutputError, ReferenceError, UsageError
+from streamct.errors import MaskError, OutputError, UsageError
 from streamct.grade.analyst import Analyst
 from streamct.grade.bake import Baker
 from streamct.grade.cuts import ListedCuts
-from streamct.grade.mattes import Given, Mattes, Replayed, Segmented
-from streamct.grade.regions import SPLIT_SHARES, Palettes, palettes_of
-from streamct.grade.sample import Sampler, sample_picture
+from streamct.grade.mattes import Given, Mattes, Replayed
+from streamct.grade.regions import Palettes
+from streamct.grade.sample import Sampler
 from streamct.grade.shots import Replay, Track
 from streamct.grade.track import Grade, Grader
-from streamct.media.files import check_target, written_whole
-from streamct.media.image import WRITABLE_EXTENSIONS, check_writable, read_picture, save_png, write_picture
+from streamct.media.files import check_target
+from streamct.media.image import check_writable, default_output, read_picture, save_png, write_picture
 from streamct.media.masks import check_mask_folder, mask_folder, mask_name, save_mask
 from streamct.media.output import OutputPlan, resolve_output
-from streamct.media.picture_writer import PictureWriter, check_pictures, pictures_whole
-from streamct.media.pipes import StandardOutput, standard_output
+from streamct.media.picture_writer import check_pictures
+from streamct.media.pipes import StandardOutput
 from streamct.media.sequence import SEQUENCE
 from streamct.media.source import Source, open_source
-from streamct.media.verify import verify, verify_piped
-from streamct.media.writer import Writer
-from streamct.model import Clip, Event, Frame, Palette, Progress, Report
+from streamct.model import Frame, Palette, Progress, Report
 from streamct.preview import palette_sheet
 from streamct.render import Renderer
-from streamct.segment import GivenMattes
-from streamct.segment.choose import load, resolve
+from streamct.run import (
+    Teller,
+    chosen_network,
+    clip_mattes,
+    described,
+    no_split,
+    picture_look,
+    reference_look,
+)
 from streamct.segment.matte import Matte, resized, still_matte
 from streamct.segment.none import NoSegmenter
-from streamct.segment.still import picture_full, picture_mask, quarter_turns
+from streamct.segment.still import picture_full, picture_mask
 from streamct.settings import Settings
-from streamct.stream import Grading, Stream, decoder_threads, encoder_threads
+from streamct.stream import Grading
 from streamct.tracks import Tracks, small_size
-
-if TYPE_CHECKING:
-    from streamct.segment.deeplab import DeepLab
-
-_COMPILING = "compiling the colour kernels; this happens once on a machine and takes some seconds"
+from streamct.transcode import place, transcode
 
 
 def grade_video(
@@ -95,7 +94,7 @@ def grade_video(
     settings = settings or Settings()
     input, reference = Path(input), Path(reference)
     output, mask, ref_mask, save_masks = _path(output), _path(mask), _path(ref_mask), _path(save_masks)
-    say = _Teller(progress)
+    say = Teller(progress)
     with open_source(input, stream, rate, hwaccel) as source:
         report = _grade_source(
             source, input, reference, output, settings, mask, ref_mask, save_masks, _path(cuts), _path(track),
@@ -118,7 +117,7 @@ def _grade_source(
     save_track: Path | None,
     overwrite: bool,
     tolerate_corrupt: bool,
-    say: _Teller,
+    say: Teller,
 ) -> Report:
     began = time.monotonic()
     clip = source.clip
@@ -140,21 +139,21 @@ def _grade_source(
         check_mask_folder(save_masks, overwrite)
     given = Matte(mask) if mask is not None else NoSegmenter()
     given.begin(clip.frames, clip.width, clip.height)
-    network, settings = _network(settings, say, needed=mask is None or ref_mask is None)
-    palettes, share = _reference_palettes(reference, settings, ref_mask, network)
+    network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
+    palettes, share = reference_look(reference, settings, ref_mask, network)
     if ref_mask is not None and mask is None and network is None:
         say.warning("--ref-mask alone does nothing: the clip has no mask (--mask, --segmenter), so it is one region")
     if palettes.split is None and (mask is not None or network is not None):
-        say.warning(_no_split(share))
+        say.warning(no_split(share))
     used = palettes.split is not None or save_masks is not None
     segmenting = network if mask is None and used and kept.saved is None else None
-    mattes = _mattes(clip, settings, given if used else NoSegmenter(), segmenting, kept.cuts)
+    mattes = clip_mattes(clip, settings, given if used else NoSegmenter(), segmenting, kept.cuts)
     if (warning := kept.warning(palettes, mask is not None, network, settings)) is not None:
         say.warning(warning)
     say.start(clip.frames)
     with ExitStack() as stack:
         stack.callback(mattes.close)
-        temporary: Path | StandardOutput = stack.enter_context(_place(plan, overwrite))
+        temporary: Path | StandardOutput = stack.enter_context(place(plan, overwrite))
         folder = None
         masked = mattes.name != "none" or (kept.saved is not None and kept.saved.segmenter != "none")
         if save_masks is not None and masked:
@@ -190,29 +189,10 @@ def _grade_source(
         "fps": round(frames / max(say.elapsed(), 1e-6), 2),
     }
     if network is not None:
-        details["network"] = _described(network, settings)
+        details["network"] = described(network, settings)
     path = output if plan.piped and output is not None else plan.path
     elapsed = time.monotonic() - began
     return Report(input, reference, path, frames, elapsed, mattes.name, tuple(say.said), details)
-
-
-def _place(plan: OutputPlan, overwrite: bool) -> AbstractContextManager[Path | StandardOutput]:
-    """Where the output is written to, until it is whole."""
-    if plan.piped:
-        return standard_output()
-    return pictures_whole(plan.path, overwrite) if plan.container == SEQUENCE else written_whole(plan.path)
-
-
-def _mattes(
-    clip: Clip, settings: Settings, given: GivenMattes, network: DeepLab | None, cuts: ListedCuts | None
-) -> Mattes:
-    if network is None:
-        return Given(given)
-    every = settings.segment.every or 1
-    ticks = Fraction(every) / (clip.rate * clip.time_base) if clip.rate else None
-    radius = settings.segment.radius if settings.time.mode != "off" else 0
-    turns = quarter_turns(clip.display_matrix)
-    return Segmented(network, radius=radius, every=every, ticks=ticks, turns=turns, cuts=cuts)
 
 
 def _render_clip(
@@ -223,7 +203,7 @@ def _render_clip(
     mattes: Mattes,
     settings: Settings,
     folder: Path | None,
-    say: _Teller,
+    say: Teller,
     tolerate: bool,
     cuts: ListedCuts | None = None,
     track: Track | None = None,
@@ -241,48 +221,15 @@ def _render_clip(
         sample, grading = sampler.look, Analyst(sampler, mattes, Grader(palettes, grid, settings, ticks, cuts))
     renderer = Renderer(clip.format, interlaced=clip.fields is not None)
 
-    with ExitStack() as stack:
-        reader = source.reader(tolerate, decoder_threads())
-        stack.callback(reader.close)
-        writer = _writer(source, plan, temporary, settings, tolerate)
-        stack.push(writer.__exit__)
-        known = len(writer.notes)
-        for note in writer.notes:
-            say.note(note)
+    def fill(frame: Frame, target: Frame, grade: Grade) -> None:
+        mask = None
+        if len(grade.luts) > 1 or folder is not None:
+            mask = mattes.full(frame, grade.mask)
+        if folder is not None and mask is not None:
+            save_mask(folder / mask_name(frame.index), mask)
+        renderer.render(frame, target, grade, mask)
 
-        def render(frame: Frame, grade: Grade) -> Frame:
-            target = writer.allocate(frame)
-            mask = None
-            if len(grade.luts) > 1 or folder is not None:
-                mask = mattes.full(frame, grade.mask)
-            if folder is not None and mask is not None:
-                save_mask(folder / mask_name(frame.index), mask)
-            renderer.render(frame, target, grade, mask)
-            return target
-
-        stream = Stream(reader, sample, grading, render, writer.write, source.stop)
-        frames = stream.run(say.progress)
-        writer.close()
-    for line in (*reader.warnings, *writer.notes[known:]):
-        say.warning(line)
-    if isinstance(writer, PictureWriter):
-        writer.verify()
-    elif isinstance(temporary, Path):
-        verify(clip, plan, temporary, writer.index, writer.times, writer.copied)
-    else:
-        verify_piped(clip, plan, writer.times, writer.encoded)
-    return frames
-
-
-def _writer(
-    source: Source, plan: OutputPlan, temporary: Path | StandardOutput, settings: Settings, tolerate: bool
-) -> Writer | PictureWriter:
-    if plan.container == SEQUENCE:
-        assert isinstance(temporary, Path)
-        return PictureWriter(source.clip, plan, temporary, settings.output.quality)
-    alone = source.pictures is not None
-    threads = encoder_threads(plan.encoder)
-    return Writer(source.clip, plan, temporary, threads, tolerate=tolerate, demuxer=source.demuxer, alone=alone)
+    return transcode(source, plan, temporary, sample, grading, fill, settings, say, tolerate)
 
 
 def grade_picture(
@@ -307,15 +254,15 @@ def grade_picture(
     input, reference = Path(input), Path(reference)
     output, mask, ref_mask = _path(output), _path(mask), _path(ref_mask)
     began = time.monotonic()
-    say = _Teller(progress)
+    say = Teller(progress)
     source = read_picture(input)
-    path = output or _default_picture(input)
+    path = output or default_output(input)
     check_writable(path)
     check_target(path, (input, reference, *(p for p in (mask, ref_mask) if p is not None)), overwrite)
-    network, settings = _network(settings, say, needed=mask is None or ref_mask is None)
-    palettes, share = _reference_palettes(reference, settings, ref_mask, network)
+    network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
+    palettes, share = reference_look(reference, settings, ref_mask, network)
     if palettes.split is None and (mask is not None or network is not None):
-        say.warning(_no_split(share))
+        say.warning(no_split(share))
     say.start(1)
     matte = still_matte(mask) if mask is not None else None
     if matte is None and network is not None and palettes.split is not None:
@@ -327,21 +274,10 @@ def grade_picture(
     height, width = source.rgb.shape[:2]
     details: dict[str, Any] = {"width": width, "height": height, "depth": source.depth}
     if network is not None:
-        details["network"] = _described(network, settings)
+        details["network"] = described(network, settings)
     segmenter = "matte" if mask is not None else network.name if network is not None and matte is not None else "none"
     elapsed = time.monotonic() - began
     return say.done(Report(input, reference, path, 1, elapsed, segmenter, tuple(say.said), details))
-
-
-def _network(settings: Settings, say: _Teller, needed: bool) -> tuple[DeepLab | None, Settings]:
-    """The segmenter that the settings ask for, loaded, and the settings with nothing left open about it."""
-    if not needed:
-        return None, settings
-    filled, warning = resolve(settings.segment, say.note)
-    if warning is not None:
-        say.warning(warning)
-    settings = settings.model_copy(update={"segment": filled})
-    return (None if filled.segmenter == "none" else load(filled)), settings
 
 
 def with_segmenter(settings: Settings, progress: Progress | None = None) -> Settings:
@@ -350,30 +286,7 @@ def with_segmenter(settings: Settings, progress: Progress | None = None) -> Sett
     Raises:
         SegmenterError: a segmenter asked for by name, or its weights, can't be had.
     """
-    return _network(settings, _Teller(progress), needed=True)[1]
-
-
-def _described(network: DeepLab, settings: Settings) -> dict[str, Any]:
-    return {
-        "name": network.name,
-        "device": network.device,
-        "precision": network.precision,
-        "size": network.size,
-        "every": settings.segment.every,
-        "memory": network.memory(),
-        "weights": str(settings.segment.weights or "torchvision"),
-    }
-
-
-def _no_split(share: float | None) -> str:
-    """Why foreground and background are not graded apart. share: of the reference's foreground, if it has a mask."""
-    if share is None:
-        return "the reference has no foreground of its own (--ref-mask), so the whole frame is graded as one region"
-    low, high = SPLIT_SHARES
-    return (
-        f"{share:.1%} of the reference are foreground; a split needs {low:.0%} to {high:.0%}, "
-        "so the whole frame is graded as one region"
-    )
+    return chosen_network(settings, Teller(progress), needed=True)[1]
 
 
 def reference_palettes(path: Path, settings: Settings, mask: Path | None = None) -> Palettes:
@@ -382,19 +295,7 @@ def reference_palettes(path: Path, settings: Settings, mask: Path | None = None)
     Raises:
         ReferenceError, MaskError: a file can't be read.
     """
-    return _reference_palettes(path, settings, mask, None)[0]
-
-
-def _reference_palettes(
-    path: Path, settings: Settings, mask: Path | None, network: DeepLab | None
-) -> tuple[Palettes, float | None]:
-    """The palettes, and the share of the foreground, None without a mask."""
-    rgb = read_picture(path, ReferenceError).rgb
-    if mask is not None:
-        matte: NDArray[np.uint8] | None = still_matte(mask)
-    else:
-        matte = picture_mask(rgb, network) if network is not None else None
-    return _palettes_and_share(rgb, settings, matte)
+    return reference_look(path, settings, mask, None)[0]
 
 
 def picture_palette(path: Path, settings: Settings | None = None, *, mask: Path | None = None) -> Palette:
@@ -431,8 +332,8 @@ def picture_palettes(
         InputError, MaskError, SegmenterError: a file can't be read, a mask leaves nothing, no such segmenter.
     """
     settings = settings or Settings()
-    say = _Teller(progress)
-    network, settings = _network(settings, say, needed=mask is None)
+    say = Teller(progress)
+    network, settings = chosen_network(settings, say, needed=mask is None)
     rgb = read_picture(path).rgb
     if mask is not None:
         name, coarse, matte = "matte", still_matte(mask), None
@@ -441,8 +342,8 @@ def picture_palettes(
         name, coarse = network.name, picture_mask(rgb, network)
         matte = picture_full(coarse, rgb)
     else:
-        return PicturePalettes(rgb, _palettes(rgb, settings, None))
-    palettes, share = _palettes_and_share(rgb, settings, coarse)
+        return PicturePalettes(rgb, picture_look(rgb, settings, None)[0])
+    palettes, share = picture_look(rgb, settings, coarse)
     if mask is not None and palettes.split is None:
         raise MaskError(f"{mask}: has no clear foreground (between 2% and 98% of the picture must be white).")
     if palettes.split is None:
@@ -481,8 +382,8 @@ def transfer_image(source: NDArray[Any], reference: NDArray[Any], settings: Sett
     settings = settings or Settings()
     rgb, top = _as_srgb(source, "source")
     other = _as_srgb(reference, "reference")[0]
-    network, settings = _network(settings, _Teller(None), needed=True)
-    palettes = _palettes(other, settings, None if network is None else picture_mask(other, network))
+    network, settings = chosen_network(settings, Teller(None), needed=True)
+    palettes = picture_look(other, settings, None if network is None else picture_mask(other, network))[0]
     matte = None
     if network is not None and palettes.split is not None:
         matte = picture_full(picture_mask(rgb, network), rgb)
@@ -501,7 +402,7 @@ def extract_palette(image: NDArray[Any], settings: Settings | None = None) -> Pa
     Raises:
         UsageError: an array of another shape or dtype.
     """
-    return _palettes(_as_srgb(image, "image")[0], settings or Settings(), None).whole
+    return picture_look(_as_srgb(image, "image")[0], settings or Settings(), None)[0].whole
 
 
 def _as_srgb(image: NDArray[Any], name: str) -> tuple[NDArray[np.float32], int]:
@@ -519,25 +420,10 @@ def _as_srgb(image: NDArray[Any], name: str) -> tuple[NDArray[np.float32], int]:
     return rgb, top
 
 
-def _palettes(rgb: NDArray[np.float32], settings: Settings, matte: NDArray[np.uint8] | None) -> Palettes:
-    return _palettes_and_share(rgb, settings, matte)[0]
-
-
-def _palettes_and_share(
-    rgb: NDArray[np.float32], settings: Settings, matte: NDArray[np.uint8] | None
-) -> tuple[Palettes, float | None]:
-    mask = None if matte is None else lambda width, height: resized(matte, width, height)
-    counter = Counter()
-    regions = sample_picture(rgb, mask, settings.palette, counter)
-    palettes = palettes_of(regions, counter, settings.palette)
-    assert palettes is not None
-    return palettes, None if matte is None else regions.share
-
-
 def _grade_array(
     rgb: NDArray[np.float32], reference: Palettes, settings: Settings, matte: NDArray[np.uint8] | None
 ) -> NDArray[np.float32]:
-    source = _palettes(rgb, settings, matte)
+    source = picture_look(rgb, settings, matte)[0]
     workers = os.cpu_count() or 2
 
     def mapped(own: Palette, other: Palette) -> NDArray[np.float32]:
@@ -557,47 +443,3 @@ def _map(source: Palette, reference: Palette, settings: Settings) -> ColorMap:
 
 def _path(given: Path | str | None) -> Path | None:
     return Path(given) if given is not None else None
-
-
-def _default_picture(source: Path) -> Path:
-    ending = source.suffix if source.suffix.lower() in WRITABLE_EXTENSIONS else ".png"
-    return source.with_name(f"{source.stem}.graded{ending}")
-
-
-class _Teller:
-    """Passes events on and remembers what the report repeats."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-        self._total: int | None = None
-        self._started = time.monotonic()
-        self.said: list[str] = []
-        if not compiled_before():
-            self._tell(Event("note", _COMPILING))
-
-    def _tell(self, event: Event) -> None:
-        if self._progress is not None:
-            self._progress(event)
-
-    def start(self, total: int | None) -> None:
-        self._total = total
-        self._started = time.monotonic()
-        self._tell(Event("start", total=total))
-
-    def elapsed(self) -> float:
-        return time.monotonic() - self._started
-
-    def progress(self, done: int) -> None:
-        self._tell(Event("progress", done=done, total=self._total))
-
-    def note(self, message: str) -> None:
-        self.said.append(message)
-        self._tell(Event("note", message))
-
-    def warning(self, message: str) -> None:
-        self.said.append(message)
-        self._tell(Event("warning", message))
-
-    def done(self, report: Report) -> Report:
-        self._tell(Event("done", str(report.output), report.frames, report.frames, {"report": report}))
-        return report

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from streamct.cli import evaluate, image, palette, video
+from streamct.cli import apply, evaluate, image, lut, palette, preview, video
 
 app = typer.Typer(
     name="streamct",
@@ -38,5 +38,8 @@ def _root(
 
 app.command("video", no_args_is_help=True)(video.video)
 app.command("image", no_args_is_help=True)(image.image)
+app.command("lut", no_args_is_help=True)(lut.lut)
+app.command("preview", no_args_is_help=True)(preview.preview)
+app.command("apply", no_args_is_help=True)(apply.apply)
 app.command("palette", no_args_is_help=True)(palette.palette)
 app.command("evaluate", no_args_is_help=True)(evaluate.evaluate)

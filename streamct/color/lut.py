@@ -7,13 +7,14 @@ up to mid-grey, since Lab is steepest near black, and sparsely above.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamct.color.coding import code_matrix, code_to_rgb
+from streamct.color.coding import code_matrix, code_to_rgb, rgb_to_code
 from streamct.color.colormap import ColorMap, hold_skin, map_hard, map_soft
 from streamct.color.gamut import EASE, clip, compress, ease
 from streamct.color.hdr import lab_to_hdr
@@ -104,6 +105,11 @@ class LutGrid:
             mapping.neutral_blacks, mapping.compress, mapping.skin, _CURVES[self.coding.transfer],
             EASE.get(self.coding.transfer, 1.0), xyz_to_rgb(self.coding.primaries), matrix, offset, shifts,
         )  # fmt: skip
+        return Lut(_spread(shifts, self._place, LUMA_NODES, CHROMA_NODES))
+
+    def bake_rgb(self, function: Callable[[FloatArray], FloatArray]) -> Lut:
+        """A function of R'G'B' (n, 3), 0..1 nominal, at every node; what leaves the gamut is left to the code range."""
+        shifts = rgb_to_code(function(self._rgb), self.coding, self.depth) - self._units
         return Lut(_spread(shifts, self._place, LUMA_NODES, CHROMA_NODES))
 
 

@@ -7,7 +7,7 @@ the stream began or who computed it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -41,7 +41,8 @@ class Grader:
     """Turns a clip's samples, pushed in order, into grades, which come out in order.
 
     For the modes `window` and `off`; `shot` is graded by `streamct.grade.shots`. knot_ticks: pts between knots, at the
-    average rate; None sets knots by frame number. cuts: where the user says shots begin; None: they are found.
+    average rate; None sets knots by frame number. cuts: where the user says shots begin; None: they are found. only:
+    numbers of the frames whose grades are wanted; None for all.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class Grader:
         settings: Settings,
         knot_ticks: Fraction | None = None,
         cuts: ListedCuts | None = None,
+        only: Container[int] | None = None,
     ) -> None:
         steady = settings.time.mode == "window"
         self._baker = Baker(reference, grid, settings)
         self._radius = settings.time.radius if steady else 0
         self._spacing = min(settings.time.knot_spacing, max(self._radius, 1)) if steady else 1
         self._ticks = knot_ticks
+        self._only = only
         self.delay = 2 * self._radius + LOOK if steady else 0
         self._samples: dict[int, FrameSample] = {}
         self._cuts = Cuts(cuts)
@@ -82,7 +85,8 @@ class Grader:
 
     def _ready(self) -> Iterator[Grade]:
         while self._next < self._pushed and (self._ended or self._next + self.delay < self._pushed):
-            yield self._grade(self._next)
+            if self._only is None or self._next in self._only:
+                yield self._grade(self._next)
             self._next += 1
             self._forget()
 

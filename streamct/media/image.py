@@ -7,13 +7,14 @@ from streamct.media.image_read import (
     list_pictures,
     read_picture,
 )
-from streamct.media.image_write import check_writable, encode_png, save_png, write_picture
+from streamct.media.image_write import check_writable, default_output, encode_png, save_png, write_picture
 
 __all__ = [
     "PICTURE_EXTENSIONS",
     "WRITABLE_EXTENSIONS",
     "Picture",
     "check_writable",
+    "default_output",
     "encode_png",
     "list_pictures",
     "read_picture",

@@ -34,6 +34,12 @@ def check_writable(path: Path) -> None:
         raise OutputError(f"{path}: {path.suffix or 'a name without an ending'} can't be written. Use one of {known}.")
 
 
+def default_output(source: Path) -> Path:
+    """`<stem>.graded<ending>` beside `source`; PNG where its format can't be written."""
+    ending = source.suffix if source.suffix.lower() in WRITABLE_EXTENSIONS else ".png"
+    return source.with_name(f"{source.stem}.graded{ending}")
+
+
 def write_picture(path: Path, rgb: NDArray[np.float32], like: Picture, quality: int) -> tuple[str, ...]:
     """Write rgb (h, w, 3), extended sRGB, with the depth, alpha, profile and metadata of `like`.
 
@@ -85,9 +91,10 @@ def picture_bytes(path: Path, rgb: NDArray[np.float32], like: Picture, quality: 
     return bytes(data), tuple(notes)
 
 
-def encode_png(rgb: NDArray[np.uint8]) -> bytes:
-    """The bytes of a PNG of rgb (h, w, 3)."""
-    image = pyvips.Image.new_from_array(np.ascontiguousarray(rgb)).copy(interpretation="srgb")
+def encode_png(rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+    """The bytes of a PNG of rgb (h, w, 3), of 8 or 16 bits."""
+    kind = "srgb" if rgb.dtype == np.uint8 else "rgb16"
+    image = pyvips.Image.new_from_array(np.ascontiguousarray(rgb)).copy(interpretation=kind)
     return bytes(image.pngsave_buffer(compression=6))
 
 

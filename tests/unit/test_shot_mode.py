@@ -10,7 +10,7 @@ import pytest
 from clips import decoded, moving_picture, write_clip
 from networks import RedIsForeground
 
-from streamct import pipeline, tracks
+from streamct import run, tracks
 from streamct.errors import OutputError, TrackError, UsageError
 from streamct.media.image import save_png
 from streamct.pipeline import grade_video
@@ -156,8 +156,8 @@ def test_masks_of_a_network_are_kept_in_the_track(
     fake = Coarse(batch=2, size=64)
     fake.name = "deeplabv3-mobilenet"
     filled = {"segmenter": fake.name, "size": 64, "every": 2, "device": "cpu"}
-    monkeypatch.setattr(pipeline, "resolve", lambda s, note: (s.model_copy(update=filled), None))
-    monkeypatch.setattr(pipeline, "load", lambda s: fake)
+    monkeypatch.setattr(run, "resolve", lambda s, note: (s.model_copy(update=filled), None))
+    monkeypatch.setattr(run, "load", lambda s: fake)
     settings = SHOT.updated(segment__segmenter="auto")
     a, b, track = tmp_path / "a.mkv", tmp_path / "b.mkv", tmp_path / "t.npz"
     grade_video(clip, reference, a, settings, save_track=track, save_masks=tmp_path / "masks")

@@ -12,7 +12,7 @@ import pytest
 from clips import decoded, write_clip
 from networks import RedIsForeground, iou, moving_scene
 
-from streamct import pipeline
+from streamct import run, transcode
 from streamct.color.lab import srgb_to_lab
 from streamct.errors import OutputError, SegmenterError, SettingsError, UsageError
 from streamct.media import source
@@ -45,8 +45,8 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Firm:
     fake = Firm(batch=2, size=64)
     fake.name = "deeplabv3-mobilenet"
     filled = {"segmenter": fake.name, "size": 64, "every": 2, "device": "cpu"}
-    monkeypatch.setattr(pipeline, "resolve", lambda s, note: (s.model_copy(update=filled), None))
-    monkeypatch.setattr(pipeline, "load", lambda s: fake)
+    monkeypatch.setattr(run, "resolve", lambda s, note: (s.model_copy(update=filled), None))
+    monkeypatch.setattr(run, "load", lambda s: fake)
     return fake
 
 
@@ -137,7 +137,7 @@ def test_a_failed_run_leaves_neither_clip_nor_masks(
     def fail(*_: object) -> None:
         raise OutputError("the check failed")
 
-    monkeypatch.setattr(pipeline, "verify", fail)
+    monkeypatch.setattr(transcode, "verify", fail)
     before = sorted(p.name for p in tmp_path.iterdir())
     with pytest.raises(OutputError, match="the check failed"):
         grade_video(clip, reference, tmp_path / "out.mkv", settings(), save_masks=tmp_path / "masks")
@@ -176,7 +176,7 @@ def test_offline_a_named_segmenter_fails_before_anything_is_decoded(
 ) -> None:
     clip, reference, _ = scene
     monkeypatch.setattr(source, "Reader", None)
-    monkeypatch.setattr(pipeline, "read_picture", None)
+    monkeypatch.setattr(run, "read_picture", None)
     named = Settings().updated(segment__segmenter="deeplabv3-resnet50")
     with pytest.raises(SegmenterError, match="can't be fetched"):
         grade_video(clip, reference, tmp_path / "out.mkv", named)

@@ -37,6 +37,15 @@ def test_stdout_is_the_stream_and_nothing_else(folder: Path) -> None:
     assert events[-1]["report"]["output"] == "-"
 
 
+def test_apply_reads_and_writes_pipes_too(folder: Path) -> None:
+    (folder / "same.cube").write_text("LUT_1D_SIZE 2\n0 0 0\n1 1 1\n")
+    command = [*SCRIPT, "apply", "-", str(folder / "same.cube"), "-o", "-", "--codec", "ffv1", "-q"]
+    run = subprocess.run(command, input=(folder / "a.mkv").read_bytes(), capture_output=True, check=True)
+    with av.open(io.BytesIO(run.stdout)) as container:
+        assert len(list(container.decode(video=0))) == 10
+    assert run.stderr == b"-\n"
+
+
 def test_a_reader_that_has_enough_is_no_error_worth_a_word(folder: Path) -> None:
     planes = [streams.random_planes("yuv420p", 320, 240, seed) for seed in range(8)]
     clip = streams.write_planes(folder / "noise.mkv", "yuv420p", planes, (320, 240))

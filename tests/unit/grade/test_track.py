@@ -177,6 +177,16 @@ def test_luts_are_baked_at_knots_only() -> None:
     assert probes.baked == 30
 
 
+def test_grades_wanted_of_some_frames_only_are_those_of_all() -> None:
+    samples = wandering(40, cut=17)
+    every = grades(samples)
+    grid = Probes()
+    some = Grader(REFERENCE, grid, SHORT, only={3, 20})  # type: ignore[arg-type]
+    found = [grade for s in samples for grade in some.push(s)] + list(some.finish())
+    assert_same(found, [every[3], every[20]])
+    assert grid.baked < 12
+
+
 @pytest.mark.parametrize("offset", [0, 3])
 def test_bursts_of_frames_between_two_knots_in_time_are_graded_too(offset: int) -> None:
     # 40 frames a tick apart where knots lie 1000 ticks apart, as where frames are scarce on average.

@@ -1,0 +1,113 @@
+"""`streamct preview`."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streamct.cli import options as o
+from streamct.cli.report import Display
+from streamct.errors import UsageError
+
+if TYPE_CHECKING:
+    from streamct.settings import Settings
+
+_VARIED = (
+    "preset", "strength", "lightness", "palette-size", "correspondence", "propagation", "assignment", "reach",
+    "temporal", "radius",
+)  # fmt: skip
+
+
+def preview(
+    input: Annotated[Path, typer.Argument(metavar="IN", help="A video or a picture.")],
+    reference: o.Reference,
+    choices: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=A,B]...", help=f"With --variants: {', '.join(_VARIED)}.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Default: <stem>.preview.png beside the input.")
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option("--frames", "-n", help="How many frames; 4, with --variants 2.", show_default=False)
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", help="These frames instead: 00:12.5,01:03", show_default=False)
+    ] = None,
+    variants: Annotated[
+        bool, typer.Option("--variants", help="Show every combination of the given choices side by side.")
+    ] = False,
+    preset: o.Preset = None,
+    config: o.Config = None,
+    strength: o.Strength = None,
+    alpha: o.Alpha = None,
+    palette_size: o.PaletteSize = None,
+    correspondence: o.Correspondence = None,
+    propagation: o.Propagation = None,
+    assignment: o.Assignment = None,
+    reach: o.Reach = None,
+    protect_skin: o.ProtectSkin = None,
+    temporal: o.Temporal = None,
+    radius: o.Radius = None,
+    overwrite: o.Overwrite = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """Show what a grade would look like, in seconds: frames before and after, palettes and scopes on one PNG.
+
+    The frames are graded as `video` grades them; only what lies around them is decoded.
+
+    Example:  streamct preview in.mp4 ref.jpg --variants preset=film,paper strength=0.5,1
+    """
+    given: dict[str, Any] = {
+        "strength": strength,
+        "alpha": alpha,
+        "palette_size": palette_size,
+        "correspondence": correspondence,
+        "propagation": propagation,
+        "assignment": assignment,
+        "reach": reach,
+        "protect_skin": protect_skin,
+        "temporal": temporal,
+        "radius": radius,
+    }
+    settings = o.build_settings(preset, config, **given)
+    if choices and not variants:
+        raise UsageError(f"{' '.join(choices)}: choices go with --variants.")
+    if variants and not choices:
+        raise UsageError("--variants: name what to vary, e.g. --variants preset=film,paper strength=0.5,1")
+    named = _variants(choices or [], preset, config, given)
+    from streamct.sheets import write_sheet
+
+    with Display("frame", quiet=quiet, as_json=as_json) as display:
+        write_sheet(
+            input, reference, output, settings,
+            frames=frames, at=at.split(",") if at else (), variants=named, overwrite=overwrite, progress=display,
+        )  # fmt: skip
+
+
+def _variants(
+    choices: list[str], preset: str | None, config: Path | None, given: dict[str, Any]
+) -> list[tuple[str, Settings]]:
+    """Every combination of the choices, each with its name."""
+    lists = []
+    for choice in choices:
+        key, _, values = choice.partition("=")
+        if key not in _VARIED or not values:
+            raise UsageError(f"--variants {choice}: should be KEY=A,B with one of {', '.join(_VARIED)}.")
+        lists.append([(key, value) for value in values.split(",")])
+    out = []
+    for combination in itertools.product(*lists) if lists else ():
+        flags = dict(given)
+        chosen = preset
+        for key, value in combination:
+            if key == "preset":
+                chosen = value
+            else:
+                flags["alpha" if key == "lightness" else key.replace("-", "_")] = value
+        out.append((" · ".join(f"{k} {v}" for k, v in combination), o.build_settings(chosen, config, **flags)))
+    return out

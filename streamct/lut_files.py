@@ -1,0 +1,299 @@
+"""A picture's or a clip's look as files for other programs: one LUT for all of it, or one a shot.
+
+The palettes are those of all frames together, so a LUT is what `video` would bake if the whole shot were one window.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from streamct.color.cdl import Cdl, fit_cdl, format_cdl
+from streamct.color.colormap import ColorMap, apply_to_srgb, color_map
+from streamct.color.correspondence import correspond
+from streamct.color.cube import Lattice, nodes, unit_lattice
+from streamct.color.cube_text import format_3dl, format_cube
+from streamct.color.histogram import Counter, Points
+from streamct.color.lab import lab_to_srgb, srgb_to_lab
+from streamct.color.lattice import HALD_LEVEL, hald, map_lattice
+from streamct.color.palette import extract
+from streamct.errors import OutputError, UsageError
+from streamct.grade.regions import SPLIT_SHARES, Colours, Palettes, add_colours
+from streamct.grade.sample import FrameSample, Sampler, sample_picture
+from streamct.grade.summed import Shot, ShotSum
+from streamct.media.files import check_target, written_whole
+from streamct.media.image import PICTURE_EXTENSIONS, encode_png, read_picture
+from streamct.media.probe import probe
+from streamct.media.reader import Reader
+from streamct.metrics.delta_e import delta_e_2000
+from streamct.model import Clip, Palette, Progress, Report
+from streamct.run import Teller, chosen_network, clip_mattes, described, no_split, reference_look
+from streamct.segment.matte import Matte, resized, still_matte
+from streamct.segment.none import NoSegmenter
+from streamct.segment.still import picture_mask
+from streamct.settings import Settings
+from streamct.shot_list import ShotEntry, format_csv, format_edl, timecode
+from streamct.tracks import small_size
+
+if TYPE_CHECKING:
+    from streamct.segment.deeplab import DeepLab
+
+SIZES = (17, 33, 65)
+_USUAL_SIZE = {".cube": 33, ".3dl": 17}
+_ENDINGS = (".cube", ".3dl", ".png", ".cdl")
+_HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one file says. part: "", "foreground" or "background". mapping: None for a shot without a colour."""
+
+    part: str
+    mapping: ColorMap | None
+    colours: Points
+
+
+def write_luts(
+    input: Path | str,
+    reference: Path | str,
+    output: Path | str | None = None,
+    settings: Settings | None = None,
+    *,
+    size: int | None = None,
+    per_shot: bool = False,
+    mask: Path | str | None = None,
+    ref_mask: Path | str | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Write the look that takes a picture or a clip to a reference as a LUT: R'G'B', sRGB/Rec.709, display-referred.
+
+    output: its ending says what is written: .cube, .3dl, .png (a HALD picture of level 8, 16 bits) or .cdl (ASC CDL,
+    best fit). None for `<stem>.cube` beside the input. size: nodes an axis, 17, 33 or 65; None for 33, in a .3dl 17.
+    per_shot: a file for each shot, `<stem>.shot001.<timecode><ending>`, with `<stem>.edl` and `<stem>.csv`.
+    With masks for both, foreground and background go into `<stem>.foreground<ending>` and `<stem>.background<ending>`.
+
+    Returns: a report whose details list the `files` and, for ASC CDL, the mean CIEDE2000 it falls short (`cdl_error`).
+
+    Raises:
+        StreamctError: anything wrong with input, reference, masks, settings or output.
+    """
+    settings = settings or Settings()
+    input, reference = Path(input), Path(reference)
+    output = Path(output) if output is not None else input.with_name(f"{input.stem}.cube")
+    mask, ref_mask = (Path(m) if m is not None else None for m in (mask, ref_mask))
+    began = time.monotonic()
+    say = Teller(progress)
+    if settings.mapping.assignment == "hard":
+        say.note("hard assignment has borders between colours; a LUT blurs them, and soft assignment has none")
+    is_picture = input.suffix.lower() in PICTURE_EXTENSIONS
+    size = _checked(output, size, per_shot, is_picture)
+    network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
+    wanted, share = reference_look(reference, settings, ref_mask, network)
+    if wanted.split is None and (mask is not None or network is not None):
+        say.warning(no_split(share))
+    apart = wanted.split is not None
+    clip = None if is_picture else _sdr(probe(input))
+    if clip is None:
+        say.start(1)
+        shots = [_picture_shot(input, settings, mask if apart else None, network if apart else None)]
+        say.progress(1)
+    else:
+        shots = _clip_shots(clip, settings, mask if apart else None, network if apart else None, per_shot, say)
+    writer = _Writer(output, size, _comments(input, reference, settings), per_shot, clip.rate if clip else None)
+    entries, files = writer.render(shots, wanted, settings, input.name)
+    inputs = (input, reference, *(m for m in (mask, ref_mask) if m is not None))
+    for path in files:
+        check_target(path, inputs, overwrite)
+    for path, data in files.items():
+        with written_whole(path) as temporary:
+            temporary.write_bytes(data)
+    details: dict[str, Any] = {"files": [str(path) for path in files], "shots": len(shots)}
+    errors = [error for entry in entries for error in entry.cdl_errors]
+    if output.suffix.lower() == ".cdl":
+        details["cdl_error"] = [round(error, 3) for error in errors]
+        say.note(f"ASC CDL: mean CIEDE2000 to the whole look {max(errors):.2f}{' at worst' if per_shot else ''}")
+    if network is not None:
+        details["network"] = described(network, settings)
+    name = "matte" if mask is not None else network.name if network is not None else "none"
+    frames = shots[-1].stop
+    elapsed = time.monotonic() - began
+    return say.done(Report(input, reference, next(iter(files)), frames, elapsed, name, tuple(say.said), details))
+
+
+def _checked(output: Path, size: int | None, per_shot: bool, is_picture: bool) -> int:
+    ending = output.suffix.lower()
+    if ending not in _ENDINGS:
+        raise OutputError(
+            f"{output}: {ending or 'a name without an ending'} is no LUT that can be written. "
+            f"Name it {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}."
+        )
+    if size is not None and ending not in _USUAL_SIZE:
+        raise UsageError(f"--size {size}: a {ending} file has no nodes to choose. Leave it out.")
+    if size is not None and size not in SIZES:
+        raise UsageError(f"--size {size}: should be {', '.join(map(str, SIZES[:-1]))} or {SIZES[-1]}.")
+    if per_shot and is_picture:
+        raise UsageError("--per-shot: a picture has no shots. Leave it out.")
+    return size or _USUAL_SIZE.get(ending, HALD_LEVEL**2)
+
+
+def _sdr(clip: Clip) -> Clip:
+    kind = _HDR_TRANSFERS.get(clip.tags.transfer)
+    if kind is not None:
+        raise UsageError(f"{clip.path}: is {kind}; LUT files are written for Rec.709/sRGB. Convert it first.")
+    if clip.coding.primaries != "bt709":
+        raise UsageError(
+            f"{clip.path}: has BT.2020 primaries; LUT files are written for Rec.709/sRGB. Convert it first."
+        )
+    return clip
+
+
+def _picture_shot(path: Path, settings: Settings, mask: Path | None, network: DeepLab | None) -> Shot:
+    rgb = read_picture(path).rgb
+    matte = still_matte(mask) if mask is not None else picture_mask(rgb, network) if network is not None else None
+    source = None if matte is None else lambda width, height: resized(matte, width, height)
+    return Shot(0, 1, 0, 0, sample_picture(rgb, source, settings.palette, Counter()))
+
+
+def _clip_shots(
+    clip: Clip, settings: Settings, mask: Path | None, network: DeepLab | None, per_shot: bool, say: Teller
+) -> list[Shot]:
+    """The clip's colours, every frame looked at as the render does."""
+    given = Matte(mask) if mask is not None else NoSegmenter()
+    given.begin(clip.frames, clip.width, clip.height)
+    mattes = clip_mattes(clip, settings, given, network if mask is None else None)
+    sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings))
+    total = ShotSum(per_shot)
+    shots: list[Shot] = []
+    done = 0
+
+    def take(sample: FrameSample) -> None:
+        shots.extend(total.push(sample))
+
+    with ExitStack() as stack:
+        stack.callback(mattes.close)
+        reader = stack.enter_context(Reader(clip))
+        say.start(clip.frames)
+        for frame in reader:
+            for look, matte in mattes.push(sampler.look(frame)):
+                take(sampler.count(look, matte))
+            done += 1
+            say.progress(done)
+        for look, matte in mattes.finish():
+            take(sampler.count(look, matte))
+        given.end(done)
+    for line in reader.warnings:
+        say.warning(line)
+    return [*shots, *total.finish()]
+
+
+def _comments(input: Path, reference: Path, settings: Settings) -> list[str]:
+    used = {"palette": settings.palette, "mapping": settings.mapping}
+    return [
+        f"streamct {version('streamct')}: {input.name} towards {reference.name}",
+        "Input and output: R'G'B' 0..1 full range, Rec.709/sRGB primaries, display-referred",
+        *(f"{section}: {values.model_dump_json()}" for section, values in used.items()),
+    ]
+
+
+class _Writer:
+    """Renders files in memory, so that all of them are there before the first is written."""
+
+    def __init__(self, output: Path, size: int, comments: list[str], per_shot: bool, rate: Fraction | None) -> None:
+        self._output = output
+        self._size = size
+        self._comments = comments
+        self._per_shot = per_shot
+        self._rate = rate
+        self._counter = Counter()
+
+    def render(
+        self, shots: Sequence[Shot], wanted: Palettes, settings: Settings, name: str
+    ) -> tuple[list[ShotEntry], dict[Path, bytes]]:
+        """The shots as a list has them, and the files by path, those that the user asked for first."""
+        files: dict[Path, bytes] = {}
+        entries = []
+        for number, shot in enumerate(shots, 1):
+            paths, cdls, errors = [], [], []
+            for look in _looks(shot, wanted, settings, self._counter):
+                path = self._path(number, shot, look.part)
+                paths.append(path.name)
+                cdl = error = None
+                if self._per_shot or path.suffix.lower() == ".cdl":
+                    cdl, error = _fitted(look)
+                    cdls.append(cdl)
+                    errors.append(error)
+                files[path] = self._data(look, path, cdl, error)
+            entries.append(ShotEntry(number, shot.start, shot.stop, tuple(paths), tuple(cdls), tuple(errors)))
+        if self._per_shot:
+            title = self._output.stem
+            files[self._output.with_suffix(".edl")] = format_edl(entries, title, name, self._rate).encode()
+            files[self._output.with_suffix(".csv")] = format_csv(entries, self._rate).encode()
+        return entries, files
+
+    def _path(self, number: int, shot: Shot, part: str) -> Path:
+        names = [self._output.stem]
+        if self._per_shot:
+            names += [f"shot{number:03d}", timecode(shot.start, self._rate).replace(":", "-")]
+        if part:
+            names.append(part)
+        return self._output.with_name(".".join(names) + self._output.suffix)
+
+    def _data(self, look: _Look, path: Path, cdl: Cdl | None, error: float | None) -> bytes:
+        ending = path.suffix.lower()
+        comments = [*self._comments, *([f"region: {look.part}"] if look.part else [])]
+        if ending == ".cdl":
+            assert cdl is not None
+            text = f"{comments[0]}; best fit, mean CIEDE2000 to the whole look {error:.2f}"
+            return format_cdl(cdl, path.stem, text).encode()
+        lattice = _lattice(look.mapping, self._size)
+        if ending == ".cube":
+            return format_cube(lattice, path.stem, comments).encode()
+        if ending == ".3dl":
+            return format_3dl(lattice, comments).encode()
+        return encode_png(hald(lattice))
+
+
+def _lattice(mapping: ColorMap | None, size: int) -> Lattice:
+    return unit_lattice(nodes(size)) if mapping is None else map_lattice(mapping, size)
+
+
+def _looks(shot: Shot, wanted: Palettes, settings: Settings, counter: Counter) -> list[_Look]:
+    """The maps of a shot: of its foreground and background where both sides have a split, else one."""
+
+    def look(part: str, colours: Colours, reference: Palette) -> _Look:
+        points = add_colours([colours], [1], counter)
+        if not len(points.lab):
+            return _Look(part, None, points)
+        own = extract(points, settings.palette)
+        return _Look(part, color_map(correspond(own, reference, settings.mapping), settings.mapping), points)
+
+    regions = shot.regions
+    split = SPLIT_SHARES[0] <= regions.share <= SPLIT_SHARES[1]
+    if wanted.split is None or regions.foreground is None or regions.background is None or not split:
+        return [look("", regions.whole, wanted.whole)]
+    return [
+        look("foreground", regions.foreground, wanted.split[0]),
+        look("background", regions.background, wanted.split[1]),
+    ]
+
+
+def _fitted(look: _Look) -> tuple[Cdl, float]:
+    """The nearest CDL, and its mean CIEDE2000 to the map over the shot's colours."""
+    if look.mapping is None:
+        one = np.ones(3)
+        return Cdl(one, np.zeros(3), one, 1.0), 0.0
+    rgb = np.clip(lab_to_srgb(look.colours.lab), 0, 1)
+    target = apply_to_srgb(look.mapping, rgb.astype(np.float32)[None])[0].astype(np.float64)
+    weights = look.colours.weights.astype(np.float64)
+    cdl = fit_cdl(rgb, target, weights)
+    apart = delta_e_2000(srgb_to_lab(cdl(rgb)), srgb_to_lab(target))
+    return cdl, float(apart @ weights / weights.sum())

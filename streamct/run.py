@@ -1,0 +1,157 @@
+"""What every run begins with: who is told, which segmenter, what the reference looks like."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamct.color.histogram import Counter
+from streamct.color.jit import compiled_before
+from streamct.errors import ReferenceError
+from streamct.grade.cuts import ListedCuts
+from streamct.grade.mattes import Given, Mattes, Segmented
+from streamct.grade.regions import SPLIT_SHARES, Palettes, palettes_of
+from streamct.grade.sample import sample_picture
+from streamct.media.image import read_picture
+from streamct.model import Clip, Event, Progress, Report
+from streamct.segment import GivenMattes
+from streamct.segment.choose import load, resolve
+from streamct.segment.matte import resized, still_matte
+from streamct.segment.still import picture_mask, quarter_turns
+from streamct.settings import Settings
+
+if TYPE_CHECKING:
+    from streamct.segment.deeplab import DeepLab
+
+_COMPILING = "compiling the colour kernels; this happens once on a machine and takes some seconds"
+
+
+class Teller:
+    """Passes events on and remembers what the report repeats."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._total: int | None = None
+        self._started = time.monotonic()
+        self.said: list[str] = []
+        if not compiled_before():
+            self._tell(Event("note", _COMPILING))
+
+    def _tell(self, event: Event) -> None:
+        if self._progress is not None:
+            self._progress(event)
+
+    def start(self, total: int | None) -> None:
+        """The work begins; total: frames or pictures, None if unknown."""
+        self._total = total
+        self._started = time.monotonic()
+        self._tell(Event("start", total=total))
+
+    def elapsed(self) -> float:
+        """Seconds since the work began."""
+        return time.monotonic() - self._started
+
+    def progress(self, done: int) -> None:
+        """So many are done."""
+        self._tell(Event("progress", done=done, total=self._total))
+
+    def note(self, message: str) -> None:
+        """A line that the user should see once."""
+        self.said.append(message)
+        self._tell(Event("note", message))
+
+    def warning(self, message: str) -> None:
+        """A line that the user should act on, or know of."""
+        self.said.append(message)
+        self._tell(Event("warning", message))
+
+    def done(self, report: Report) -> Report:
+        """All is done; gives the report back."""
+        self._tell(Event("done", str(report.output), report.frames, report.frames, {"report": report}))
+        return report
+
+
+def chosen_network(settings: Settings, say: Teller, needed: bool) -> tuple[DeepLab | None, Settings]:
+    """The segmenter that the settings ask for, loaded, and the settings with nothing left open about it."""
+    if not needed:
+        return None, settings
+    filled, warning = resolve(settings.segment, say.note)
+    if warning is not None:
+        say.warning(warning)
+    settings = settings.model_copy(update={"segment": filled})
+    return (None if filled.segmenter == "none" else load(filled)), settings
+
+
+def described(network: DeepLab, settings: Settings) -> dict[str, Any]:
+    """What a report says of the network that was used."""
+    return {
+        "name": network.name,
+        "device": network.device,
+        "precision": network.precision,
+        "size": network.size,
+        "every": settings.segment.every,
+        "memory": network.memory(),
+        "weights": str(settings.segment.weights or "torchvision"),
+    }
+
+
+def no_split(share: float | None) -> str:
+    """Why foreground and background are not graded apart. share: of the reference's foreground, if it has a mask."""
+    if share is None:
+        return "the reference has no foreground of its own (--ref-mask), so the whole frame is graded as one region"
+    low, high = SPLIT_SHARES
+    return (
+        f"{share:.1%} of the reference are foreground; a split needs {low:.0%} to {high:.0%}, "
+        "so the whole frame is graded as one region"
+    )
+
+
+def reference_look(
+    path: Path, settings: Settings, mask: Path | None, network: DeepLab | None
+) -> tuple[Palettes, float | None]:
+    """Palettes of a reference picture, and the share of its foreground, None without a mask.
+
+    mask: a picture, white = foreground; it goes before the network.
+
+    Raises:
+        ReferenceError, MaskError: a file can't be read.
+    """
+    rgb = read_picture(path, ReferenceError).rgb
+    if mask is not None:
+        matte: NDArray[np.uint8] | None = still_matte(mask)
+    else:
+        matte = picture_mask(rgb, network) if network is not None else None
+    return picture_look(rgb, settings, matte)
+
+
+def clip_mattes(
+    clip: Clip, settings: Settings, given: GivenMattes, network: DeepLab | None, cuts: ListedCuts | None = None
+) -> Mattes:
+    """A clip's mattes: the network's, or without one those that are given. cuts: where the user says shots begin."""
+    if network is None:
+        return Given(given)
+    every = settings.segment.every or 1
+    ticks = Fraction(every) / (clip.rate * clip.time_base) if clip.rate else None
+    radius = settings.segment.radius if settings.time.mode != "off" else 0
+    turns = quarter_turns(clip.display_matrix)
+    return Segmented(network, radius=radius, every=every, ticks=ticks, turns=turns, cuts=cuts)
+
+
+def picture_look(
+    rgb: NDArray[np.float32], settings: Settings, matte: NDArray[np.uint8] | None
+) -> tuple[Palettes, float | None]:
+    """Palettes of a picture (h, w, 3) of sRGB values, and the share of its foreground, None without a matte.
+
+    matte: foreground weights 0..255, of any size.
+    """
+    mask = None if matte is None else lambda width, height: resized(matte, width, height)
+    counter = Counter()
+    regions = sample_picture(rgb, mask, settings.palette, counter)
+    palettes = palettes_of(regions, counter, settings.palette)
+    assert palettes is not None
+    return palettes, None if matte is None else regions.share

@@ -1,0 +1,86 @@
+"""One pass over a clip: decode, grade, encode, and check what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+from streamct.grade.track import Grade
+from streamct.media.files import written_whole
+from streamct.media.output import OutputPlan
+from streamct.media.picture_writer import PictureWriter, pictures_whole
+from streamct.media.pipes import StandardOutput, standard_output
+from streamct.media.sequence import SEQUENCE
+from streamct.media.source import Source
+from streamct.media.verify import verify, verify_piped
+from streamct.media.writer import Writer
+from streamct.model import Frame
+from streamct.run import Teller
+from streamct.settings import Settings
+from streamct.stream import Grading, Sample, Stream, decoder_threads, encoder_threads
+
+Fill = Callable[[Frame, Frame, Grade], None]
+"""(source, target, grade): fills the planes of `target`; called from several threads."""
+
+
+def place(plan: OutputPlan, overwrite: bool) -> AbstractContextManager[Path | StandardOutput]:
+    """Where the output is written to, until it is whole."""
+    if plan.piped:
+        return standard_output()
+    return pictures_whole(plan.path, overwrite) if plan.container == SEQUENCE else written_whole(plan.path)
+
+
+def transcode(
+    source: Source,
+    plan: OutputPlan,
+    temporary: Path | StandardOutput,
+    sample: Sample,
+    grading: Grading,
+    fill: Fill,
+    settings: Settings,
+    say: Teller,
+    tolerate: bool = False,
+) -> int:
+    """Write a clip, graded, to `temporary`, as `plan` says, with all that is copied beside it; returns the frames.
+
+    Raises:
+        DamagedInputError, OutputError: see `Reader`, `Writer` and `verify`.
+    """
+    clip = source.clip
+    with ExitStack() as stack:
+        reader = source.reader(tolerate, decoder_threads())
+        stack.callback(reader.close)
+        writer = _writer(source, plan, temporary, settings, tolerate)
+        stack.push(writer.__exit__)
+        known = len(writer.notes)
+        for note in writer.notes:
+            say.note(note)
+
+        def render(frame: Frame, grade: Grade) -> Frame:
+            target = writer.allocate(frame)
+            fill(frame, target, grade)
+            return target
+
+        frames = Stream(reader, sample, grading, render, writer.write, source.stop).run(say.progress)
+        writer.close()
+    for line in (*reader.warnings, *writer.notes[known:]):
+        say.warning(line)
+    if isinstance(writer, PictureWriter):
+        writer.verify()
+    elif isinstance(temporary, Path):
+        verify(clip, plan, temporary, writer.index, writer.times, writer.copied)
+    else:
+        verify_piped(clip, plan, writer.times, writer.encoded)
+    return frames
+
+
+def _writer(
+    source: Source, plan: OutputPlan, temporary: Path | StandardOutput, settings: Settings, tolerate: bool
+) -> Writer | PictureWriter:
+    if plan.container == SEQUENCE:
+        assert isinstance(temporary, Path)
+        return PictureWriter(source.clip, plan, temporary, settings.output.quality)
+    alone = source.pictures is not None
+    threads = encoder_threads(plan.encoder)
+    return Writer(source.clip, plan, temporary, threads, tolerate=tolerate, demuxer=source.demuxer, alone=alone)
