@@ -25,7 +25,7 @@ import pyvips
 
 from streamct import Settings, StreamctError, transfer_picture, transfer_video
 
-_SECONDS = 60
+_SECONDS = 300
 _BATCH = 25
 QUICK = Settings().updated(
     palette__size=4, palette__proxy_size=32, time__radius=60, time__knot_spacing=60, mapping__transport_iterations=5,

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 
 
@@ -57,4 +58,8 @@ def main() -> None:
     except Stopped as stop:
         cause = "Ctrl-C" if stop.number == signal.SIGINT else "SIGTERM"
         print(f"stopped ({cause}); nothing was written", file=sys.stderr)
-        sys.exit(128 + stop.number)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
+        # Everything of ours is cleaned up; what libraries would still tear down must not spoil the exit code.
+        os._exit(128 + stop.number)
