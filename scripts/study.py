@@ -23,21 +23,20 @@ from streamct.settings import load
 VARIANTS: dict[str, dict[str, Any]] = {
     "film": {},
     "neutrals free": {"mapping__keep_neutrals": 0.0},
-    "neutrals free, balanced": {"mapping__keep_neutrals": 0.0, "mapping__reach": None},
-    "balanced": {"mapping__reach": None},
+    "no reach": {"mapping__reach": None},
+    "no reach, blur 10, neutrals free": {
+        "mapping__reach": None, "mapping__transport_blur": 10.0, "mapping__keep_neutrals": 0.0,
+    },
     "reach 60": {"mapping__reach": 60.0},
-    "reach 40": {"mapping__reach": 40.0},
     "reach 30": {"mapping__reach": 30.0},
-    "reach 20": {"mapping__reach": 20.0},
+    "blur 10": {"mapping__transport_blur": 10.0},
     "blur 15": {"mapping__transport_blur": 15.0},
-    "blur 20": {"mapping__transport_blur": 20.0},
-    "reach 60, blur 15": {"mapping__reach": 60.0, "mapping__transport_blur": 15.0},
-    "reach 40, blur 15": {"mapping__reach": 40.0, "mapping__transport_blur": 15.0},
-    "reach 40, blur 20": {"mapping__reach": 40.0, "mapping__transport_blur": 20.0},
+    "peaks 3, smoothing 2": {"palette__peak_radius": 3, "palette__smoothing": 2},
     "softness 12": {"mapping__softness": 12.0},
     "strength 0.8": {"mapping__strength": 0.8},
     "alpha 0.5": {"mapping__alpha": 0.5},
-}
+    "skin held": {"mapping__protect_skin": True},
+}  # fmt: skip
 
 
 def main() -> None:

@@ -59,7 +59,7 @@ class MappingSettings(_Section):
         "soft", description="a pixel blends all palette colours' shifts, or takes the nearest's (Eq. 4, 11)"
     )
     softness: float = Field(8.0, gt=0, le=100, description="sigma of the soft assignment, Delta E")
-    transport_blur: float = Field(20.0, ge=1, le=100, description="eps of the transport kernel, Delta E")
+    transport_blur: float = Field(22.0, ge=1, le=100, description="eps of the transport kernel, Delta E")
     transport_iterations: int = Field(200, ge=1, le=10_000, description="fixed number of Sinkhorn steps")
     reach: float | None = Field(
         40.0, gt=0, le=500, description="matches farther than this are not taken (Delta E); none: no limit"
@@ -82,8 +82,8 @@ class TimeSettings(_Section):
     mode: Literal["window", "shot", "off"] = Field(
         "window", description="histograms and Luts averaged over +-radius frames, one grade a shot, or frame by frame"
     )
-    radius: int = Field(18, ge=1, le=120, description="frames on each side that a frame's grade depends on")
-    knot_spacing: int = Field(9, ge=1, le=60, description="Luts are baked every so many frames")
+    radius: int = Field(16, ge=1, le=120, description="frames on each side that a frame's grade depends on")
+    knot_spacing: int = Field(8, ge=1, le=60, description="Luts are baked every so many frames")
 
 
 class OutputSettings(_Section):

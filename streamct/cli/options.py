@@ -95,7 +95,7 @@ Temporal = Annotated[
 ]
 Radius = Annotated[
     int | None,
-    _option("--radius", help="Frames either side that steady a frame, 1..120; 18 by default.", panel=TIME),
+    _option("--radius", help="Frames either side that steady a frame, 1..120; 16 by default.", panel=TIME),
 ]
 Cuts = Annotated[
     Path | None,
