@@ -1,0 +1,73 @@
+"""Where work is done: jobs, what becomes of them, and what every executor offers.
+
+A job is a function of the package with small arguments (paths, spans, settings, palettes): never pixels. A task is
+what must be done for one file, written as a generator: it yields jobs that may run side by side, is sent their
+outcomes in the same order, and returns its result. `streamct.execute.schedule` runs many tasks over one executor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One call, made once in some worker.
+
+    call: a function at a module's top level, so that it can be sent. arguments: what it is called with; they can be
+    pickled. name: what messages, logs and dashboards call it, unique within a run: `beach.mp4 [0, 240)`. weight: how
+    much work it is beside others, in frames; the heaviest start first.
+    """
+
+    call: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    name: str
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a job.
+
+    value: what the call gave, None where it failed. error: what it raised; `WorkerLostError` where its worker died.
+    seconds: of the last attempt. worker: its name. attempts: how often it was begun.
+    """
+
+    job: Job
+    value: Any = None
+    error: BaseException | None = None
+    seconds: float = 0.0
+    worker: str = ""
+    attempts: int = 1
+
+
+Task = Generator[Sequence[Job], list[Outcome], T]
+"""Yields jobs, is sent their outcomes, returns its result. An error that it raises is its result too."""
+
+
+class Executor(Protocol):
+    """Runs jobs in workers; used from one thread. Use as a context manager, or `close` it."""
+
+    @property
+    def name(self) -> str:
+        """`local` or `ray`."""
+
+    @property
+    def workers(self) -> int:
+        """How many jobs run at the same time."""
+
+    def submit(self, job: Job) -> None:
+        """Begin a job as soon as a worker is free. The caller keeps the number in flight bounded."""
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        """The outcomes since the last call, waiting for one for so long; in the order in which they ended."""
+
+    def progress(self) -> Mapping[str, int]:
+        """Frames done so far by the jobs that are running, by their names."""
+
+    def close(self) -> None:
+        """End all workers; what is running is stopped and leaves nothing behind."""
