@@ -48,7 +48,7 @@ class PlaneGrader:
             raise ValueError(f"Luts are applied to at most 12 bits a sample, got {layout.name}")
         self._layout = layout
         if layout.depth == 8:
-            self._rows = (Rows(), Rows())
+            self._rows = tuple((Rows(dtype), Rows(dtype)) for dtype in (np.uint8, np.uint16))
         else:
             self._caches = (Cache(), Cache())
 
@@ -121,7 +121,7 @@ class PlaneGrader:
         if layout.depth > 8:
             apply_deep(sources, targets, tables, weights, not one_lut, sizes, *shape, layout.depth, self._caches)
         else:
-            apply_8(sources, targets, tables, weights, not one_lut, sizes, *shape, self._rows)
+            apply_8(sources, targets, tables, weights, not one_lut, sizes, *shape, self._rows[not one_lut])
 
 
 def _flat(plane: Plane, writeable: bool) -> tuple[Plane, int]:

@@ -1,14 +1,15 @@
 """Luts on planes of 8 bits.
 
-A frame uses some thousand of the 65,536 pairs of chroma codes. So rows are made when first met in a frame: for
-plane 0 at all 256 codes, which then costs one look-up a sample; for planes 1 and 2 at the nodes.
+A frame uses some thousand of the 65,536 pairs of chroma codes. So rows are made when first met in a frame: the three
+planes at all 256 codes of plane 0, which then costs one look-up a sample. Where one Lut does, a row holds codes;
+where two are blended, it holds fixed point.
 """
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
+from numba import uint8
+from numba.extending import overload
 from numpy.typing import NDArray
 
 from streamct.color.jit import inlined, kernel
@@ -18,24 +19,27 @@ from streamct.color.shares import BACK, BOTH, FRONT, block_shares, span_end
 _NODES = len(LUMA_NODES)
 _CHROMA = len(CHROMA_NODES)
 _LUMA_SHIFTS = tuple((step, step.bit_length() - 1, stop) for step, stop in LUMA_STEPS)
-_FRACTION = 16
-"""Luma positions between two nodes are kept in sixteenths: exact, as nodes lie 4 or 8 apart."""
+_CODES = 256
 
 
 class Rows:
-    """Rows made for one Lut so far: which pair of chroma codes has which, and what they hold."""
+    """Rows made for one Lut so far: which pair of chroma codes has which, and what they hold.
 
-    def __init__(self) -> None:
+    dtype: uint8 for codes, uint16 for fixed point.
+    """
+
+    def __init__(self, dtype: type[np.unsignedinteger]) -> None:
+        self._dtype = dtype
         self.used = np.zeros(1, np.int64)
         self.slots = np.full(1 << 16, -1, np.int32)
         self._allocate(1 << 12)
 
     def _allocate(self, rows: int) -> None:
-        self.luma = np.empty(rows * 256, np.uint16)
-        self.chroma = np.empty(rows * 2 * _NODES, np.int16)
+        self.luma = np.empty(rows * _CODES, self._dtype)
+        self.chroma = np.empty(rows * 2 * _CODES, self._dtype)
 
     @property
-    def arrays(self) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.int16], NDArray[np.int64]]:
+    def arrays(self) -> tuple[NDArray[np.int32], NDArray, NDArray, NDArray[np.int64]]:
         return self.slots, self.luma, self.chroma, self.used
 
     def clear(self) -> None:
@@ -46,18 +50,9 @@ class Rows:
     def grow(self) -> None:
         """Make room for twice as many."""
         luma, chroma = self.luma, self.chroma
-        self._allocate(2 * len(luma) // 256)
+        self._allocate(2 * len(luma) // _CODES)
         self.luma[: len(luma)] = luma
         self.chroma[: len(chroma)] = chroma
-
-
-@cache
-def _axis() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """For each code of plane 0: its lower node, its distance from that in sixteenths of the nodes' distance."""
-    codes = np.arange(256)
-    lower = np.searchsorted(LUMA_NODES, codes, side="right") - 1
-    sixteenths = (codes - LUMA_NODES[lower]) * _FRACTION // np.diff(LUMA_NODES)[lower]
-    return lower.astype(np.int32), sixteenths.astype(np.int32)
 
 
 def apply_8(planes, outs, tables, mask, split, sizes, sub_x, sub_y, rows):  # type: ignore[no-untyped-def]
@@ -68,7 +63,7 @@ def apply_8(planes, outs, tables, mask, split, sizes, sub_x, sub_y, rows):  # ty
         side.clear()
     while True:
         sides = tuple((table.reshape(-1), *side.arrays) for table, side in zip(tables, rows, strict=True))
-        done = _apply(planes, outs, sides, mask, split, sizes, sub_x, sub_y, _axis(), done)
+        done = _apply(planes, outs, sides, mask, split, sizes, sub_x, sub_y, done)
         if done == sizes[2]:
             return
         for side in rows:  # both, so that they hold the same number of rows
@@ -81,9 +76,33 @@ def _at(array, index):  # type: ignore[no-untyped-def]
     return array[np.uint64(index)]
 
 
+@inlined
+def _rounded(value):  # type: ignore[no-untyped-def]
+    """The code of a fixed-point value within the code range."""
+    return np.uint8(np.uint32(value + ONE // 2) >> np.uint32(6))
+
+
+def _held(value, row):  # type: ignore[no-untyped-def]
+    """What a row's entry holds of a fixed-point value within the code range."""
+
+
+@overload(_held)
+def _(value, row):  # type: ignore[no-untyped-def]
+    return (lambda value, row: _rounded(value)) if row.dtype == uint8 else (lambda value, row: np.uint16(value))
+
+
+def _code(entry):  # type: ignore[no-untyped-def]
+    """The code that a row's entry stands for."""
+
+
+@overload(_code)
+def _(entry):  # type: ignore[no-untyped-def]
+    return (lambda entry: entry) if entry == uint8 else (lambda entry: _rounded(np.int32(entry)))
+
+
 @kernel
 def _make_row(table, c1, c2, nodes, luma_rows, chroma_rows, slot):  # type: ignore[no-untyped-def]
-    """The Lut at a pair of chroma codes: plane 0 for all 256 codes, planes 1 and 2 at the nodes."""
+    """The Lut at a pair of chroma codes, for all 256 codes of plane 0."""
     i, j = np.int64(CHROMA_CELLS[c1]), np.int64(CHROMA_CELLS[c2])
     u, v = (c1 - CHROMA_NODES[i]) * CHROMA_SCALES[c1], (c2 - CHROMA_NODES[j]) * CHROMA_SCALES[c2]
     w00, w01 = np.int32((CHROMA_PARTS - u) * (CHROMA_PARTS - v)), np.int32((CHROMA_PARTS - u) * v)
@@ -95,16 +114,21 @@ def _make_row(table, c1, c2, nodes, luma_rows, chroma_rows, slot):  # type: igno
         low = np.int32(w00 * np.int32(_at(table, at + n))) + np.int32(w01 * np.int32(_at(table, at + size + n)))
         high = np.int32(w10 * np.int32(_at(table, below + n))) + np.int32(w11 * np.int32(_at(table, below + size + n)))
         nodes[n] = np.int32(np.int32(low) + np.int32(high))
-    first = slot * 2 * _NODES
-    for n in range(2 * _NODES):
-        chroma_rows[np.uint64(first + n)] = np.int16(np.int32(nodes[_NODES + n] + 8) >> 4)
-    first, n = slot * 256, 0
+    _fill(nodes[:_NODES], luma_rows[slot * _CODES : (slot + 1) * _CODES])
+    _fill(nodes[_NODES : 2 * _NODES], chroma_rows[2 * slot * _CODES : (2 * slot + 1) * _CODES])
+    _fill(nodes[2 * _NODES :], chroma_rows[(2 * slot + 1) * _CODES : (2 * slot + 2) * _CODES])
+
+
+@kernel
+def _fill(nodes, row):  # type: ignore[no-untyped-def]
+    """One plane at all codes, from its values at the nodes."""
+    first, n = 0, 0
     for step, shift, stop in _LUMA_SHIFTS:
-        while first < slot * 256 + stop:
+        while first < stop:
             low, rise = nodes[n], nodes[n + 1] - nodes[n]
             for k in range(step):
                 value = np.int32((low << shift) + rise * np.int32(k) + (8 << shift)) >> (4 + shift)
-                luma_rows[np.uint64(first + k)] = np.uint16(min(max(value, 0), 255 * ONE))
+                row[np.uint64(first + k)] = _held(min(max(value, 0), 255 * ONE), row)
             first += step
             n += 1
 
@@ -126,47 +150,41 @@ def _find_rows(c1, c2, side, nodes, found):  # type: ignore[no-untyped-def]
 
 @inlined
 def _luma(rows, slot, code):  # type: ignore[no-untyped-def]
-    """Plane 0 of a row at a code, in fixed point, within the code range."""
-    return np.int32(rows[np.uint64(slot) << np.uint64(8) | np.uint64(code)])
+    """Plane 0 of a row at a code."""
+    return rows[np.uint64(slot) << np.uint64(8) | np.uint64(code)]
 
 
 @inlined
-def _rounded(value):  # type: ignore[no-untyped-def]
-    return np.uint8(np.uint32(value + ONE // 2) >> np.uint32(6))
-
-
-@inlined
-def _chroma(rows, slot, p, n, t):  # type: ignore[no-untyped-def]
-    """Plane p (1 or 2) of a row at node n plus t sixteenths, in fixed point, clipped to the code range."""
-    at = np.int64(slot) * (2 * _NODES) + (p - 1) * _NODES + n
-    low = np.int32(_at(rows, at))
-    value = np.int32(low * _FRACTION + (np.int32(_at(rows, at + 1)) - low) * t + 8) >> 4
-    return min(max(value, np.int32(0)), np.int32(255 * ONE))
+def _chroma(rows, slot, p, code):  # type: ignore[no-untyped-def]
+    """Plane p (1 or 2) of a row at a code of plane 0."""
+    return rows[np.uint64(slot) << np.uint64(9) | np.uint64((p - 1) << 8) | np.uint64(code)]
 
 
 @inlined
 def _mixed(front, back, weight):  # type: ignore[no-untyped-def]
     """The code at back + weight / 255 (front - back)."""
-    value = np.uint32(front * weight + back * (255 - weight) + 127) // np.uint32(255)
+    value = np.uint32(np.uint32(front) * weight + np.uint32(back) * (255 - weight) + 127) // np.uint32(255)
     return np.uint8(np.uint32(value + np.uint32(ONE // 2)) >> np.uint32(6))
 
 
 @kernel
-def _apply(planes, outs, sides, mask, split, sizes, sub_x, sub_y, axis, first):  # type: ignore[no-untyped-def]
+def _apply(planes, outs, sides, mask, split, sizes, sub_x, sub_y, first):  # type: ignore[no-untyped-def]
     """Grade lines of blocks from `first` on; returns the line before which the rows ran out."""
     _, (c1, c1_step), (c2, c2_step) = planes
     weight_of, mask_step = mask
     front, back = sides
     height, width, rows, columns = sizes
-    room = front[3].shape[0] // (2 * _NODES)
+    room = front[2].shape[0] // _CODES
     nodes = np.empty(3 * _NODES, np.int32)
     needed = np.full(columns, FRONT, np.uint8)
     weights = np.empty(columns, np.int32)
+    means = np.empty(columns, np.uint8)
     found, back_found = np.empty(columns, np.int32), np.empty(columns, np.int32)
     for r in range(first, rows):
         if max(front[4][0], back[4][0]) + columns > room:
             return r
         y0, y1 = r << sub_y, min((r + 1) << sub_y, height)
+        _block_means(planes[0], y0, y1, width, sub_x, means)
         if split:
             block_shares(weight_of, mask_step, y0, y1, width, sub_x, needed, weights)
         start = 0
@@ -175,113 +193,99 @@ def _apply(planes, outs, sides, mask, split, sizes, sub_x, sub_y, axis, first): 
             line_1 = c1[r * c1_step + start : r * c1_step + stop]
             line_2 = c2[r * c2_step + start : r * c2_step + stop]
             span = (start, stop, r, y0, y1, width)
+            slots, back_slots = found[start:stop], back_found[start:stop]
             if needed[start] == BOTH:
-                _find_rows(line_1, line_2, front, nodes, found[start:stop])
-                _find_rows(line_1, line_2, back, nodes, back_found[start:stop])
-                _blend(planes, outs, sides, (found, back_found), mask, weights, span, sub_x, axis)
+                _find_rows(line_1, line_2, front, nodes, slots)
+                _find_rows(line_1, line_2, back, nodes, back_slots)
+                _blend(planes[0], outs, sides, (slots, back_slots), mask, weights, means, span, sub_x)
             elif needed[start] == BACK:
-                _find_rows(line_1, line_2, back, nodes, found[start:stop])
-                _grade(planes, outs, back, found, span, sub_x, axis)
+                _find_rows(line_1, line_2, back, nodes, slots)
+                _grade(planes[0], outs, back, slots, means, span, sub_x)
             else:
-                _find_rows(line_1, line_2, front, nodes, found[start:stop])
-                _grade(planes, outs, front, found, span, sub_x, axis)
+                _find_rows(line_1, line_2, front, nodes, slots)
+                _grade(planes[0], outs, front, slots, means, span, sub_x)
             start = stop
     return rows
 
 
 @kernel
-def _grade(planes, outs, side, found, span, sub_x, axis):  # type: ignore[no-untyped-def]
-    """Blocks of a span through one Lut."""
-    y, y_step = planes[0]
-    (out_y, out_y_step), (out_1, out_1_step), (out_2, out_2_step) = outs
-    luma_rows, chroma_rows = side[2], side[3]
-    lower, sixteenths = axis
-    start, stop, r, y0, y1, width = span
+def _block_means(plane, y0, y1, width, sub_x, means):  # type: ignore[no-untyped-def]
+    """Rounded mean of the luma samples of each block of a line."""
+    y, step = plane
+    top, bottom = y[y0 * step : y0 * step + width], y[(y1 - 1) * step : (y1 - 1) * step + width]
+    whole = width >> sub_x
     if sub_x == 1 and y1 - y0 == 2:
-        # Lines that begin at the span: indices from 0 on cost no check for negative ones.
-        slots = found[start:]
-        graded_1, graded_2 = out_1[r * out_1_step + start :], out_2[r * out_2_step + start :]
-        top, bottom = y[y0 * y_step + 2 * start :], y[(y1 - 1) * y_step + 2 * start :]
-        out_top, out_bottom = out_y[y0 * out_y_step + 2 * start :], out_y[(y1 - 1) * out_y_step + 2 * start :]
-        count = max(min(stop, width >> 1) - start, 0)
-        for c in range(count):
-            slot = slots[c]
-            a, b, d, e = top[2 * c], top[2 * c + 1], bottom[2 * c], bottom[2 * c + 1]
-            out_top[2 * c] = _rounded(_luma(luma_rows, slot, a))
-            out_top[2 * c + 1] = _rounded(_luma(luma_rows, slot, b))
-            out_bottom[2 * c] = _rounded(_luma(luma_rows, slot, d))
-            out_bottom[2 * c + 1] = _rounded(_luma(luma_rows, slot, e))
-            mean = (int(a) + int(b) + int(d) + int(e) + 2) >> 2
-            n, t = _at(lower, mean), _at(sixteenths, mean)
-            graded_1[c] = _rounded(_chroma(chroma_rows, slot, 1, n, t))
-            graded_2[c] = _rounded(_chroma(chroma_rows, slot, 2, n, t))
-        start += count
-    for c in range(start, stop):
+        for c in range(whole):
+            total = np.int32(top[2 * c]) + np.int32(top[2 * c + 1]) + np.int32(bottom[2 * c])
+            means[c] = np.uint8(np.int32(total + np.int32(bottom[2 * c + 1]) + 2) >> 2)
+    elif sub_x == 1 and y1 - y0 == 1:
+        for c in range(whole):
+            means[c] = np.uint8(np.int32(np.int32(top[2 * c]) + np.int32(top[2 * c + 1]) + 1) >> 1)
+    elif sub_x == 0 and y1 - y0 == 1:
+        means[:] = top
+    else:
+        whole = 0
+    for c in range(whole, means.shape[0]):
         x0, x1 = c << sub_x, min((c + 1) << sub_x, width)
         total, area = 0, (y1 - y0) * (x1 - x0)
         for yy in range(y0, y1):
             for xx in range(x0, x1):
-                code = y[yy * y_step + xx]
-                total += int(code)
-                out_y[yy * out_y_step + xx] = _rounded(_luma(luma_rows, found[c], code))
-        mean = (total + (area >> 1)) // area
-        n, t = _at(lower, mean), _at(sixteenths, mean)
-        out_1[r * out_1_step + c] = _rounded(_chroma(chroma_rows, found[c], 1, n, t))
-        out_2[r * out_2_step + c] = _rounded(_chroma(chroma_rows, found[c], 2, n, t))
+                total += int(y[yy * step + xx])
+        means[c] = (total + (area >> 1)) // area
 
 
 @kernel
-def _blend(planes, outs, sides, found, mask, weights, span, sub_x, axis):  # type: ignore[no-untyped-def]
+def _grade(plane, outs, side, slots, means, span, sub_x):  # type: ignore[no-untyped-def]
+    """Blocks of a span through one Lut."""
+    y, y_step = plane
+    (out_y, out_y_step), (out_1, out_1_step), (out_2, out_2_step) = outs
+    luma_rows, chroma_rows = side[2], side[3]
+    start, stop, r, y0, y1, width = span
+    left, right = start << sub_x, min(stop << sub_x, width)
+    # Lines that begin at the span: indices from 0 on cost no check for negative ones.
+    for yy in range(y0, y1):
+        line, out = y[yy * y_step + left : yy * y_step + right], out_y[yy * out_y_step + left :]
+        if sub_x == 1:
+            for c in range(line.shape[0] >> 1):
+                out[2 * c] = _code(_luma(luma_rows, slots[c], line[2 * c]))
+                out[2 * c + 1] = _code(_luma(luma_rows, slots[c], line[2 * c + 1]))
+            if line.shape[0] & 1:
+                x = line.shape[0] - 1
+                out[x] = _code(_luma(luma_rows, slots[x >> 1], line[x]))
+        else:
+            for x in range(line.shape[0]):
+                out[x] = _code(_luma(luma_rows, slots[x >> sub_x], line[x]))
+    graded_1, graded_2 = out_1[r * out_1_step + start :], out_2[r * out_2_step + start :]
+    means = means[start:stop]
+    for c in range(means.shape[0]):
+        graded_1[c] = _code(_chroma(chroma_rows, slots[c], 1, means[c]))
+        graded_2[c] = _code(_chroma(chroma_rows, slots[c], 2, means[c]))
+
+
+@kernel
+def _blend(plane, outs, sides, found, mask, weights, means, span, sub_x):  # type: ignore[no-untyped-def]
     """Blocks of a span through two Luts, blended by the mask."""
-    y, y_step = planes[0]
+    y, y_step = plane
     (out_y, out_y_step), (out_1, out_1_step), (out_2, out_2_step) = outs
     weight_of, mask_step = mask
     front, back = sides
     luma_rows, chroma_rows, back_luma_rows, back_chroma_rows = front[2], front[3], back[2], back[3]
-    lower, sixteenths = axis
     start, stop, r, y0, y1, width = span
     slots, back_slots = found
-    if sub_x == 1 and y1 - y0 == 2:
-        ours, theirs, shares = slots[start:], back_slots[start:], weights[start:]
-        graded_1, graded_2 = out_1[r * out_1_step + start :], out_2[r * out_2_step + start :]
-        top, bottom = y[y0 * y_step + 2 * start :], y[(y1 - 1) * y_step + 2 * start :]
-        mask_top, mask_bottom = weight_of[y0 * mask_step + 2 * start :], weight_of[(y1 - 1) * mask_step + 2 * start :]
-        out_top, out_bottom = out_y[y0 * out_y_step + 2 * start :], out_y[(y1 - 1) * out_y_step + 2 * start :]
-        count = max(min(stop, width >> 1) - start, 0)
-        for c in range(count):
-            slot, back_slot, w = ours[c], theirs[c], shares[c]
-            total = 2
-            for x in (2 * c, 2 * c + 1):
-                code, other = top[x], bottom[x]
-                total += int(code) + int(other)
-                out_top[x] = _mixed(
-                    _luma(luma_rows, slot, code), _luma(back_luma_rows, back_slot, code), np.int32(mask_top[x])
-                )
-                out_bottom[x] = _mixed(
-                    _luma(luma_rows, slot, other), _luma(back_luma_rows, back_slot, other), np.int32(mask_bottom[x])
-                )
-            n, t = _at(lower, total >> 2), _at(sixteenths, total >> 2)
-            graded_1[c] = _mixed(_chroma(chroma_rows, slot, 1, n, t), _chroma(back_chroma_rows, back_slot, 1, n, t), w)
-            graded_2[c] = _mixed(_chroma(chroma_rows, slot, 2, n, t), _chroma(back_chroma_rows, back_slot, 2, n, t), w)
-        start += count
-    for c in range(start, stop):
-        slot, back_slot = slots[c], back_slots[c]
-        x0, x1 = c << sub_x, min((c + 1) << sub_x, width)
-        total, area = 0, (y1 - y0) * (x1 - x0)
-        for yy in range(y0, y1):
-            for xx in range(x0, x1):
-                code = y[yy * y_step + xx]
-                total += int(code)
-                out_y[yy * out_y_step + xx] = _mixed(
-                    _luma(luma_rows, slot, code),
-                    _luma(back_luma_rows, back_slot, code),
-                    np.int32(weight_of[yy * mask_step + xx]),
-                )
-        mean = (total + (area >> 1)) // area
-        n, t, w = _at(lower, mean), _at(sixteenths, mean), weights[c]
-        out_1[r * out_1_step + c] = _mixed(
-            _chroma(chroma_rows, slot, 1, n, t), _chroma(back_chroma_rows, back_slot, 1, n, t), w
-        )
-        out_2[r * out_2_step + c] = _mixed(
-            _chroma(chroma_rows, slot, 2, n, t), _chroma(back_chroma_rows, back_slot, 2, n, t), w
-        )
+    left, right = start << sub_x, min(stop << sub_x, width)
+    for yy in range(y0, y1):
+        line, out = y[yy * y_step + left : yy * y_step + right], out_y[yy * out_y_step + left :]
+        shares = weight_of[yy * mask_step + left :]
+        for x in range(line.shape[0]):
+            c = x >> sub_x
+            out[x] = _mixed(
+                _luma(luma_rows, slots[c], line[x]),
+                _luma(back_luma_rows, back_slots[c], line[x]),
+                np.uint32(shares[x]),
+            )
+    graded_1, graded_2 = out_1[r * out_1_step + start :], out_2[r * out_2_step + start :]
+    means, weights = means[start:stop], weights[start:stop]
+    for c in range(means.shape[0]):
+        slot, back_slot, code, w = slots[c], back_slots[c], means[c], np.uint32(weights[c])
+        graded_1[c] = _mixed(_chroma(chroma_rows, slot, 1, code), _chroma(back_chroma_rows, back_slot, 1, code), w)
+        graded_2[c] = _mixed(_chroma(chroma_rows, slot, 2, code), _chroma(back_chroma_rows, back_slot, 2, code), w)

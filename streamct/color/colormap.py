@@ -34,7 +34,8 @@ _SKIN_TURN = 0.14054083470239145
 
 _BLOCK = 128
 _FAR = -40.0
-"""Colours with less than exp(-40) = 4e-18 of the nearest one's weight add nothing that float64 could hold."""
+"""Colours with less than exp(-40) = 4e-18 of the nearest one's weight add nothing, whether the block is skipped or
+not: a mapped colour does not depend on those beside it."""
 _CHUNK = 1 << 16
 
 
@@ -217,7 +218,8 @@ def map_soft(
                 continue
             tl, ta, tb = shifts[j, 0], shifts[j, 1], shifts[j, 2]
             for i in range(n):
-                weight = exp_negative((least[i] - squares[j, i]) * scale)
+                away = (least[i] - squares[j, i]) * scale
+                weight = exp_negative(away) if away > _FAR else 0.0
                 total[i] += weight
                 sum_l[i] += weight * tl
                 sum_a[i] += weight * ta

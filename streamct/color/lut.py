@@ -3,13 +3,17 @@
 A Lut holds, for nodes of (plane 0, plane 1, plane 2) code units, the mapped code of each plane in fixed
 point. Between nodes it is trilinear. Nodes lie close about grey (chroma is where a map bends) and, in luma, densely
 up to mid-grey, since Lab is steepest near black, and sparsely above.
+
+A *column* of a Lut is its nodes of one pair of chroma codes. A frame of film needs some hundred of the 9,409, so maps
+are baked, and Luts mixed, by columns as frames ask for them (`Baking`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,12 +62,27 @@ CHROMA_CELLS = (np.searchsorted(CHROMA_NODES, np.arange(256), side="right") - 1)
 CHROMA_SCALES = (CHROMA_PARTS // np.diff(CHROMA_NODES)[CHROMA_CELLS]).astype(np.int32)
 """(256,) quarters that one unit makes up in its cell: 1 or 2."""
 
+_SHAPE = (len(CHROMA_NODES), len(CHROMA_NODES), 3, len(LUMA_NODES))
+EVERY = np.arange(len(CHROMA_NODES) ** 2)
+"""Numbers of all columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lut:
     """table: (97, 97, 3, 49) int16: plane-1 node, plane-2 node, output plane, plane-0 node; in 1/64 code unit."""
 
     table: NDArray[np.int16]
+
+    def at(self, columns: NDArray[np.bool_] | None) -> Lut:
+        """Itself: all columns are there."""
+        return self
+
+
+class LutSource(Protocol):
+    """A Lut, or what makes one."""
+
+    def at(self, columns: NDArray[np.bool_] | None) -> Lut:
+        """The Lut, right at least in `columns` (97, 97); None: everywhere."""
 
 
 class LutGrid:
@@ -90,7 +109,7 @@ class LutGrid:
     @cached_property
     def identity(self) -> Lut:
         """The Lut that changes nothing."""
-        return Lut(_spread(np.zeros_like(self._units), self._place, LUMA_NODES, CHROMA_NODES))
+        return self._whole(np.zeros_like(self._units))
 
     def bake(self, mapping: ColorMap) -> Lut:
         """The map at every node, rounded to 1/64 code unit.
@@ -98,50 +117,112 @@ class LutGrid:
         Colours that leave the R'G'B' gamut are brought back into it; nodes that lie outside already may stay as
         far outside, so codes beyond the nominal range survive.
         """
-        matrix, offset = code_matrix(self.coding, self.depth)
-        shifts = np.empty_like(self._units)
-        _bake(
-            self._lab, self._rgb, self._units, mapping.source, mapping.shifts, mapping.softness,
-            mapping.neutral_blacks, mapping.compress, mapping.skin, _CURVES[self.coding.transfer],
-            EASE.get(self.coding.transfer, 1.0), xyz_to_rgb(self.coding.primaries), matrix, offset, shifts,
-        )  # fmt: skip
-        return Lut(_spread(shifts, self._place, LUMA_NODES, CHROMA_NODES))
+        return self.baking(mapping).at(None)
+
+    def baking(self, mapping: ColorMap) -> Baking:
+        """The same, column by column as they are asked for."""
+        return Baking(mapping, self)
 
     def bake_rgb(self, function: Callable[[FloatArray], FloatArray]) -> Lut:
         """A function of R'G'B' (n, 3), 0..1 nominal, at every node; what leaves the gamut is left to the code range."""
-        shifts = rgb_to_code(function(self._rgb), self.coding, self.depth) - self._units
-        return Lut(_spread(shifts, self._place, LUMA_NODES, CHROMA_NODES))
+        return self._whole(rgb_to_code(function(self._rgb), self.coding, self.depth) - self._units)
+
+    def shift(self, mapping: ColorMap, numbers: NDArray[np.int64], shifts: FloatArray) -> None:
+        """Fill in what a map moves some used nodes by: those rows of shifts (k, 3), in code units."""
+        matrix, offset = code_matrix(self.coding, self.depth)
+        _bake(
+            numbers, self._lab, self._rgb, self._units, mapping.source, mapping.shifts, mapping.softness,
+            mapping.neutral_blacks, mapping.compress, mapping.skin, _CURVES[self.coding.transfer],
+            EASE.get(self.coding.transfer, 1.0), xyz_to_rgb(self.coding.primaries), matrix, offset, shifts,
+        )  # fmt: skip
+
+    @property
+    def place(self) -> NDArray[np.int32]:
+        """(97, 97, 49): for each node the number, among the used ones, of that which it moves as."""
+        return self._place
+
+    def _whole(self, shifts: FloatArray) -> Lut:
+        table = np.empty(_SHAPE, np.int16)
+        _spread(shifts, self._place, LUMA_NODES, CHROMA_NODES, EVERY, table.reshape(-1))
+        return Lut(table)
+
+
+class Baking:
+    """One map's Lut in the making: columns are baked when first asked for, and then kept. One thread.
+
+    A node's value depends on the map alone, not on what is baked beside it.
+    """
+
+    def __init__(self, mapping: ColorMap, grid: LutGrid) -> None:
+        self._mapping = mapping
+        self._grid = grid
+        used = int(grid.place.max()) + 1
+        self._shifts = np.empty((used, 3))
+        self._known = np.zeros(used, np.bool_)
+        self._table = np.empty(_SHAPE, np.int16)
+        self._made = np.zeros(len(EVERY), np.bool_)
+
+    def at(self, columns: NDArray[np.bool_] | None) -> Lut:
+        """See `LutSource`; later calls complete the same Lut."""
+        wanted = EVERY if columns is None else np.flatnonzero(columns)
+        new = wanted[~self._made[wanted]]
+        if len(new):
+            place = self._grid.place
+            numbers = np.empty(min(new.size * place.shape[2], len(self._known)), np.int64)
+            numbers = numbers[: _unknown(place.reshape(-1), new, place.shape[2], self._known, numbers)]
+            self._grid.shift(self._mapping, numbers, self._shifts)
+            _spread(self._shifts, place, LUMA_NODES, CHROMA_NODES, new, self._table.reshape(-1))
+            self._made[new] = True
+        return Lut(self._table)
+
+
+class Blend:
+    """The weighted mean of some Luts, column by column. weights: positive integers, see `mix`."""
+
+    def __init__(self, sources: Sequence[LutSource], weights: Sequence[int]) -> None:
+        self._sources = sources
+        self._weights = weights
+
+    def at(self, columns: NDArray[np.bool_] | None) -> Lut:
+        """See `LutSource`."""
+        return mix([source.at(columns) for source in self._sources], self._weights, columns)
 
 
 @kernel
 def _bake(  # type: ignore[no-untyped-def]
-    lab, rgb, units, source, targets, softness, neutral, compressed, skin, curve, eased, to_rgb, to_code, offset, shifts
-):
-    """Shifts (n, 3) in code units of nodes lab, rgb, units (n, 3), a cache-sized block after the other."""
-    block = np.empty((_BLOCK, 3))
-    for start in range(0, lab.shape[0], _BLOCK):
-        stop = min(start + _BLOCK, lab.shape[0])
-        mapped = block[: stop - start]
+    numbers, lab, rgb, units, source, targets, softness, neutral, compressed, skin, curve, eased, to_rgb, to_code,
+    offset, shifts,
+):  # fmt: skip
+    """Shifts (k, 3) in code units of some of the nodes lab, rgb, units (k, 3), a cache-sized block after the other."""
+    size = min(_BLOCK, numbers.shape[0])
+    labs, own, block = np.empty((size, 3)), np.empty((size, 3)), np.empty((size, 3))
+    for start in range(0, numbers.shape[0], _BLOCK):
+        count = min(_BLOCK, numbers.shape[0] - start)
+        for i in range(count):
+            for c in range(3):
+                labs[i, c] = lab[numbers[start + i], c]
+                own[i, c] = rgb[numbers[start + i], c]
+        colours, before, mapped = labs[:count], own[:count], block[:count]
         if softness > 0:
-            map_soft(lab[start:stop], source, targets, softness, neutral, mapped)
+            map_soft(colours, source, targets, softness, neutral, mapped)
         else:
-            map_hard(lab[start:stop], source, targets, neutral, mapped)
+            map_hard(colours, source, targets, neutral, mapped)
         if skin:
-            hold_skin(lab[start:stop], mapped)
+            hold_skin(colours, mapped)
         if curve == _SRGB:
             lab_to_rgb(mapped, to_rgb, mapped)
         else:
             lab_to_hdr(mapped, curve == _HLG, to_rgb, mapped)
-            ease(mapped, rgb[start:stop], eased)
+            ease(mapped, before, eased)
         if compressed:
-            compress(mapped, rgb[start:stop])
+            compress(mapped, before)
         else:
-            clip(mapped, rgb[start:stop])
-        for i in range(stop - start):
+            clip(mapped, before)
+        for i in range(count):
             r, g, b = mapped[i, 0], mapped[i, 1], mapped[i, 2]
             for p in range(3):
                 code = to_code[p, 0] * r + to_code[p, 1] * g + to_code[p, 2] * b + offset[p]
-                shifts[start + i, p] = code - units[start + i, p]
+                shifts[numbers[start + i], p] = code - units[numbers[start + i], p]
 
 
 def _node_units() -> FloatArray:
@@ -199,54 +280,103 @@ def _nearest_used(used: NDArray[np.bool_], grey: int) -> NDArray[np.int32]:
 
 
 @kernel
-def _spread(
-    shifts: FloatArray, place: NDArray[np.int32], luma: NDArray[np.int64], chroma: NDArray[np.int64]
-) -> NDArray[np.int16]:
-    """The table of nodes moved by shifts (k, 3) in code units, `place` telling whose shift each node takes."""
-    table = np.empty((place.shape[0], place.shape[1], 3, place.shape[2]), np.int16)
-    for i in range(place.shape[0]):
-        for j in range(place.shape[1]):
-            for n in range(place.shape[2]):
-                k = place[i, j, n]
-                for p in range(3):
-                    unit = luma[n] if p == 0 else chroma[i if p == 1 else j]
-                    fixed = np.rint((unit + shifts[k, p]) * ONE)
-                    table[i, j, p, n] = np.int16(min(max(fixed, _LIMITS[0]), _LIMITS[1]))
-    return table
+def _unknown(place, columns, size, known, numbers) -> int:  # type: ignore[no-untyped-def]
+    """The nodes that columns move as and that are not known, each once; they count as known then. Returns how many."""
+    count = 0
+    for column in columns:
+        for k in range(size):
+            number = place[column * size + k]
+            if not known[number]:
+                known[number] = True
+                numbers[count] = number
+                count += 1
+    return count
+
+
+@kernel
+def _spread(shifts, place, luma, chroma, columns, table) -> None:  # type: ignore[no-untyped-def]
+    """Columns of a table, flat, of nodes moved by shifts (k, 3) in code units, `place` telling whose each takes."""
+    size = place.shape[2]
+    for column in columns:
+        i, j = column // place.shape[1], column % place.shape[1]
+        for p in range(3):
+            first = (3 * column + p) * size
+            for n in range(size):
+                unit = luma[n] if p == 0 else chroma[i if p == 1 else j]
+                fixed = np.rint((unit + shifts[place[i, j, n], p]) * ONE)
+                table[first + n] = np.int16(min(max(fixed, _LIMITS[0]), _LIMITS[1]))
 
 
 _AT_ONCE = 8
 
 
 @kernel
-def _mix(tables, weights, total, first, last, scale, out) -> None:  # type: ignore[no-untyped-def]
-    """Eight weighted tables in one pass: added to the total, unless they are the first; scaled, if the last."""
+def _mix(tables, weights, total, columns, size, first, last, scale, out) -> None:  # type: ignore[no-untyped-def]
+    """Columns of eight weighted tables in one pass: added to the total, unless they are the first; scaled, if the
+    last."""
     t0, t1, t2, t3, t4, t5, t6, t7 = tables
     w0, w1, w2, w3, w4, w5, w6, w7 = weights
-    for i in range(out.shape[0]):
-        value = np.int32(np.int32(w0 * np.int32(t0[i])) + np.int32(w1 * np.int32(t1[i])))
-        value = np.int32(value + np.int32(w2 * np.int32(t2[i])) + np.int32(w3 * np.int32(t3[i])))
-        value = np.int32(value + np.int32(w4 * np.int32(t4[i])) + np.int32(w5 * np.int32(t5[i])))
-        value = np.int32(value + np.int32(w6 * np.int32(t6[i])) + np.int32(w7 * np.int32(t7[i])))
-        if not first:
-            value = np.int32(value + total[i])
-        if last:
-            out[i] = np.int16(np.int32(np.floor(value * scale + 0.5)))
-        else:
-            total[i] = value
+    for column in columns:
+        for k in range(size):
+            i = np.uint64(column * size + k)
+            value = np.int32(np.int32(w0 * np.int32(t0[i])) + np.int32(w1 * np.int32(t1[i])))
+            value = np.int32(value + np.int32(w2 * np.int32(t2[i])) + np.int32(w3 * np.int32(t3[i])))
+            value = np.int32(value + np.int32(w4 * np.int32(t4[i])) + np.int32(w5 * np.int32(t5[i])))
+            value = np.int32(value + np.int32(w6 * np.int32(t6[i])) + np.int32(w7 * np.int32(t7[i])))
+            if not first:
+                value = np.int32(value + total[i])
+            if last:
+                out[i] = np.int16(np.int32(np.floor(value * scale + 0.5)))
+            else:
+                total[i] = value
 
 
-def mix(luts: list[Lut], weights: list[int]) -> Lut:
-    """Weighted mean of Luts; weights are positive integers with a sum below 65,536. Exact up to one rounding."""
+def mix(luts: Sequence[Lut], weights: Sequence[int], columns: NDArray[np.bool_] | None = None) -> Lut:
+    """Weighted mean of Luts; weights are positive integers with a sum below 65,536. Exact up to one rounding.
+
+    columns: (97, 97), those that matter; the others of the mean hold anything. None: all.
+    """
     if len(luts) == 1:
         return luts[0]
     out = np.empty_like(luts[0].table)
+    number = out.shape[0] * out.shape[1]
     total = np.empty(out.size if len(luts) > _AT_ONCE else 0, np.int32)
+    wanted = np.arange(number) if columns is None else np.flatnonzero(columns)
     for start in range(0, len(luts), _AT_ONCE):
         tables = [lut.table.reshape(-1) for lut in luts[start : start + _AT_ONCE]]
         factors = [np.int32(weight) for weight in weights[start : start + _AT_ONCE]]
         spare = _AT_ONCE - len(tables)
         tables, factors = tables + tables[:1] * spare, factors + [np.int32(0)] * spare
         last = start + _AT_ONCE >= len(luts)
-        _mix(tuple(tables), tuple(factors), total, start == 0, last, 1.0 / sum(weights), out.reshape(-1))
+        _mix(
+            tuple(tables), tuple(factors), total, wanted, out.size // number, start == 0, last,
+            1.0 / sum(weights), out.reshape(-1),
+        )  # fmt: skip
     return Lut(out)
+
+
+def columns_of(c1: NDArray[np.unsignedinteger], c2: NDArray[np.unsignedinteger], depth: int) -> NDArray[np.bool_]:
+    """Columns (97, 97) that a frame's chroma planes (or G'B'R' planes 1 and 2) need, of `depth` bits, equal shapes."""
+    columns = np.zeros((len(CHROMA_NODES), len(CHROMA_NODES)), np.bool_)
+    pairs = np.zeros(1 << 16, np.bool_)
+    _mark(c1, c2, np.uint32(depth - 8), pairs)
+    _widen(pairs, CHROMA_CELLS, columns)
+    return columns
+
+
+@kernel
+def _mark(c1, c2, shift, pairs) -> None:  # type: ignore[no-untyped-def]
+    """Mark the pairs of chroma codes, in whole code units of 8 bits, that occur."""
+    for y in range(c1.shape[0]):
+        line_1, line_2 = c1[y], c2[y]
+        for x in range(line_1.shape[0]):
+            pairs[np.uint64(line_1[x] >> shift) << np.uint64(8) | np.uint64(line_2[x] >> shift) & np.uint64(255)] = True
+
+
+@kernel
+def _widen(pairs, cells, columns) -> None:  # type: ignore[no-untyped-def]
+    """Mark the columns about the cells of marked pairs."""
+    for pair in range(pairs.shape[0]):
+        if pairs[pair]:
+            i, j = cells[pair >> 8], cells[pair & 255]
+            columns[i, j] = columns[i, j + 1] = columns[i + 1, j] = columns[i + 1, j + 1] = True

@@ -132,10 +132,19 @@ def _means(points: Points, centres: FloatArray) -> tuple[FloatArray, FloatArray]
     """Mean and summed weight of the points nearest to each centre; centres without a point are left out."""
     labels = np.empty(len(points.lab), np.int64)
     nearest_colours(points.lab, centres, labels)
-    weights = np.bincount(labels, points.weights, len(centres))
-    sums = np.stack([np.bincount(labels, points.weights * points.lab[:, c], len(centres)) for c in range(3)], axis=1)
+    weights, sums = np.zeros(len(centres)), np.zeros((len(centres), 3))
+    _add_up(points.lab, points.weights, labels, weights, sums)
     held = weights > 0
-    return sums[held] / weights[held, None], np.asarray(weights[held], np.float64)
+    return sums[held] / weights[held, None], weights[held]
+
+
+@kernel
+def _add_up(lab, weights, labels, totals, sums) -> None:  # type: ignore[no-untyped-def]
+    """Weights and weighted colours of the points of each label, in the order of the points."""
+    for i in range(lab.shape[0]):
+        totals[labels[i]] += weights[i]
+        for c in range(3):
+            sums[labels[i], c] += weights[i] * lab[i, c]
 
 
 def _most_voted(points: Points, levels: Sequence[FloatArray], size: int) -> FloatArray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from streamct.color.colormap import color_map
 from streamct.color.correspondence import correspond
 from streamct.color.histogram import Counter
-from streamct.color.lut import Lut, LutGrid, mix
+from streamct.color.lut import Blend, LutGrid, LutSource
 from streamct.color.palette import extract
 from streamct.grade.regions import SPLIT_SHARES, Colours, Palettes, Regions, add_colours
 from streamct.model import Palette
@@ -54,25 +54,25 @@ class Baker:
         parts = ([r.foreground for r in regions], [r.background for r in regions])
         return Looked(palette, (self._palette(parts[0], weights), self._palette(parts[1], weights)), blend)
 
-    def luts(self, looked: Looked) -> tuple[Lut, ...]:
-        """One Lut, or those of foreground and background."""
+    def luts(self, looked: Looked) -> tuple[LutSource, ...]:
+        """One Lut, or those of foreground and background, not baked yet."""
         blend = looked.split if self._reference.split is not None and looked.sides is not None else 0
         whole = self._lut(looked.whole, self._reference.whole) if blend < ONE else None
         if blend == 0 or looked.sides is None or self._reference.split is None:
             return (whole or self._grid.identity,)
         sides = [self._lut(own, wanted) for own, wanted in zip(looked.sides, self._reference.split, strict=True)]
-        return tuple(side if whole is None else mix([side, whole], [blend, ONE - blend]) for side in sides)
+        return tuple(side if whole is None else Blend([side, whole], [blend, ONE - blend]) for side in sides)
 
     def _palette(self, colours: Sequence[Colours | None], weights: Sequence[int]) -> Palette | None:
         held = [(part, weight) for part, weight in zip(colours, weights, strict=True) if part is not None]
         points = add_colours([part for part, _ in held], [weight for _, weight in held], self._counter)
         return extract(points, self._settings.palette) if len(points.lab) else None
 
-    def _lut(self, source: Palette | None, reference: Palette) -> Lut:
+    def _lut(self, source: Palette | None, reference: Palette) -> LutSource:
         if source is None:
             return self._grid.identity
         mapping = self._settings.mapping
-        return self._grid.bake(color_map(correspond(source, reference, mapping), mapping))
+        return self._grid.baking(color_map(correspond(source, reference, mapping), mapping))
 
     @staticmethod
     def _split(regions: Sequence[Regions], weights: Sequence[int]) -> int:

@@ -13,6 +13,7 @@ from streamct.color.apply import Content
 from streamct.color.histogram import Counter
 from streamct.color.jit import kernel
 from streamct.color.lab import coded_to_lab
+from streamct.color.lut import columns_of
 from streamct.color.proxy import picture_proxy_rgb, planes_proxy_rgb, proxy_size
 from streamct.color.shown import shown
 from streamct.grade.borders import find_content, find_picture_content
@@ -33,7 +34,8 @@ class FrameSample:
     index, pts: the frame's. regions: its colours inside the black border. content: the picture inside the
     border, None for a black frame. change: mean absolute difference of the proxy's R'G'B' to the previous
     frame's, summed over channels, in 0..255 codes (0 for the first). earlier: the same to the frames 2, 3, ... up to
-    `cuts.LOOK` before, on every fourth proxy pixel; shorter where the clip begins.
+    `cuts.LOOK` before, on every fourth proxy pixel; shorter where the clip begins. columns: those of the Lut that
+    the frame needs; None: all.
     """
 
     index: int
@@ -42,6 +44,7 @@ class FrameSample:
     content: Content | None
     change: float
     earlier: tuple[float, ...] = ()
+    columns: NDArray[np.bool_] | None = None
 
 
 _THINNED = 4
@@ -52,8 +55,8 @@ _STILL = Coding("rgb", full_range=True)
 class Look:
     """What is seen of one frame before its mask is known.
 
-    index, pts, content, change, earlier: see `FrameSample`. rgb: (h, w, 3) R'G'B' proxy, whose colours are counted.
-    size: (width, height) of the frame. small: (h, w, 3) uint8 proxy for a segmenter, None where there is none.
+    index, pts, content, change, earlier, columns: see `FrameSample`. rgb: (h, w, 3) R'G'B' proxy, whose colours are
+    counted. size: (width, height) of the frame. small: (h, w, 3) uint8 proxy for a segmenter, None where there is none.
     """
 
     index: int
@@ -64,6 +67,7 @@ class Look:
     change: float
     small: NDArray[np.uint8] | None = None
     earlier: tuple[float, ...] = ()
+    columns: NDArray[np.bool_] | None = None
 
 
 class Sampler:
@@ -86,25 +90,27 @@ class Sampler:
     def look(self, frame: Frame) -> Look:
         """Look at the next frame."""
         height, width = frame.planes[0].shape
-        columns, rows = proxy_size(width, height, self._settings.proxy_size)
-        rgb = planes_proxy_rgb(frame.planes, self._layout, self._coding, columns, rows)
+        rgb = planes_proxy_rgb(
+            frame.planes, self._layout, self._coding, *proxy_size(width, height, self._settings.proxy_size)
+        )
         change = 0.0 if self._previous is None else _difference(rgb, self._previous)
         self._previous = rgb
         thinned = rgb[::_THINNED, ::_THINNED].copy()
         earlier = tuple(_difference(thinned, other) for other in list(self._thinned)[-2::-1])
         self._thinned.append(thinned)
         content = find_content(frame.planes, self._layout, self._coding)
+        columns = columns_of(frame.planes[1], frame.planes[2], self._layout.depth)
         small = None
         if self._small is not None:
             values = shown(planes_proxy_rgb(frame.planes, self._layout, self._coding, *self._small), self._coding)
             small = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
-        return Look(frame.index, frame.pts, rgb, (width, height), content, change, small, earlier)
+        return Look(frame.index, frame.pts, rgb, (width, height), content, change, small, earlier, columns)
 
     def count(self, look: Look, mask: NDArray[np.uint8] | None) -> FrameSample:
         """The sample of a frame looked at; mask: foreground weights 0..255 of any size, or None."""
         weights = None if mask is None else resized(mask, look.rgb.shape[1], look.rgb.shape[0])
         regions = _inside(look.rgb, weights, look.content, look.size, self._coding, self._counter, self._settings)
-        return FrameSample(look.index, look.pts, regions, look.content, look.change, look.earlier)
+        return FrameSample(look.index, look.pts, regions, look.content, look.change, look.earlier, look.columns)
 
     def sample(self, frame: Frame, mask: MaskSource | None = None) -> FrameSample:
         """The sample of the next frame, whose mask is known already."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from streamct.color.apply import Content
 from streamct.color.histogram import Counter, Histogram
+from streamct.color.lut import Lut
 from streamct.errors import TrackError
 from streamct.grade.bake import Baker, Looked
 from streamct.grade.borders import union
@@ -149,7 +150,7 @@ class Replay:
         self._track = track
         self._baker = baker
         self._next = self._at = 0
-        self._luts = baker.luts(track.shots[0].looked) if track.shots else ()
+        self._luts = self._baked(0) if track.shots else ()
 
     def push(self, _: object) -> Iterator[Grade]:
         """The next frame's grade.
@@ -162,10 +163,13 @@ class Replay:
             raise TrackError(f"the clip has more frames than its track, {self._track.frames}. Make the track again.")
         if self._next == shots[self._at].stop:
             self._at += 1
-            self._luts = self._baker.luts(shots[self._at].looked)
+            self._luts = self._baked(self._at)
         mask = self._track.mask(self._next)
         self._next += 1
         yield Grade(self._luts, shots[self._at].content, mask)
+
+    def _baked(self, shot: int) -> tuple[Lut, ...]:
+        return tuple(lut.at(None) for lut in self._baker.luts(self._track.shots[shot].looked))
 
     def finish(self) -> Iterator[Grade]:
         """Nothing is left.

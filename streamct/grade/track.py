@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.apply import Content
-from streamct.color.lut import Lut, LutGrid, mix
+from streamct.color.lut import Blend, Lut, LutGrid, LutSource
 from streamct.grade.bake import Baker
 from streamct.grade.borders import union
 from streamct.grade.cuts import LOOK, Cuts, ListedCuts
@@ -28,7 +28,8 @@ _FINEST = 16
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """What is done to one frame. luts: one for the frame, or foreground and background. content: the picture
+    """What is done to one frame. luts: one for the frame, or foreground and background; right in the columns that
+    the frame needs. content: the picture
     inside the black border, None for a black frame, which passes untouched. mask: foreground weights 0..255 as
     they were counted, at proxy size, where there are any."""
 
@@ -64,7 +65,8 @@ class Grader:
         self._samples: dict[int, FrameSample] = {}
         self._cuts = Cuts(cuts)
         self._levels: dict[int, int] = {}
-        self._knots: dict[int, tuple[Lut, ...]] = {}
+        self._knot_at: dict[int, bool] = {}
+        self._knots: dict[int, tuple[LutSource, ...]] = {}
         self._first: int | None = None
         self._pushed = 0
         self._next = 0
@@ -98,16 +100,17 @@ class Grader:
             del self._samples[index]
             self._cuts.forget(index)
             self._levels.pop(index, None)
+            self._knot_at.pop(index, None)
 
     def _grade(self, index: int) -> Grade:
         shot = self._window(index)
         content = union(self._samples[i].content for i in shot)
-        knots = [i for i in shot if self._is_knot(i)] or [index]
+        knots = [i for i in shot if self._has_knot(i)] or [index]
         weights = [self._radius + 1 - abs(i - index) for i in knots]
         luts = [self._knot(i) for i in knots]
-        if all(len(lut) == 1 for lut in luts):
-            return Grade((mix([lut[0] for lut in luts], weights),), content)
-        return Grade(tuple(mix([lut[min(side, len(lut) - 1)] for lut in luts], weights) for side in (0, 1)), content)
+        sides = range(max(len(lut) for lut in luts))
+        parts = [Blend([lut[min(side, len(lut) - 1)] for lut in luts], weights) for side in sides]
+        return Grade(tuple(part.at(self._samples[index].columns) for part in parts), content)
 
     def _window(self, index: int) -> range:
         """Frames within the radius that belong to the same shot."""
@@ -123,6 +126,12 @@ class Grader:
 
     def _is_cut(self, index: int) -> bool:
         return self._cuts.at(index, self._samples)
+
+    def _has_knot(self, index: int) -> bool:
+        """Whether a frame within the radius is a knot; by now all that decides on it is known."""
+        if index not in self._knot_at:
+            self._knot_at[index] = self._is_knot(index)
+        return self._knot_at[index]
 
     def _is_knot(self, index: int) -> bool:
         """Knots lie where the clock passes a multiple of `knot_ticks`. Frames that follow each other so fast that
@@ -143,12 +152,12 @@ class Grader:
             self._levels[index] = next((n for n in range(_FINEST) if before * 2**n // 1 != here * 2**n // 1), _FINEST)
         return self._levels[index]
 
-    def _knot(self, index: int) -> tuple[Lut, ...]:
+    def _knot(self, index: int) -> tuple[LutSource, ...]:
         if index not in self._knots:
             self._knots[index] = self._baked(index)
         return self._knots[index]
 
-    def _baked(self, index: int) -> tuple[Lut, ...]:
+    def _baked(self, index: int) -> tuple[LutSource, ...]:
         shot = self._window(index)
         weights = [self._radius + 1 - abs(i - index) for i in shot]
         return self._baker.luts(self._baker.look([self._samples[i].regions for i in shot], weights))

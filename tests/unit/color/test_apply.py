@@ -12,7 +12,7 @@ from properties import few
 from streamct.color.apply import Content, PlaneGrader
 from streamct.color.apply_8 import _apply
 from streamct.color.colormap import ColorMap
-from streamct.color.lut import CHROMA_NODES, LUMA_NODES, Lut, LutGrid
+from streamct.color.lut import CHROMA_NODES, LUMA_NODES, Lut, LutGrid, columns_of
 from streamct.model import Coding, PixelFormat
 
 SUBSAMPLING = {"420": (1, 1), "422": (1, 0), "444": (0, 0), "440": (0, 1), "411": (2, 0), "410": (2, 2)}
@@ -225,6 +225,19 @@ def test_alpha_passes_untouched() -> None:
     PlaneGrader(layout).apply(source, target, LUTS[:1])
     np.testing.assert_array_equal(target[3], alpha)
     check_against_twin(FORMATS[0], source[:3])
+
+
+@pytest.mark.parametrize("layout", FORMATS, ids=lambda layout: layout.name)
+def test_only_the_columns_that_a_frame_needs_are_ever_read(layout: PixelFormat) -> None:
+    source = frame(layout, 20, 30, 9)
+    needed = columns_of(source[1], source[2], layout.depth)
+    assert not needed.all()
+    torn = tuple(Lut(np.where(needed[..., None, None], lut.table, -8192).astype(np.int16)) for lut in LUTS)
+    mask = a_mask("random", 20, 30, 0)
+    for luts, weights in ((LUTS[:1], None), (LUTS, mask)):
+        whole = graded(layout, source, luts, weights)
+        for plane, other in zip(whole, graded(layout, source, torn[: len(luts)], weights), strict=True):
+            np.testing.assert_array_equal(plane, other)
 
 
 def test_the_source_is_not_changed() -> None:

@@ -220,3 +220,12 @@ def test_the_number_of_workers_does_not_show() -> None:
     rgb = np.random.default_rng(9).uniform(0, 1, (300, 250, 3)).astype(np.float32)  # more than one chunk
     mapping = color_map(drawn(9, 3), FILM)
     np.testing.assert_array_equal(apply_to_srgb(mapping, rgb, 1), apply_to_srgb(mapping, rgb, 2))
+
+
+def test_a_colour_is_mapped_the_same_whatever_is_mapped_beside_it() -> None:
+    mapping = color_map(drawn(5, 24), MappingSettings(softness=1.5))
+    lab = colours(6, 1000)
+    whole = mapping(lab)
+    order = np.random.default_rng(7).permutation(len(lab))
+    np.testing.assert_array_equal(mapping(lab[order]), whole[order])
+    np.testing.assert_array_equal(np.concatenate([mapping(part) for part in np.array_split(lab, 77)]), whole)

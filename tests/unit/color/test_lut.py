@@ -12,7 +12,7 @@ from streamct.color.coding import code_to_rgb, rgb_to_code
 from streamct.color.colormap import ColorMap, color_map
 from streamct.color.correspondence import correspond
 from streamct.color.lab import coded_to_lab, lab_to_coded, lab_to_srgb, srgb_to_lab
-from streamct.color.lut import CHROMA_NODES, LUMA_NODES, ONE, Lut, LutGrid, mix
+from streamct.color.lut import CHROMA_NODES, LUMA_NODES, ONE, Lut, LutGrid, columns_of, mix
 from streamct.metrics import delta_e_2000
 from streamct.model import Coding, FloatArray, IntArray, Palette
 from streamct.settings import MappingSettings
@@ -187,3 +187,30 @@ def test_mixing_equal_luts_gives_the_same_lut_whatever_the_weights() -> None:
     lut = Lut(np.random.default_rng(5).integers(-8192, 24576, (2, 3, 3, 4)).astype(np.int16))
     np.testing.assert_array_equal(mix([lut, lut, lut], [1, 30, 12]).table, lut.table)
     assert mix([lut], [3]) is lut
+
+
+def test_columns_baked_one_after_the_other_are_those_of_the_whole_lut(grid: LutGrid, baked: Lut) -> None:
+    rng = np.random.default_rng(6)
+    baking = grid.baking(film_map(0))
+    wanted = np.zeros((len(CHROMA), len(CHROMA)), bool)
+    for share in (0.01, 0.05, 0.3):
+        wanted |= rng.random(wanted.shape) < share
+        np.testing.assert_array_equal(baking.at(wanted).table[wanted], baked.table[wanted])
+    np.testing.assert_array_equal(baking.at(None).table, baked.table)
+
+
+def test_columns_of_a_mean_are_those_of_the_whole_mean(grid: LutGrid, baked: Lut) -> None:
+    luts, weights = [baked, grid.bake(film_map(1)), *[grid.identity] * 9], [*range(1, 12)]
+    wanted = np.random.default_rng(7).random((len(CHROMA), len(CHROMA))) < 0.1
+    mean = mix(luts, weights, wanted)
+    np.testing.assert_array_equal(mean.table[wanted], mix(luts, weights).table[wanted])
+
+
+@pytest.mark.parametrize("depth", [8, 10, 12])
+def test_the_columns_of_a_frame_are_the_corners_of_its_chroma_samples_cells(depth: int) -> None:
+    c1, c2 = np.random.default_rng(8).integers(0, 1 << depth, (2, 5, 7)).astype(np.uint8 if depth == 8 else np.uint16)
+    expected = np.zeros((len(CHROMA), len(CHROMA)), bool)
+    for u, v in zip(c1.reshape(-1) / 2.0 ** (depth - 8), c2.reshape(-1) / 2.0 ** (depth - 8), strict=True):
+        i, j = (np.searchsorted(CHROMA, unit, side="right") - 1 for unit in (u, v))
+        expected[i : i + 2, j : j + 2] = True
+    np.testing.assert_array_equal(columns_of(c1, c2, depth), expected)

@@ -44,7 +44,7 @@ class Probes:
     def __init__(self) -> None:
         self.baked = 0
 
-    def bake(self, mapping: ColorMap) -> Lut:
+    def baking(self, mapping: ColorMap) -> Lut:
         self.baked += 1
         return Lut(np.rint(mapping(self.lab) * 64).astype(np.int16))
 
