@@ -4,7 +4,7 @@
     python scripts/bench.py analysis DATA     CPU time of the analysis, and of color-matcher where it is installed
     python scripts/bench.py video DATA        `streamct video`, a plain transcode and one with lut3d
     python scripts/bench.py scale DATA        clip length, resolution, cores
-    python scripts/bench.py startup DATA      help, the second still of 1080p
+    python scripts/bench.py startup DATA      help, the second still of 1080p, a video's first frame
     python scripts/bench.py memory DATA       peak memory of 1080p, one length and five
 
 DATA holds clips/ and refs/ (see CONTRIBUTING.md). --rounds N: rounds that the median is taken of, in each of which
@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from statistics import median
 
 from bench_kernel import analysis, kernel
-from bench_run import Run, machine, measure, medians, scaled_clip, scratch, show, streamct
+from bench_run import Run, first_frame, machine, measure, medians, scaled_clip, scratch, show, streamct
 from bench_video import scale, video
 
 from streamct.media.image import read_picture, save_png
@@ -42,6 +43,10 @@ def startup(data: Path, rounds: int, as_json: bool) -> None:
         for name, command in commands.items():
             run = medians([measure(command) for _ in range(rounds)])
             rows.append([name, run.wall, run.cpu, run.peak])
+        clip = scaled_clip(data / "clips" / "sam2-01_dog.mp4", folder / "clip.mp4", 90, 1920, 1080)
+        video = streamct("video", str(clip), reference, "-o", str(folder / "graded.mp4"), "-y")
+        first = median(first_frame(video) for _ in range(rounds))
+        rows.append(["streamct video, 1080p, until the first frame is encoded", first, "", ""])
     show("start-up, compile cache warm", ["command", "wall s", "CPU s", "peak MB"], rows, as_json)
 
 

@@ -55,6 +55,21 @@ def measure(command: list[str]) -> Run:
     return Run(wall, cpu, peak[0])
 
 
+def first_frame(command: list[str]) -> float:
+    """Seconds from the start of a `streamct ... --json` until it says that a frame is encoded."""
+    began = time.perf_counter()
+    process = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    with process:
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "progress" and event["done"] > 0:
+                passed = time.perf_counter() - began
+                process.communicate()
+                return passed
+    sys.exit(f"{' '.join(command)}\nencoded no frame")
+
+
 def _watch(process: subprocess.Popen[str], peak: list[float]) -> None:
     """The kernel's own high-water mark, read until the process is gone."""
     status = Path(f"/proc/{process.pid}/status")
