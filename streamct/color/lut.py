@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from streamct.color.coding import code_matrix, code_to_rgb, rgb_to_code
 from streamct.color.colormap import ColorMap, hold_skin, map_hard, map_soft
+from streamct.color.constraints import pull
 from streamct.color.gamut import EASE, clip, compress, ease
 from streamct.color.hdr import lab_to_hdr
 from streamct.color.jit import kernel
@@ -102,7 +103,8 @@ class LutGrid:
         shifts = np.empty_like(self._units)
         _bake(
             self._lab, self._rgb, self._units, mapping.source, mapping.shifts, mapping.softness,
-            mapping.neutral_blacks, mapping.compress, mapping.skin, _CURVES[self.coding.transfer],
+            mapping.neutral_blacks, mapping.compress, mapping.skin, mapping.pull.places, mapping.pull.shifts,
+            mapping.pull.rivals, mapping.pull.shares, mapping.pull.black, _CURVES[self.coding.transfer],
             EASE.get(self.coding.transfer, 1.0), xyz_to_rgb(self.coding.primaries), matrix, offset, shifts,
         )  # fmt: skip
         return Lut(_spread(shifts, self._place, LUMA_NODES, CHROMA_NODES))
@@ -115,8 +117,9 @@ class LutGrid:
 
 @kernel
 def _bake(  # type: ignore[no-untyped-def]
-    lab, rgb, units, source, targets, softness, neutral, compressed, skin, curve, eased, to_rgb, to_code, offset, shifts
-):
+    lab, rgb, units, source, targets, softness, neutral, compressed, skin, places, pulls, rivals, shares, black,
+    curve, eased, to_rgb, to_code, offset, shifts,
+):  # fmt: skip
     """Shifts (n, 3) in code units of nodes lab, rgb, units (n, 3), a cache-sized block after the other."""
     block = np.empty((_BLOCK, 3))
     for start in range(0, lab.shape[0], _BLOCK):
@@ -128,6 +131,8 @@ def _bake(  # type: ignore[no-untyped-def]
             map_hard(lab[start:stop], source, targets, neutral, mapped)
         if skin:
             hold_skin(lab[start:stop], mapped)
+        if places.shape[0] > 0:
+            pull(lab[start:stop], places, pulls, rivals, shares, black, mapped)
         if curve == _SRGB:
             lab_to_rgb(mapped, to_rgb, mapped)
         else:
