@@ -344,8 +344,8 @@ def _spread(clip: Clip, start: Fraction | None, stop: Fraction | None, decoded: 
     """Frames of a clip or a span of it, at even distances, in an order that is spread even where it breaks off.
 
     The span falls into equal intervals, and of each the first frame that comes after a seek is taken: a keyframe where
-    there is one; a short span is decoded from end to end. What is decoded on the way is bounded; the bound is one of pixels, not of time, so that the same
-    clip always gives the same frames.
+    there is one; a short span is decoded from end to end. What is decoded on the way is bounded; the bound is one of
+    pixels, not of time, so that the same clip always gives the same frames.
     """
     length = clip.duration or (clip.frames / clip.rate if clip.frames and clip.rate else Fraction(0))
     begin = start or Fraction(0)

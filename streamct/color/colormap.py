@@ -70,7 +70,7 @@ class ColorMap:
             hold_skin(flat, out)
         if len(self.pull.places):
             p = self.pull
-            pull(flat, p.places, p.shifts, p.rivals, p.shares, p.black, out)
+            pull(flat, p.places, p.shifts, p.leeway, p.rivals, p.shares, p.black, out)
         return out.reshape(lab.shape)
 
 

@@ -7,7 +7,8 @@ neither `alpha` nor the fade of blacks nor the skin's hold stands between a held
 
 A held colour's weight is its inverse fourth power of distance among all palette colours', so it never exceeds 1 and
 nothing overshoots. Unheld palette colours within a few Delta E follow it, those farther off keep their own shift. From
-12 Delta E on, what lies nearer to any other palette colour is let go, and at 30 it no longer moves at all.
+12 Delta E on, what lies nearer to any other palette colour is let go, and at 30 it no longer moves at all. Held colours
+that are moved alike, as the lights and shadows of one thing are, do not let go of each other's surroundings.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _CLEAR = 8.0
 """What lies nearer to a held colour than to any other by this much follows it however far off it is."""
 _FOLLOWS, _STANDS = 4.0, 12.0
 """Delta E up to which an unheld palette colour follows a held one, and from which it keeps its own shift."""
+_ALIKE = 15.0
+"""Shifts that differ by so much (Delta E) make two held colours allies to exp(-1/2)."""
 _DARK, _LIGHT = 2.0, 18.0
 _TRACE = 0.004
 """Black moves by this share of what a colour of L* 18 or more is moved by: 0.2 for a shift of 50."""
@@ -49,12 +52,14 @@ class Held:
 class Pull:
     """What is added to a map, as `pull` evaluates it.
 
-    places, shifts: (m, 3) held colours and the solved shifts. rivals: (k, 3) the palette's other colours, shares: (k,)
-    0..1 how far each keeps its own shift. black: black stays as it is, for held colours that are not dark themselves.
+    places, shifts: (m, 3) held colours and the solved shifts. leeway: (m, m) how much farther off, in Delta E, each
+    counts as a rival of another. rivals: (k, 3) the palette's other colours, shares: (k,) 0..1 how far each keeps its
+    own shift. black: black stays as it is, for held colours that are not dark themselves.
     """
 
     places: FloatArray
     shifts: FloatArray
+    leeway: FloatArray
     rivals: FloatArray
     shares: FloatArray
     black: bool
@@ -62,11 +67,13 @@ class Pull:
     def __call__(self, lab: FloatArray) -> FloatArray:
         """What is added to lab (n, 3)."""
         out = np.zeros((len(lab), 3))
-        pull(np.ascontiguousarray(lab), self.places, self.shifts, self.rivals, self.shares, self.black, out)
+        pull(
+            np.ascontiguousarray(lab), self.places, self.shifts, self.leeway, self.rivals, self.shares, self.black, out
+        )
         return out
 
 
-NO_PULL = Pull(np.empty((0, 3)), np.empty((0, 3)), np.empty((0, 3)), np.empty(0), False)
+NO_PULL = Pull(np.empty((0, 3)), np.empty((0, 3)), np.empty((0, 0)), np.empty((0, 3)), np.empty(0), False)
 """Nothing is held."""
 
 
@@ -99,15 +106,17 @@ def solve(
             better = size < least
             wanted[better], least[better] = aim[better], size[better]
             aim = aim + missed
+    unlike = ((wanted[:, None] - wanted[None]) ** 2).sum(axis=2)
+    leeway = _FAR * np.exp(-unlike / (2 * _ALIKE**2))
     units = np.eye(len(places))
     weights = np.empty((len(places), len(places)))
     for j in range(len(places)):
         column = np.zeros((len(places), 3))
-        pull(places, places, np.repeat(units[j][:, None], 3, axis=1), rivals, shares, black, column)
+        pull(places, places, np.repeat(units[j][:, None], 3, axis=1), leeway, rivals, shares, black, column)
         weights[:, j] = column[:, 0]
     # Two held colours a fraction of a unit apart can't both be met: the least squares of what is well posed.
     shifts = np.linalg.lstsq(weights, wanted, rcond=_SINGULAR)[0]
-    return Pull(places, np.ascontiguousarray(shifts), rivals, np.ascontiguousarray(shares), black)
+    return Pull(places, np.ascontiguousarray(shifts), leeway, rivals, np.ascontiguousarray(shares), black)
 
 
 @inlined
@@ -126,6 +135,7 @@ def pull(
     lab: FloatArray,
     places: FloatArray,
     shifts: FloatArray,
+    leeway: FloatArray,
     rivals: FloatArray,
     shares: FloatArray,
     black: bool,
@@ -134,36 +144,36 @@ def pull(
     """Add to out (n, 3), in place, what colours lab (n, 3) are moved by; see `Pull`. Above L* = 100 as at 100."""
     m = places.shape[0]
     squares = np.empty(m)
+    distances = np.empty(m)
     for i in range(lab.shape[0]):
         lightness = min(lab[i, 0], 100.0)
-        first = second = np.inf
+        nearest = np.inf
         total = 0.0
         for j in range(m):
             dl = lightness - places[j, 0]
             da = lab[i, 1] - places[j, 1]
             db = lab[i, 2] - places[j, 2]
             squares[j] = dl * dl + da * da + db * db
+            distances[j] = np.sqrt(squares[j])
             total += 1.0 / ((squares[j] + 1.0) * (squares[j] + 1.0))
-            if squares[j] < first:
-                second = first
-                first = squares[j]
-            elif squares[j] < second:
-                second = squares[j]
         for j in range(rivals.shape[0]):
             dl = lightness - rivals[j, 0]
             da = lab[i, 1] - rivals[j, 1]
             db = lab[i, 2] - rivals[j, 2]
             square = dl * dl + da * da + db * db
             total += shares[j] / ((square + 1.0) * (square + 1.0))
-            if square < first:
-                second = first
-                first = square
-            elif square < second:
-                second = square
+            nearest = min(nearest, square)
+        nearest = np.sqrt(nearest)
         for j in range(m):
-            distance = np.sqrt(squares[j])
-            other = np.sqrt(second if squares[j] == first else first)
-            kept = max(1.0 - _step((distance - _NEAR) / (_FAR - _NEAR)), _step((other - distance) / _CLEAR))
+            kept = 1.0 - _step((distances[j] - _NEAR) / (_FAR - _NEAR))
+            if kept < 1.0:
+                other = nearest
+                for k in range(m):
+                    if k != j:
+                        other = min(other, distances[k] + leeway[k, j])
+                kept = max(kept, _step((other - distances[j]) / _CLEAR))
+            if kept == 0.0:
+                continue
             if black:
                 kept *= min(_light(lightness) / _light(places[j, 0]), 1.0)
             weight = kept / ((squares[j] + 1.0) * (squares[j] + 1.0) * total)

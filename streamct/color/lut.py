@@ -104,8 +104,9 @@ class LutGrid:
         _bake(
             self._lab, self._rgb, self._units, mapping.source, mapping.shifts, mapping.softness,
             mapping.neutral_blacks, mapping.compress, mapping.skin, mapping.pull.places, mapping.pull.shifts,
-            mapping.pull.rivals, mapping.pull.shares, mapping.pull.black, _CURVES[self.coding.transfer],
-            EASE.get(self.coding.transfer, 1.0), xyz_to_rgb(self.coding.primaries), matrix, offset, shifts,
+            mapping.pull.leeway, mapping.pull.rivals, mapping.pull.shares, mapping.pull.black,
+            _CURVES[self.coding.transfer], EASE.get(self.coding.transfer, 1.0), xyz_to_rgb(self.coding.primaries),
+            matrix, offset, shifts,
         )  # fmt: skip
         return Lut(_spread(shifts, self._place, LUMA_NODES, CHROMA_NODES))
 
@@ -117,8 +118,8 @@ class LutGrid:
 
 @kernel
 def _bake(  # type: ignore[no-untyped-def]
-    lab, rgb, units, source, targets, softness, neutral, compressed, skin, places, pulls, rivals, shares, black,
-    curve, eased, to_rgb, to_code, offset, shifts,
+    lab, rgb, units, source, targets, softness, neutral, compressed, skin, places, pulls, leeway, rivals, shares,
+    black, curve, eased, to_rgb, to_code, offset, shifts,
 ):  # fmt: skip
     """Shifts (n, 3) in code units of nodes lab, rgb, units (n, 3), a cache-sized block after the other."""
     block = np.empty((_BLOCK, 3))
@@ -132,7 +133,7 @@ def _bake(  # type: ignore[no-untyped-def]
         if skin:
             hold_skin(lab[start:stop], mapped)
         if places.shape[0] > 0:
-            pull(lab[start:stop], places, pulls, rivals, shares, black, mapped)
+            pull(lab[start:stop], places, pulls, leeway, rivals, shares, black, mapped)
         if curve == _SRGB:
             lab_to_rgb(mapped, to_rgb, mapped)
         else:
