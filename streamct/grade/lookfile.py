@@ -412,8 +412,10 @@ def _read(path: Path, kind: type[T], name: str) -> T:
         raise LookFileError(
             f"{path}: line {cause.lineno}, column {cause.colno}: is no JSON ({cause.msg}). Correct it; {maker}"
         ) from cause
-    except (_RepeatedError, RecursionError) as cause:
+    except _RepeatedError as cause:
         raise LookFileError(f"{path}: {cause}. Delete one of them.") from cause
+    except RecursionError as cause:
+        raise LookFileError(f"{path}: is nested too deeply for a {what}. {maker}") from cause
     if not isinstance(values, dict) or values.get("format") != name:
         found = values.get("format") if isinstance(values, dict) else None
         other = f" but {found!r}" if isinstance(found, str) else ""
