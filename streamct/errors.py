@@ -7,6 +7,7 @@
     │   ├── NoVideoError          a readable file without a picture to grade
     │   └── DamagedInputError     decoding stopped early or produced corrupt frames
     ├── ReferenceError            the reference picture can't be used
+    ├── LookFileError             a palette or a map can't be read, or what it says can't be
     ├── LutError                  a LUT file can't be read or does not hold what its format says
     ├── MaskError                 a matte is missing, unreadable or of the wrong length
     ├── TrackError                a saved track or a list of cuts can't be read or does not fit the clip
@@ -51,6 +52,10 @@ class DamagedInputError(InputError):
 
 class ReferenceError(StreamctError):
     """The reference picture can't be used."""
+
+
+class LookFileError(StreamctError):
+    """A palette or map file is missing, is no JSON, or says something that can't be."""
 
 
 class LutError(StreamctError):

@@ -24,8 +24,11 @@ from streamct.color.cube_text import format_3dl, format_cube
 from streamct.color.histogram import Counter, Points
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
 from streamct.color.lattice import HALD_LEVEL, hald, map_lattice
-from streamct.color.palette import extract
+from streamct.color.palette import extract, extract_joint
 from streamct.errors import OutputError, UsageError
+from streamct.grade.bake import ONE
+from streamct.grade.lookfile import MapFile, MappedShot, Region
+from streamct.grade.mapped import MapBaker
 from streamct.grade.regions import SPLIT_SHARES, Colours, Palettes, add_colours
 from streamct.grade.sample import FrameSample, Sampler, sample_picture
 from streamct.grade.summed import Shot, ShotSum
@@ -35,7 +38,8 @@ from streamct.media.probe import probe
 from streamct.media.reader import Reader
 from streamct.metrics.delta_e import delta_e_2000
 from streamct.model import Clip, Palette, Progress, Report
-from streamct.run import Teller, chosen_network, clip_mattes, described, no_split, reference_look
+from streamct.references import Given, as_points, check_single, look, map_for, references
+from streamct.run import Teller, chosen_network, clip_mattes, described, no_split
 from streamct.segment.matte import Matte, resized, still_matte
 from streamct.segment.none import NoSegmenter
 from streamct.segment.still import picture_mask
@@ -63,10 +67,11 @@ class _Look:
 
 def write_luts(
     input: Path | str,
-    reference: Path | str,
+    reference: Given | None,
     output: Path | str | None = None,
     settings: Settings | None = None,
     *,
+    map: Path | str | None = None,
     size: int | None = None,
     per_shot: bool = False,
     mask: Path | str | None = None,
@@ -75,6 +80,8 @@ def write_luts(
     progress: Progress | None = None,
 ) -> Report:
     """Write the look that takes a picture or a clip to a reference as a LUT: R'G'B', sRGB/Rec.709, display-referred.
+
+    reference: see `grade_video`. map: a map file, which says all there is to say; the input is not decoded then.
 
     output: its ending says what is written: .cube, .3dl, .png (a HALD picture of level 8, 16 bits) or .cdl (ASC CDL,
     best fit). None for `<stem>.cube` beside the input. size: nodes an axis, 17, 33 or 65; None for 33, in a .3dl 17.
@@ -87,46 +94,110 @@ def write_luts(
         StreamctError: anything wrong with input, reference, masks, settings or output.
     """
     settings = settings or Settings()
-    input, reference = Path(input), Path(reference)
+    input = Path(input)
+    asked = None if reference is None and map is not None else references(reference)
     output = Path(output) if output is not None else input.with_name(f"{input.stem}.cube")
-    mask, ref_mask = (Path(m) if m is not None else None for m in (mask, ref_mask))
+    mask, ref_mask, map = (Path(m) if m is not None else None for m in (mask, ref_mask, map))
     began = time.monotonic()
     say = Teller(progress)
     if settings.mapping.assignment == "hard":
         say.note("hard assignment has borders between colours; a LUT blurs them, and soft assignment has none")
     is_picture = input.suffix.lower() in PICTURE_EXTENSIONS
     size = _checked(output, size, per_shot, is_picture)
+    clip = None if is_picture else _sdr(probe(input))
+    sources = asked.paths if asked is not None else ()
+    if map is not None:
+        held = map_for(map, asked, ref_mask, (mask,))
+        return _of_map(held, map, input, output, settings, size, per_shot, clip, sources, overwrite, say)
+    assert asked is not None
     network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
-    wanted, share = reference_look(reference, settings, ref_mask, network)
+    seen = look(asked, settings, ref_mask, network, say.warning)
+    wanted, share = seen.palettes, seen.share
     if wanted.split is None and (mask is not None or network is not None):
         say.warning(no_split(share))
     apart = wanted.split is not None
-    clip = None if is_picture else _sdr(probe(input))
     if clip is None:
         say.start(1)
         shots = [_picture_shot(input, settings, mask if apart else None, network if apart else None)]
         say.progress(1)
     else:
         shots = _clip_shots(clip, settings, mask if apart else None, network if apart else None, per_shot, say)
-    writer = _Writer(output, size, _comments(input, reference, settings), per_shot, clip.rate if clip else None)
-    entries, files = writer.render(shots, wanted, settings, input.name)
-    inputs = (input, reference, *(m for m in (mask, ref_mask) if m is not None))
-    for path in files:
-        check_target(path, inputs, overwrite)
-    for path, data in files.items():
-        with written_whole(path) as temporary:
-            temporary.write_bytes(data)
-    details: dict[str, Any] = {"files": [str(path) for path in files], "shots": len(shots)}
-    errors = [error for entry in entries for error in entry.cdl_errors]
-    if output.suffix.lower() == ".cdl":
-        details["cdl_error"] = [round(error, 3) for error in errors]
-        say.note(f"ASC CDL: mean CIEDE2000 to the whole look {max(errors):.2f}{' at worst' if per_shot else ''}")
+    writer = _Writer(output, size, _comments(input, asked.name, settings), per_shot, clip.rate if clip else None)
+    counter = Counter()
+    looks = [_looks(shot, wanted, settings, counter) for shot in shots]
+    entries, files = writer.render([(shot.start, shot.stop) for shot in shots], looks, input.name)
+    _written(files, (input, *sources, *(m for m in (mask, ref_mask) if m is not None)), overwrite)
+    details = _details(entries, files, output, per_shot, say)
     if network is not None:
         details["network"] = described(network, settings)
     name = "matte" if mask is not None else network.name if network is not None else "none"
     frames = shots[-1].stop
     elapsed = time.monotonic() - began
-    return say.done(Report(input, reference, next(iter(files)), frames, elapsed, name, tuple(say.said), details))
+    return say.done(Report(input, sources[0], next(iter(files)), frames, elapsed, name, tuple(say.said), details))
+
+
+def _written(files: dict[Path, bytes], inputs: tuple[Path, ...], overwrite: bool) -> None:
+    for path in files:
+        check_target(path, inputs, overwrite)
+    for path, data in files.items():
+        with written_whole(path) as temporary:
+            temporary.write_bytes(data)
+
+
+def _details(
+    entries: Sequence[ShotEntry], files: dict[Path, bytes], output: Path, per_shot: bool, say: Teller
+) -> dict[str, Any]:
+    details: dict[str, Any] = {"files": [str(path) for path in files], "shots": len(entries)}
+    errors = [error for entry in entries for error in entry.cdl_errors]
+    if output.suffix.lower() == ".cdl":
+        details["cdl_error"] = [round(error, 3) for error in errors]
+        say.note(f"ASC CDL: mean CIEDE2000 to the whole look {max(errors):.2f}{' at worst' if per_shot else ''}")
+    return details
+
+
+def _of_map(
+    held: MapFile,
+    map: Path,
+    input: Path,
+    output: Path,
+    settings: Settings,
+    size: int,
+    per_shot: bool,
+    clip: Clip | None,
+    sources: tuple[Path, ...],
+    overwrite: bool,
+    say: Teller,
+) -> Report:
+    """The LUTs that a map file says. ASC CDL are fitted over the palettes."""
+    began = time.monotonic()
+    if not per_shot:
+        check_single(held, map)
+    baker = MapBaker(held, settings)
+    looks = [_map_looks(shot, baker) for shot in held.shots]
+    frames = held.shots[-1].stop or (clip.frames if clip is not None else 1) or held.shots[-1].start + 1
+    spans = [(shot.start, frames if shot.stop is None else shot.stop) for shot in held.shots]
+    say.start(None)
+    writer = _Writer(output, size, _comments(input, map.name, settings), per_shot, clip.rate if clip else None)
+    entries, files = writer.render(spans, looks, input.name)
+    _written(files, (input, map, *sources), overwrite)
+    details = _details(entries, files, output, per_shot, say)
+    elapsed = time.monotonic() - began
+    said = sources[0] if sources else map
+    return say.done(Report(input, said, next(iter(files)), frames, elapsed, "none", tuple(say.said), details))
+
+
+def _map_looks(shot: MappedShot, baker: MapBaker) -> list[_Look]:
+    """As `_looks`: two files where most of the way foreground and background go apart."""
+    parts: list[Region] = ["foreground", "background"] if baker.apart(shot) >= ONE // 2 else ["whole"]
+    looks = []
+    for part in parts:
+        found = shot.region(part)
+        points = Points(np.empty((0, 3)), np.empty(0, np.int64))
+        if found is not None:
+            alone = Points(found.held.sources, np.ones(len(found.held), np.int64))
+            points = alone if found.palette is None else as_points(found.palette)
+        looks.append(_Look("" if part == "whole" else part, baker.mapping(shot, part), points))
+    return looks
 
 
 def _checked(output: Path, size: int | None, per_shot: bool, is_picture: bool) -> int:
@@ -195,10 +266,10 @@ def _clip_shots(
     return [*shots, *total.finish()]
 
 
-def _comments(input: Path, reference: Path, settings: Settings) -> list[str]:
+def _comments(input: Path, reference: str, settings: Settings) -> list[str]:
     used = {"palette": settings.palette, "mapping": settings.mapping}
     return [
-        f"streamct {version('streamct')}: {input.name} towards {reference.name}",
+        f"streamct {version('streamct')}: {input.name} towards {reference}",
         "Input and output: R'G'B' 0..1 full range, Rec.709/sRGB primaries, display-referred",
         *(f"{section}: {values.model_dump_json()}" for section, values in used.items()),
     ]
@@ -213,36 +284,35 @@ class _Writer:
         self._comments = comments
         self._per_shot = per_shot
         self._rate = rate
-        self._counter = Counter()
 
     def render(
-        self, shots: Sequence[Shot], wanted: Palettes, settings: Settings, name: str
+        self, spans: Sequence[tuple[int, int]], looks: Sequence[Sequence[_Look]], name: str
     ) -> tuple[list[ShotEntry], dict[Path, bytes]]:
-        """The shots as a list has them, and the files by path, those that the user asked for first."""
+        """The shots [start, stop) as a list has them, and the files by path, those that the user asked for first."""
         files: dict[Path, bytes] = {}
         entries = []
-        for number, shot in enumerate(shots, 1):
+        for number, ((start, stop), of_shot) in enumerate(zip(spans, looks, strict=True), 1):
             paths, cdls, errors = [], [], []
-            for look in _looks(shot, wanted, settings, self._counter):
-                path = self._path(number, shot, look.part)
+            for one in of_shot:
+                path = self._path(number, start, one.part)
                 paths.append(path.name)
                 cdl = error = None
                 if self._per_shot or path.suffix.lower() == ".cdl":
-                    cdl, error = _fitted(look)
+                    cdl, error = _fitted(one)
                     cdls.append(cdl)
                     errors.append(error)
-                files[path] = self._data(look, path, cdl, error)
-            entries.append(ShotEntry(number, shot.start, shot.stop, tuple(paths), tuple(cdls), tuple(errors)))
+                files[path] = self._data(one, path, cdl, error)
+            entries.append(ShotEntry(number, start, stop, tuple(paths), tuple(cdls), tuple(errors)))
         if self._per_shot:
             title = self._output.stem
             files[self._output.with_suffix(".edl")] = format_edl(entries, title, name, self._rate).encode()
             files[self._output.with_suffix(".csv")] = format_csv(entries, self._rate).encode()
         return entries, files
 
-    def _path(self, number: int, shot: Shot, part: str) -> Path:
+    def _path(self, number: int, start: int, part: str) -> Path:
         names = [self._output.stem]
         if self._per_shot:
-            names += [f"shot{number:03d}", timecode(shot.start, self._rate).replace(":", "-")]
+            names += [f"shot{number:03d}", timecode(start, self._rate).replace(":", "-")]
         if part:
             names.append(part)
         return self._output.with_name(".".join(names) + self._output.suffix)
@@ -269,26 +339,26 @@ def _lattice(mapping: ColorMap | None, size: int) -> Lattice:
 def _looks(shot: Shot, wanted: Palettes, settings: Settings, counter: Counter) -> list[_Look]:
     """The maps of a shot: of its foreground and background where both sides have a split, else one."""
 
-    def look(part: str, colours: Colours, reference: Palette) -> _Look:
+    def of(part: str, colours: Colours, reference: Palette) -> _Look:
         points = add_colours([colours], [1], counter)
         if not len(points.lab):
             return _Look(part, None, points)
-        own = extract(points, settings.palette)
+        own = (extract if shot.joined == 1 else extract_joint)(points, settings.palette)
         return _Look(part, color_map(correspond(own, reference, settings.mapping), settings.mapping), points)
 
     regions = shot.regions
     split = SPLIT_SHARES[0] <= regions.share <= SPLIT_SHARES[1]
     if wanted.split is None or regions.foreground is None or regions.background is None or not split:
-        return [look("", regions.whole, wanted.whole)]
+        return [of("", regions.whole, wanted.whole)]
     return [
-        look("foreground", regions.foreground, wanted.split[0]),
-        look("background", regions.background, wanted.split[1]),
+        of("foreground", regions.foreground, wanted.split[0]),
+        of("background", regions.background, wanted.split[1]),
     ]
 
 
 def _fitted(look: _Look) -> tuple[Cdl, float]:
     """The nearest CDL, and its mean CIEDE2000 to the map over the shot's colours."""
-    if look.mapping is None:
+    if look.mapping is None or not len(look.colours.lab):
         one = np.ones(3)
         return Cdl(one, np.zeros(3), one, 1.0), 0.0
     rgb = np.clip(lab_to_srgb(look.colours.lab), 0, 1)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamct.by_map import map_picture, render_mapped, unmasked
 from streamct.color.colormap import ColorMap, apply_to_srgb, color_map
 from streamct.color.correspondence import correspond
 from streamct.color.lut import LutGrid
@@ -21,6 +22,7 @@ from streamct.errors import MaskError, OutputError, UsageError
 from streamct.grade.analyst import Analyst
 from streamct.grade.bake import Baker
 from streamct.grade.cuts import ListedCuts
+from streamct.grade.mapped import MapBaker
 from streamct.grade.mattes import Given, Mattes, Replayed
 from streamct.grade.regions import Palettes
 from streamct.grade.sample import Sampler
@@ -34,8 +36,10 @@ from streamct.media.picture_writer import check_pictures
 from streamct.media.pipes import StandardOutput
 from streamct.media.sequence import SEQUENCE
 from streamct.media.source import Source, open_source
-from streamct.model import Frame, Palette, Progress, Report
+from streamct.model import Clip, Frame, Palette, Progress, Report
 from streamct.preview import palette_sheet
+from streamct.references import Given as GivenReference
+from streamct.references import References, check_single, look, map_for, references
 from streamct.render import Renderer
 from streamct.run import (
     Teller,
@@ -57,10 +61,11 @@ from streamct.transcode import place, transcode
 
 def grade_video(
     input: Path | str,
-    reference: Path | str,
+    reference: GivenReference | None,
     output: Path | str | None = None,
     settings: Settings | None = None,
     *,
+    map: Path | str | None = None,
     mask: Path | str | None = None,
     ref_mask: Path | str | None = None,
     save_masks: Path | str | None = None,
@@ -74,12 +79,15 @@ def grade_video(
     tolerate_corrupt: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Grade a video with the colours of a reference picture, in bounded memory: in one pass, `shot` in two.
+    """Grade a video with the colours of a reference, in bounded memory: in one pass, `shot` in two.
+
+    reference: a picture, a video or a palette file, or several of them (`streamct.references`). map: a map file, which
+    has a reference of its own; then `reference` may be None.
 
     input: a file; `-` for standard input, which is read once, as it comes; or pictures as a pattern such as
     `frame_%05d.png`. output: likewise; None for `<stem>.graded<ext>` beside the input. mask: a picture, a folder of
-    numbered pictures or a
-    video, white for foreground; ref_mask: a picture; both go before `settings.segment`. save_masks: a folder for
+    numbered pictures or a video, white for foreground; ref_mask: a picture; both go before `settings.segment`.
+    save_masks: a folder for
     the mattes that were used, one PNG a frame, which may be given back as `mask`. cuts: a list of the frames at
     which shots begin, instead of looking for them. save_track: a file for what the first pass of `shot` finds; track:
     such a file, which spares that pass. stream: index of the video stream to grade, None for the best; the others
@@ -92,12 +100,13 @@ def grade_video(
             the output's name then, and what was there is untouched.
     """
     settings = settings or Settings()
-    input, reference = Path(input), Path(reference)
+    input, map = Path(input), _path(map)
+    wanted = None if reference is None and map is not None else references(reference)
     output, mask, ref_mask, save_masks = _path(output), _path(mask), _path(ref_mask), _path(save_masks)
     say = Teller(progress)
     with open_source(input, stream, rate, hwaccel) as source:
         report = _grade_source(
-            source, input, reference, output, settings, mask, ref_mask, save_masks, _path(cuts), _path(track),
+            source, input, wanted, map, output, settings, mask, ref_mask, save_masks, _path(cuts), _path(track),
             _path(save_track), overwrite, tolerate_corrupt, say,
         )  # fmt: skip
     return say.done(report)
@@ -106,7 +115,8 @@ def grade_video(
 def _grade_source(
     source: Source,
     input: Path,
-    reference: Path,
+    reference: References | None,
+    map: Path | None,
     output: Path | None,
     settings: Settings,
     mask: Path | None,
@@ -122,7 +132,9 @@ def _grade_source(
     began = time.monotonic()
     clip = source.clip
     plan = resolve_output(clip, output, settings.output)
-    others = (reference, *(path for path in (mask, ref_mask, cuts, track) if path is not None))
+    held = None if map is None else map_for(map, reference, ref_mask, (cuts, track, save_track))
+    wanted = reference.paths if reference is not None else ()
+    others = (*wanted, *(path for path in (map, mask, ref_mask, cuts, track) if path is not None))
     if plan.container == SEQUENCE:
         check_pictures(clip, plan.path, others, overwrite)
     elif not plan.piped:
@@ -139,16 +151,30 @@ def _grade_source(
         check_mask_folder(save_masks, overwrite)
     given = Matte(mask) if mask is not None else NoSegmenter()
     given.begin(clip.frames, clip.width, clip.height)
-    network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
-    palettes, share = reference_look(reference, settings, ref_mask, network)
+    if held is not None:
+        needed = mask is None and MapBaker(held, settings).splits
+    else:
+        needed = mask is None or ref_mask is None
+    network, settings = chosen_network(settings, say, needed=needed)
+    baker = None
+    if held is not None:
+        baker = MapBaker(held, settings, split=mask is not None or network is not None)
+        palettes, share = None, None
+        if (warning := unmasked(held, settings, baker.splits, mask is not None)) is not None:
+            say.warning(f"{map}: {warning}")
+    else:
+        assert reference is not None
+        seen = look(reference, settings, ref_mask, network, say.warning)
+        palettes, share = seen.palettes, seen.share
+    apart = baker.splits if baker is not None else palettes is not None and palettes.split is not None
     if ref_mask is not None and mask is None and network is None:
         say.warning("--ref-mask alone does nothing: the clip has no mask (--mask, --segmenter), so it is one region")
-    if palettes.split is None and (mask is not None or network is not None):
+    if baker is None and not apart and (mask is not None or network is not None):
         say.warning(no_split(share))
-    used = palettes.split is not None or save_masks is not None
+    used = apart or save_masks is not None
     segmenting = network if mask is None and used and kept.saved is None else None
     mattes = clip_mattes(clip, settings, given if used else NoSegmenter(), segmenting, kept.cuts)
-    if (warning := kept.warning(palettes, mask is not None, network, settings)) is not None:
+    if palettes is not None and (warning := kept.warning(palettes, mask is not None, network, settings)) is not None:
         say.warning(warning)
     say.start(clip.frames)
     with ExitStack() as stack:
@@ -158,7 +184,10 @@ def _grade_source(
         masked = mattes.name != "none" or (kept.saved is not None and kept.saved.segmenter != "none")
         if save_masks is not None and masked:
             folder = stack.enter_context(mask_folder(save_masks))
-        if settings.time.mode == "shot":
+        if baker is not None and map is not None:
+            fill = _filler(clip, mattes, folder)
+            frames = render_mapped(source, plan, temporary, map, baker, mattes, settings, fill, say, tolerate_corrupt)
+        elif palettes is not None and settings.time.mode == "shot":
             found = (
                 kept.find(palettes, mattes, settings, say, tolerate_corrupt) if kept.saved is None else kept.saved.track
             )
@@ -173,6 +202,7 @@ def _grade_source(
                 source, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt, track=found
             )
         else:
+            assert palettes is not None
             frames = _render_clip(
                 source, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt, cuts=kept.cuts
             )
@@ -192,7 +222,24 @@ def _grade_source(
         details["network"] = described(network, settings)
     path = output if plan.piped and output is not None else plan.path
     elapsed = time.monotonic() - began
-    return Report(input, reference, path, frames, elapsed, mattes.name, tuple(say.said), details)
+    said = reference.paths[0] if reference is not None else map
+    assert said is not None
+    return Report(input, said, path, frames, elapsed, mattes.name, tuple(say.said), details)
+
+
+def _filler(clip: Clip, mattes: Mattes, folder: Path | None) -> Callable[[Frame, Frame, Grade], None]:
+    """What grades one frame; folder: for the masks, None where they are not kept."""
+    renderer = Renderer(clip.format, interlaced=clip.fields is not None)
+
+    def fill(frame: Frame, target: Frame, grade: Grade) -> None:
+        mask = None
+        if len(grade.luts) > 1 or folder is not None:
+            mask = mattes.full(frame, grade.mask)
+        if folder is not None and mask is not None:
+            save_mask(folder / mask_name(frame.index), mask)
+        renderer.render(frame, target, grade, mask)
+
+    return fill
 
 
 def _render_clip(
@@ -219,25 +266,17 @@ def _render_clip(
     else:
         sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings))
         sample, grading = sampler.look, Analyst(sampler, mattes, Grader(palettes, grid, settings, ticks, cuts))
-    renderer = Renderer(clip.format, interlaced=clip.fields is not None)
-
-    def fill(frame: Frame, target: Frame, grade: Grade) -> None:
-        mask = None
-        if len(grade.luts) > 1 or folder is not None:
-            mask = mattes.full(frame, grade.mask)
-        if folder is not None and mask is not None:
-            save_mask(folder / mask_name(frame.index), mask)
-        renderer.render(frame, target, grade, mask)
-
+    fill = _filler(clip, mattes, folder)
     return transcode(source, plan, temporary, sample, grading, fill, settings, say, tolerate)
 
 
 def grade_picture(
     input: Path | str,
-    reference: Path | str,
+    reference: GivenReference | None,
     output: Path | str | None = None,
     settings: Settings | None = None,
     *,
+    map: Path | str | None = None,
     mask: Path | str | None = None,
     ref_mask: Path | str | None = None,
     overwrite: bool = False,
@@ -251,23 +290,43 @@ def grade_picture(
         StreamctError: as `grade_video`.
     """
     settings = settings or Settings()
-    input, reference = Path(input), Path(reference)
+    input, map = Path(input), _path(map)
+    asked = None if reference is None and map is not None else references(reference)
     output, mask, ref_mask = _path(output), _path(mask), _path(ref_mask)
     began = time.monotonic()
     say = Teller(progress)
     source = read_picture(input)
     path = output or default_output(input)
     check_writable(path)
-    check_target(path, (input, reference, *(p for p in (mask, ref_mask) if p is not None)), overwrite)
-    network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
-    palettes, share = reference_look(reference, settings, ref_mask, network)
-    if palettes.split is None and (mask is not None or network is not None):
-        say.warning(no_split(share))
+    others = asked.paths if asked is not None else ()
+    check_target(path, (input, *others, *(p for p in (map, mask, ref_mask) if p is not None)), overwrite)
+    held = None if map is None else map_for(map, asked, ref_mask, ())
+    if held is not None and map is not None:
+        check_single(held, map)
+    needed = mask is None or ref_mask is None if held is None else mask is None and MapBaker(held, settings).splits
+    network, settings = chosen_network(settings, say, needed=needed)
+    masked = mask is not None or network is not None
+    palettes, baker = None, None
+    if held is not None:
+        baker = MapBaker(held, settings, split=masked)
+        apart = baker.splits
+        if (warning := unmasked(held, settings, apart, mask is not None)) is not None:
+            say.warning(f"{map}: {warning}")
+    else:
+        assert asked is not None
+        found = look(asked, settings, ref_mask, network, say.warning)
+        palettes, apart = found.palettes, found.palettes.split is not None
+        if not apart and masked:
+            say.warning(no_split(found.share))
     say.start(1)
     matte = still_matte(mask) if mask is not None else None
-    if matte is None and network is not None and palettes.split is not None:
+    if matte is None and network is not None and apart:
         matte = picture_full(picture_mask(source.rgb, network), source.rgb)
-    graded = _grade_array(source.rgb, palettes, settings, matte)
+    if baker is not None:
+        graded = map_picture(source.rgb, baker, matte if apart else None)
+    else:
+        assert palettes is not None
+        graded = _grade_array(source.rgb, palettes, settings, matte)
     for note in write_picture(path, graded, source, settings.output.quality):
         say.note(note)
     say.progress(1)
@@ -277,7 +336,9 @@ def grade_picture(
         details["network"] = described(network, settings)
     segmenter = "matte" if mask is not None else network.name if network is not None and matte is not None else "none"
     elapsed = time.monotonic() - began
-    return say.done(Report(input, reference, path, 1, elapsed, segmenter, tuple(say.said), details))
+    said = asked.paths[0] if asked is not None else map
+    assert said is not None
+    return say.done(Report(input, said, path, 1, elapsed, segmenter, tuple(say.said), details))
 
 
 def with_segmenter(settings: Settings, progress: Progress | None = None) -> Settings:

@@ -5,6 +5,7 @@ A frame's grade depends on the frames near it only, so the clip is decoded aroun
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -14,15 +15,18 @@ from pathlib import Path
 
 import numpy as np
 
-from streamct.color.colormap import apply_to_srgb, color_map
-from streamct.color.correspondence import correspond
+from streamct.by_map import map_picture
+from streamct.color.colormap import apply_to_srgb, color_map, shown_colours
+from streamct.color.correspondence import Correspondence, correspond
 from streamct.color.histogram import Counter
 from streamct.color.lab import coded_to_lab, lab_to_srgb
 from streamct.color.lut import LutGrid
-from streamct.color.palette import extract
+from streamct.color.palette import extract, extract_joint
 from streamct.color.proxy import planes_proxy_rgb, proxy_size
-from streamct.errors import InputError, OutputError, ReferenceError, UsageError
+from streamct.errors import InputError, OutputError, UsageError
 from streamct.grade.cuts import LOOK
+from streamct.grade.lookfile import MapFile
+from streamct.grade.mapped import MapBaker, content, shot_at, shown_palette
 from streamct.grade.regions import Colours, Palettes, add_colours
 from streamct.grade.sample import Look, Sampler, sample_picture
 from streamct.grade.track import Grade, Grader
@@ -31,7 +35,8 @@ from streamct.media.files import check_target
 from streamct.media.image import PICTURE_EXTENSIONS, read_picture, save_png
 from streamct.media.probe import probe
 from streamct.media.reader import timecode
-from streamct.model import Clip, Frame, Plane, Progress, Report
+from streamct.model import Clip, Frame, Palette, Plane, Progress, Report
+from streamct.references import Given, References, Wanted, check_single, look, map_for, references, swatches
 from streamct.render import Renderer
 from streamct.run import Teller, picture_look
 from streamct.segment.still import quarter_turns
@@ -68,10 +73,11 @@ Variant = tuple[str, Settings]
 
 def write_sheet(
     input: Path | str,
-    reference: Path | str,
+    reference: Given | None,
     output: Path | str | None = None,
     settings: Settings | None = None,
     *,
+    map: Path | str | None = None,
     frames: int | None = None,
     at: Sequence[str] = (),
     variants: Sequence[Variant] = (),
@@ -80,6 +86,7 @@ def write_sheet(
 ) -> Report:
     """Write a PNG that shows what `grade_video` or `grade_picture` would make of some frames.
 
+    reference, map: see `grade_video`.
     output: None for `<stem>.preview.png` beside the input. frames: how many, spread over what the clip shows; None
     for 4, with variants 2. at: times instead, `[[hh:]mm:]ss[.fff]` after the first frame; shown is the frame that a
     player shows then. variants: show these settings side by side instead of `settings`. The whole picture is graded as
@@ -89,7 +96,9 @@ def write_sheet(
         StreamctError: anything wrong with input, reference, times or output; a clip in the mode `shot`.
     """
     settings = settings or Settings()
-    input, reference = Path(input), Path(reference)
+    input = Path(input)
+    asked = None if reference is None and map is not None else references(reference)
+    map = Path(map) if map is not None else None
     output = Path(output) if output is not None else input.with_name(f"{input.stem}.preview.png")
     if output.suffix.lower() != ".png":
         raise OutputError(f"{output}: a sheet is written as PNG. Name the file .png.")
@@ -100,36 +109,101 @@ def write_sheet(
         raise UsageError(f"{max(count, len(at))} frames: a sheet holds 1 to {MOST_FRAMES}.")
     began = time.monotonic()
     say = Teller(progress)
-    check_target(output, (input, reference), overwrite)
-    wanted = read_picture(reference, ReferenceError).rgb
+    others = asked.paths if asked is not None else ()
+    check_target(output, (input, *others, *([map] if map is not None else [])), overwrite)
+    look_of = _Looks(asked, None if map is None else map_for(map, asked, None, ()), say)
+    wanted = look_of.picture(settings)
     chosen = list(variants) or [("", settings)]
     if input.suffix.lower() in PICTURE_EXTENSIONS:
         if at:
             raise UsageError("--at: a picture has no time. Leave it out.")
-        rows, colours = _picture_rows(read_picture(input).rgb, wanted, chosen)
+        if look_of.map is not None and map is not None:
+            check_single(look_of.map, map)
+        rows, colours = _picture_rows(read_picture(input).rgb, look_of, chosen)
     else:
-        if any(s.time.mode == "shot" for _, s in chosen):
+        if look_of.map is None and any(s.time.mode == "shot" for _, s in chosen):
             raise UsageError(
                 "--temporal shot: needs the whole clip, of which a preview sees parts. Give --temporal window or off."
             )
         clip = probe(input)
         if clip.coding.transfer != "srgb":
             say.note("the sheet is sRGB: what is brighter than diffuse white is cut off there, and only there")
-        rows, colours = _Previewer(clip, [s for _, s in chosen], say).rows(count, at, wanted, chosen)
-    heading = Heading(f"{input.name} → {reference.name}", _described(settings, bool(variants)))
+        rows, colours = _Previewer(clip, [s for _, s in chosen], say).rows(count, at, look_of, chosen)
+    towards = map.name if map is not None else asked.name if asked is not None else ""
+    heading = Heading(f"{input.name} → {towards}", _described(settings, bool(variants), map is not None))
     if variants:
         grid = [(row.label, row.source, list(zip([n for n, _ in chosen], row.graded, strict=True))) for row in rows]
         sheet = variant_sheet(heading, grid, wanted)
     else:
-        own = extract(add_colours(colours, [1] * len(colours), Counter()), settings.palette)
-        palette = picture_look(wanted, settings, None)[0].whole
-        met = correspond(own, palette, settings.mapping)
-        match = Match(own, palette, met, color_map(met, settings.mapping)(own.colours))
-        sheet = pair_sheet(heading, [Pair(r.source, r.graded[0], r.label) for r in rows], wanted, [match])
+        pairs = [Pair(r.source, r.graded[0], r.label) for r in rows]
+        sheet = pair_sheet(heading, pairs, wanted, look_of.matches(colours, settings, len(rows)))
     save_png(output, sheet)
     details = {"times": [row.label for row in rows], "width": sheet.shape[1], "height": sheet.shape[0]}
     elapsed = time.monotonic() - began
-    return say.done(Report(input, reference, output, len(rows), elapsed, "none", tuple(say.said), details))
+    said = others[0] if others else map
+    assert said is not None
+    return say.done(Report(input, said, output, len(rows), elapsed, "none", tuple(say.said), details))
+
+
+class _Looks:
+    """What is wanted: the references' palettes under any settings, or a map's grades."""
+
+    def __init__(self, asked: References | None, map: MapFile | None, say: Teller) -> None:
+        self._asked = asked
+        self._say = say
+        self.map = map
+        self._seen: dict[str, Wanted] = {}
+
+    def _wanted(self, settings: Settings) -> Wanted:
+        assert self._asked is not None
+        key = settings.palette.model_dump_json()
+        if key not in self._seen:
+            self._seen[key] = look(self._asked, settings, warn=self._say.warning)
+        return self._seen[key]
+
+    def picture(self, settings: Settings) -> Picture:
+        """The reference to look at; of a map alone its palette."""
+        if self._asked is not None:
+            return self._wanted(settings).picture
+        assert self.map is not None
+        reference = self.map.wanted()
+        return swatches(reference.whole if reference is not None else _sources(self.map))
+
+    def palette(self, settings: Settings) -> Palette:
+        """The palette of the references."""
+        return self._wanted(settings).palettes.whole
+
+    def baker(self, settings: Settings) -> MapBaker | None:
+        """What grades by the map, where there is one; as one region."""
+        return None if self.map is None else MapBaker(self.map, settings, split=False)
+
+    def matches(self, colours: list[Colours], settings: Settings, rows: int) -> list[Match]:
+        """The palettes of source and reference with what links them; with a map, those of its longest shot."""
+        baker = self.baker(settings)
+        if baker is None:
+            make = extract if rows == 1 else extract_joint
+            own = make(add_colours(colours, [1] * len(colours), Counter()), settings.palette)
+            reference = self.palette(settings)
+            met = correspond(own, reference, settings.mapping)
+            return [Match(own, reference, met, color_map(met, settings.mapping)(own.colours))]
+        assert self.map is not None
+        told = [s for s in self.map.shots if s.region("whole") is not None]
+        shot = max(told, key=lambda s: s.stop - s.start if s.stop is not None else math.inf, default=None)
+        found = None if shot is None else shot.region("whole")
+        if shot is None or found is None:
+            return []
+        own = shown_palette(found)
+        mapping = baker.mapping(shot, "whole")
+        assert mapping is not None
+        goals = shown_colours(mapping, own.colours)
+        reference = baker.wanted.whole if baker.wanted is not None else own
+        return [Match(own, reference, Correspondence(own.colours, goals), goals)]
+
+
+def _sources(map: MapFile) -> Palette:
+    """The colours that a map without a reference moves."""
+    found = next(m for shot in map.shots for m in shot.mappings)
+    return shown_palette(found)
 
 
 def parse_time(text: str) -> Fraction:
@@ -154,9 +228,11 @@ class _Row:
     graded: list[Picture]
 
 
-def _described(settings: Settings, variants: bool) -> str:
+def _described(settings: Settings, variants: bool, mapped: bool = False) -> str:
     m, t = settings.mapping, settings.time
     steady = f"window ±{t.radius} frames" if t.mode == "window" else f"temporal {t.mode}"
+    if mapped:
+        steady = "by a map"
     if variants:
         return "variants; what they do not name is as given or by default"
     parts = [
@@ -166,12 +242,16 @@ def _described(settings: Settings, variants: bool) -> str:
     return " · ".join(parts)
 
 
-def _picture_rows(rgb: Picture, wanted: Picture, chosen: Sequence[Variant]) -> tuple[list[_Row], list[Colours]]:
+def _picture_rows(rgb: Picture, wanted: _Looks, chosen: Sequence[Variant]) -> tuple[list[_Row], list[Colours]]:
     """A picture's one row: graded in full, then scaled."""
     size = _size(rgb.shape[1] / rgb.shape[0], len(chosen) > 1)
     graded = []
     for _, settings in chosen:
-        own, other = picture_look(rgb, settings, None)[0].whole, picture_look(wanted, settings, None)[0].whole
+        baker = wanted.baker(settings)
+        if baker is not None:
+            graded.append(fit(map_picture(rgb, baker, None), *size))
+            continue
+        own, other = picture_look(rgb, settings, None)[0].whole, wanted.palette(settings)
         mapping = color_map(correspond(own, other, settings.mapping), settings.mapping)
         graded.append(fit(apply_to_srgb(mapping, rgb), *size))
     colours = sample_picture(rgb, None, chosen[0][1].palette, Counter()).whole
@@ -209,7 +289,7 @@ class _Previewer:
         self._proxies = {s.palette.proxy_size: s.palette for s in wanted}
 
     def rows(
-        self, count: int, at: Sequence[str], reference: Picture, chosen: Sequence[Variant]
+        self, count: int, at: Sequence[str], reference: _Looks, chosen: Sequence[Variant]
     ) -> tuple[list[_Row], list[Colours]]:
         """The frames asked for, in order of time, and the colours of all frames that were looked at."""
         with Excerpt(self._clip) as excerpt:
@@ -293,11 +373,13 @@ class _Previewer:
         return part
 
     def _graded(
-        self, part: _Part, first: int, reference: Picture, chosen: Sequence[Variant], colours: list[Colours]
+        self, part: _Part, first: int, reference: _Looks, chosen: Sequence[Variant], colours: list[Colours]
     ) -> list[_Row]:
         wanted = {frame.index for frame in part.shown.values()}
         by_variant = [self._grades(part, wanted, reference, settings, colours, k == 0) for k, (_, settings) in
                       enumerate(chosen)]  # fmt: skip
+        for grades, (_, settings) in zip(by_variant, chosen, strict=True):
+            grades.update(self._mapped(part, first, reference.baker(settings)))
         rows = []
         for index in sorted(wanted):
             frame = next(f for f in part.shown.values() if f.index == index)
@@ -306,17 +388,30 @@ class _Previewer:
             rows.append(_Row(label, self._shown(frame.planes, len(chosen) > 1), graded))
         return rows
 
+    def _mapped(self, part: _Part, first: int, baker: MapBaker | None) -> dict[int, Grade]:
+        """The grades of the frames to show by a map; none without one."""
+        if baker is None:
+            return {}
+        clip, grades, luts = self._clip, {}, {}
+        for frame in part.shown.values():
+            shot = shot_at(baker.map, (frame.pts - first) * clip.time_base)
+            if shot.start not in luts:
+                luts[shot.start] = baker.luts(shot, self._grid)
+            grades[frame.index] = Grade(luts[shot.start], content(baker.map, shot, (clip.width, clip.height)))
+        return grades
+
     def _grades(
-        self, part: _Part, wanted: set[int], reference: Picture, settings: Settings, colours: list[Colours], keep: bool
+        self, part: _Part, wanted: set[int], reference: _Looks, settings: Settings, colours: list[Colours], keep: bool
     ) -> dict[int, Grade]:
         clip = self._clip
         ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base) if clip.rate else None
-        palettes = picture_look(reference, settings, None)[0]
-        grader = Grader(Palettes(palettes.whole), self._grid, settings, ticks, only=wanted)
         counter = Sampler(clip.format, clip.coding, settings.palette)
+        if reference.map is not None:
+            return {}
+        grader = Grader(Palettes(reference.palette(settings)), self._grid, settings, ticks, only=wanted)
         grades: list[Grade] = []
-        for look in part.looks[settings.palette.proxy_size]:
-            sample = counter.count(look, None)
+        for seen in part.looks[settings.palette.proxy_size]:
+            sample = counter.count(seen, None)
             if keep:
                 colours.append(sample.regions.whole)
             grades += grader.push(sample)

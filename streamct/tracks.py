@@ -90,15 +90,16 @@ class Tracks:
             return f"{self._path}: was made with other settings of palette or segmenter; its own are used"
         return None
 
-    def find(self, palettes: Palettes, mattes: Mattes, settings: Settings, say: _Say, tolerate: bool = False) -> Track:
-        """Decode the clip once and find its shots and their palettes."""
+    def find(self, palettes: Palettes, mattes: Mattes, settings: Settings, say: _Say, tolerate: bool = False,
+             whole: bool = False) -> Track:  # fmt: skip
+        """Decode the clip once and find its shots and their palettes. whole: all of it as one shot."""
         clip = self._clip
         say.note("first pass: looking for the shots and their colours")
         # Colours are counted in cells, which add up over a shot of any length.
         counted = settings.palette.model_copy(update={"bins": "unit"})
         sampler = Sampler(clip.format, clip.coding, counted, small_size(clip, mattes, settings))
         baker = Baker(palettes, LutGrid(clip.coding, clip.format.depth), settings)
-        finder = ShotFinder(baker, self.cuts, keep_masks=isinstance(mattes, Segmented))
+        finder = ShotFinder(baker, self.cuts, isinstance(mattes, Segmented), whole)
         with closing(self._source.reader(tolerate)) as reader:
             return _look_through(reader, sampler, mattes, finder, say.progress)
 

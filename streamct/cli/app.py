@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from streamct.cli import apply, evaluate, image, lut, palette, preview, video
+from streamct.cli import apply, evaluate, image, lut, map, palette, preview, video
 
 app = typer.Typer(
     name="streamct",
@@ -42,4 +42,5 @@ app.command("lut", no_args_is_help=True)(lut.lut)
 app.command("preview", no_args_is_help=True)(preview.preview)
 app.command("apply", no_args_is_help=True)(apply.apply)
 app.command("palette", no_args_is_help=True)(palette.palette)
+app.command("map", no_args_is_help=True)(map.map_)
 app.command("evaluate", no_args_is_help=True)(evaluate.evaluate)

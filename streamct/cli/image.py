@@ -12,18 +12,23 @@ from streamct.cli.report import Display, complain
 from streamct.errors import InputError, OutputError
 
 if TYPE_CHECKING:
+    from streamct.references import References
     from streamct.settings import Settings
 
 
 def image(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="A picture, or a folder of pictures.")],
-    reference: o.Reference,
+    reference: o.References = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Default: <stem>.graded<ext> beside SRC; for a folder <name>.graded/."),
     ] = None,
     preset: o.Preset = None,
     config: o.Config = None,
+    palette: o.PaletteFile = None,
+    map: o.Map = None,
+    ref_from: o.RefFrom = None,
+    ref_to: o.RefTo = None,
     strength: o.Strength = None,
     alpha: o.Alpha = None,
     palette_size: o.PaletteSize = None,
@@ -67,17 +72,18 @@ def image(
         segment_size=segment_size,
         quality=quality,
     )
+    wanted = o.wanted(reference, palette, map, ref_from, ref_to)
     from streamct.pipeline import grade_picture
 
     if not source.is_dir():
         with Display("picture", quiet=quiet, as_json=as_json) as display:
             grade_picture(
-                source, reference, output, settings,
-                mask=mask, ref_mask=ref_mask, overwrite=overwrite, progress=display,
+                source, wanted, output, settings,
+                map=map, mask=mask, ref_mask=ref_mask, overwrite=overwrite, progress=display,
             )  # fmt: skip
         return
     failed = _grade_folder(
-        source, reference, output, settings, mask, ref_mask, overwrite, verbose,
+        source, wanted, map, output, settings, mask, ref_mask, overwrite, verbose,
         Display("picture", quiet=quiet, as_json=as_json),
     )  # fmt: skip
     if failed:
@@ -86,7 +92,8 @@ def image(
 
 def _grade_folder(
     source: Path,
-    reference: Path,
+    reference: References | None,
+    map: Path | None,
     output: Path | None,
     settings: Settings,
     mask: Path | None,
@@ -117,7 +124,7 @@ def _grade_folder(
             try:
                 grade_picture(
                     picture, reference, folder / f"{picture.stem}{ending}", settings,
-                    mask=mask, ref_mask=ref_mask, overwrite=overwrite, progress=display,
+                    map=map, mask=mask, ref_mask=ref_mask, overwrite=overwrite, progress=display,
                 )  # fmt: skip
             except (InputError, OutputError) as error:
                 complain(error, verbose)

@@ -13,7 +13,7 @@ from streamct.cli.report import Display
 
 def lut(
     input: Annotated[Path, typer.Argument(metavar="IN", help="A video or a picture.")],
-    reference: o.Reference,
+    reference: o.References = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help=".cube, .3dl, .png (HALD) or .cdl (ASC CDL); <stem>.cube by default."),
@@ -26,6 +26,10 @@ def lut(
     ] = False,
     preset: o.Preset = None,
     config: o.Config = None,
+    palette: o.PaletteFile = None,
+    map: o.Map = None,
+    ref_from: o.RefFrom = None,
+    ref_to: o.RefTo = None,
     strength: o.Strength = None,
     alpha: o.Alpha = None,
     palette_size: o.PaletteSize = None,
@@ -70,12 +74,13 @@ def lut(
         segment_size=segment_size,
         segment_every=segment_every,
     )
+    wanted = o.wanted(reference, palette, map, ref_from, ref_to)
     from streamct.lut_files import write_luts
 
     with Display("frame", quiet=quiet, as_json=as_json) as display:
         report = write_luts(
-            input, reference, output, settings,
-            size=size, per_shot=per_shot, mask=mask, ref_mask=ref_mask, overwrite=overwrite, progress=display,
+            input, wanted, output, settings,
+            map=map, size=size, per_shot=per_shot, mask=mask, ref_mask=ref_mask, overwrite=overwrite, progress=display,
         )  # fmt: skip
     if not as_json:
         for path in report.details["files"][1:]:

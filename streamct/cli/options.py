@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from streamct.references import References as References_
     from streamct.settings import Settings
 
 LOOK, TIME, REGIONS, ENCODING, BEHAVIOUR = "Look", "Time", "Foreground", "Encoding", "Behaviour"
@@ -24,7 +25,24 @@ def _option(*names: str, help: str, panel: str, values: tuple[str, ...] = ()) ->
     )
 
 
-Reference = Annotated[Path, typer.Argument(metavar="REF", help="The picture whose colours are wanted.")]
+References = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="REF...",
+        help="The wanted colours: a picture, a video or a palette (.json); several by weight as a.jpg b.jpg:0.5.",
+        show_default=False,
+    ),
+]
+PaletteFile = Annotated[
+    Path | None, _option("--palette", help="A palette (.json) from `streamct palette`, instead of REF.", panel=LOOK)
+]
+Map = Annotated[
+    Path | None, _option("--map", help="A map (.json) from `streamct map`, edited or not, instead of REF.", panel=LOOK)
+]
+RefFrom = Annotated[
+    str | None, _option("--ref-from", help="Of a reference video, begin here: [[hh:]mm:]ss[.fff].", panel=LOOK)
+]
+RefTo = Annotated[str | None, _option("--ref-to", help="Of a reference video, end here.", panel=LOOK)]
 Preset = Annotated[
     str | None,
     _option(
@@ -204,6 +222,34 @@ Verbose = Annotated[
     bool, _option("--verbose", "-v", help="More detail; errors come with their cause.", panel=BEHAVIOUR)
 ]
 Json = Annotated[bool, _option("--json", help="One JSON object per event on stdout.", panel=BEHAVIOUR)]
+
+
+def wanted(
+    given: list[str] | Path | None,
+    palette: Path | None = None,
+    map: Path | None = None,
+    start: str | None = None,
+    stop: str | None = None,
+) -> References_ | None:
+    """What the colours come from; None where a map says it.
+
+    Raises:
+        UsageError: nothing, or too much, says it.
+    """
+    from streamct.errors import UsageError
+    from streamct.references import references
+
+    if palette is not None and (given or map is not None):
+        other = f"--map {map}" if not given else given if isinstance(given, Path) else given[0]
+        raise UsageError(
+            f"--palette {palette}: stands in for {other}. Leave one of them out; to mix palettes and pictures, "
+            "name them one after the other, with weights."
+        )
+    if palette is not None:
+        return references(palette, start=start, stop=stop)
+    if not given and map is not None:
+        return None
+    return references(given or None, start=start, stop=stop)
 
 
 def build_settings(

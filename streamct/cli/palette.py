@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streamct.cli import options as o
+from streamct.errors import OutputError
 
 if TYPE_CHECKING:
-    from streamct.model import Event, Palette
+    from streamct.model import Event
 
 
 def palette(
-    input: Annotated[Path, typer.Argument(metavar="IN", help="A picture.")],
+    input: Annotated[
+        list[str],
+        typer.Argument(metavar="REF...", help="A picture, a video or a palette; several by weight as a.jpg b.jpg:0.5."),
+    ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write a PNG: the picture beside its swatches.")
+        Path | None,
+        typer.Option("--output", "-o", help=".json: the palette as a file. .png: the picture beside its swatches."),
     ] = None,
     preset: o.Preset = None,
     config: o.Config = None,
     palette_size: o.PaletteSize = None,
+    ref_from: o.RefFrom = None,
+    ref_to: o.RefTo = None,
     segmenter: o.Segmenter = None,
     classes: o.Classes = None,
     weights: o.Weights = None,
@@ -30,12 +36,12 @@ def palette(
     overwrite: o.Overwrite = False,
     verbose: o.Verbose = False,
 ) -> None:
-    """Print a picture's palette as JSON: Lab (D65), sRGB hex and weight of each colour, heaviest first.
+    """Print a palette as JSON, or write it: Lab (D65), sRGB hex and weight of each colour, heaviest first.
 
-    With a mask or a segmenter, `colours` are the foreground's and `background` follows; the PNG then shows the
-    matte, and a strip for each.
+    What is printed is what -o look.json holds; `video`, `image`, `lut` and `preview` take it as REF or --palette. With
+    a mask or a segmenter, foreground and background have palettes too; a PNG shows the matte, and a strip for each.
 
-    Example:  streamct palette ref.jpg --segmenter auto -o palette.png
+    Example:  streamct palette ref.jpg -o look.json
     """
     settings = o.build_settings(
         preset,
@@ -46,32 +52,20 @@ def palette(
         weights=weights,
         segment_size=segment_size,
     )
-    from streamct.pipeline import picture_palettes, write_palette_sheet
+    if output is not None and output.suffix.lower() not in (".json", ".png"):
+        raise OutputError(f"{output}: a palette is written as .json, its swatches as .png. Name one of them.")
+    from streamct.mapping import find_palette, palette_text, write_palette, write_swatches
 
     def tell(event: Event) -> None:
         typer.echo(f"{event.kind}: {event.message}", err=True)
 
-    looked = picture_palettes(input, settings, mask=mask, progress=tell)
-    if output is not None:
-        write_palette_sheet(looked, input, output, overwrite)
-    found = looked.palettes
-    out: dict[str, Any] = {"picture": str(input), "segmenter": looked.segmenter}
-    if looked.share is not None:
-        out["foreground_share"] = round(looked.share, 6)
-    out["colours"] = _listed(found.whole if found.split is None else found.split[0])
-    if found.split is not None:
-        out["background"] = _listed(found.split[1])
-    typer.echo(json.dumps(out, indent=2))
-
-
-def _listed(palette: Palette) -> list[dict[str, Any]]:
-    from streamct.color.lab import lab_to_srgb8
-
-    return [
-        {
-            "lab": [round(float(v), 3) for v in lab],
-            "hex": "#" + "".join(f"{v:02x}" for v in rgb),
-            "weight": round(float(weight), 6),
-        }
-        for lab, rgb, weight in zip(palette.colours, lab_to_srgb8(palette.colours), palette.weights, strict=True)
-    ]
+    wanted = o.wanted(input, start=ref_from, stop=ref_to)
+    assert wanted is not None
+    seen = find_palette(wanted, settings, mask=mask, progress=tell)
+    if output is None or output.suffix.lower() == ".png":
+        if output is not None:
+            write_swatches(wanted, seen, output, overwrite)
+        typer.echo(palette_text(wanted, seen), nl=False)
+    else:
+        write_palette(wanted, seen, output, overwrite)
+        typer.echo(output)

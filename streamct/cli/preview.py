@@ -23,10 +23,13 @@ _VARIED = (
 
 def preview(
     input: Annotated[Path, typer.Argument(metavar="IN", help="A video or a picture.")],
-    reference: o.Reference,
-    choices: Annotated[
+    reference: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=A,B]...", help=f"With --variants: {', '.join(_VARIED)}.", show_default=False),
+        typer.Argument(
+            metavar="REF... [KEY=A,B]...",
+            help=f"As for `video`; with --variants also what to vary: {', '.join(_VARIED)}.",
+            show_default=False,
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Default: <stem>.preview.png beside the input.")
@@ -42,6 +45,10 @@ def preview(
     ] = False,
     preset: o.Preset = None,
     config: o.Config = None,
+    palette: o.PaletteFile = None,
+    map: o.Map = None,
+    ref_from: o.RefFrom = None,
+    ref_to: o.RefTo = None,
     strength: o.Strength = None,
     alpha: o.Alpha = None,
     palette_size: o.PaletteSize = None,
@@ -76,17 +83,21 @@ def preview(
         "radius": radius,
     }
     settings = o.build_settings(preset, config, **given)
+    choices = [text for text in reference or () if "=" in text and not Path(text).exists()]
+    references = [text for text in reference or () if text not in choices]
     if choices and not variants:
         raise UsageError(f"{' '.join(choices)}: choices go with --variants.")
     if variants and not choices:
         raise UsageError("--variants: name what to vary, e.g. --variants preset=film,paper strength=0.5,1")
-    named = _variants(choices or [], preset, config, given)
+    named = _variants(choices, preset, config, given)
+    wanted = o.wanted(references, palette, map, ref_from, ref_to)
     from streamct.sheets import write_sheet
 
     with Display("frame", quiet=quiet, as_json=as_json) as display:
         write_sheet(
-            input, reference, output, settings,
-            frames=frames, at=at.split(",") if at else (), variants=named, overwrite=overwrite, progress=display,
+            input, wanted, output, settings,
+            map=map, frames=frames, at=at.split(",") if at else (), variants=named, overwrite=overwrite,
+            progress=display,
         )  # fmt: skip
 
 

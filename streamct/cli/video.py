@@ -14,7 +14,7 @@ from streamct.errors import UsageError
 
 def video(
     input: Annotated[Path, typer.Argument(metavar="IN", help="A video, - for stdin, or pictures as frame_%05d.png.")],
-    reference: o.Reference,
+    reference: o.References = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -23,6 +23,10 @@ def video(
     ] = None,
     preset: o.Preset = None,
     config: o.Config = None,
+    palette: o.PaletteFile = None,
+    map: o.Map = None,
+    ref_from: o.RefFrom = None,
+    ref_to: o.RefTo = None,
     strength: o.Strength = None,
     alpha: o.Alpha = None,
     palette_size: o.PaletteSize = None,
@@ -58,7 +62,7 @@ def video(
     verbose: o.Verbose = False,
     as_json: o.Json = False,
 ) -> None:
-    """Give a video the colours of a reference picture.
+    """Give a video the colours of a reference: a picture, a video or a palette, or several.
 
     Sound, subtitles, chapters and tags are copied; frame times stay exact. The path of the graded video is
     printed on stdout, everything else on stderr; with -o - the video goes to stdout, all else to stderr.
@@ -93,12 +97,13 @@ def video(
     piped = output == Path("-")
     if pipe_format is not None and not piped:
         raise UsageError("--format is for standard output (-o -); the container of a file follows its ending.")
+    wanted = o.wanted(reference, palette, map, ref_from, ref_to)
     from streamct.pipeline import grade_video
 
     with Display("frame", quiet=quiet, as_json=as_json, piped=piped) as display:
         grade_video(
-            input, reference, output, settings,
-            mask=mask, ref_mask=ref_mask, save_masks=save_masks, cuts=cuts, track=track, save_track=save_track,
+            input, wanted, output, settings,
+            map=map, mask=mask, ref_mask=ref_mask, save_masks=save_masks, cuts=cuts, track=track, save_track=save_track,
             overwrite=overwrite, stream=stream, rate=rate, hwaccel=hwaccel, tolerate_corrupt=tolerate_corrupt,
             progress=display,
         )  # fmt: skip

@@ -7,11 +7,12 @@ blends all shifts with Gaussian weights, so neighbouring pixels never part and n
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streamct.color.constraints import NO_PULL, Held, Pull, pull, solve
 from streamct.color.correspondence import Correspondence
 from streamct.color.gamut import clip, compress
 from streamct.color.jit import inlined, kernel
@@ -46,7 +47,8 @@ class ColorMap:
     source: (k, 3) palette colours. shifts: (k, 3) what each is moved by, alpha (Eq. 12) and strength included.
     softness: sigma of the soft assignment in Delta E, 0 for hard. neutral_blacks: the shift fades out towards
     black, which so stays black and neutral. compress: how what leaves the gamut is brought back
-    (`streamct.color.gamut`). skin: hues in the skin range are held (`hold_skin`).
+    (`streamct.color.gamut`). skin: hues in the skin range are held (`hold_skin`). pull: what takes the colours that a
+    user holds to their targets (`streamct.color.constraints`).
     """
 
     source: FloatArray
@@ -55,6 +57,7 @@ class ColorMap:
     neutral_blacks: bool
     compress: bool = False
     skin: bool = False
+    pull: Pull = NO_PULL
 
     def __call__(self, lab: FloatArray) -> FloatArray:
         """Mapped colours of lab (..., 3) float64. Above L* = 100 the shift of L* = 100 holds."""
@@ -66,6 +69,9 @@ class ColorMap:
             map_hard(flat, self.source, self.shifts, self.neutral_blacks, out)
         if self.skin:
             hold_skin(flat, out)
+        if len(self.pull.places):
+            p = self.pull
+            pull(flat, p.places, p.shifts, p.leeway, p.rivals, p.shares, p.black, out)
         return out.reshape(lab.shape)
 
 
@@ -76,6 +82,34 @@ def color_map(correspondence: Correspondence, settings: MappingSettings) -> Colo
     softness = settings.softness if settings.assignment == "soft" else 0.0
     compress = settings.gamut == "compress"
     return ColorMap(correspondence.source, shifts, softness, settings.neutral_blacks, compress, settings.protect_skin)
+
+
+def constrained(mapping: ColorMap, held: Held, strength: float = 1.0, in_srgb: bool = True) -> ColorMap:
+    """The map bent so that held colours go to their targets, or `strength` of the way there.
+
+    in_srgb: the result is brought back into the sRGB gamut, which targets near its border are aimed beyond for.
+    """
+    if not len(held):
+        return mapping
+
+    def finish(source: FloatArray, mapped: FloatArray) -> FloatArray:
+        return _in_gamut(mapping, source, mapped)
+
+    aimed = Held(held.sources, held.sources + strength * (held.targets - held.sources))
+    bent = solve(aimed, mapping.source, mapping, finish if in_srgb else None, mapping.neutral_blacks)
+    return replace(mapping, pull=bent)
+
+
+def shown_colours(mapping: ColorMap, lab: FloatArray, in_srgb: bool = True) -> FloatArray:
+    """What becomes of lab (n, 3) in the end, float64 Lab; in_srgb: see `constrained`."""
+    mapped = mapping(lab)
+    return _in_gamut(mapping, lab, mapped) if in_srgb else mapped
+
+
+def _in_gamut(mapping: ColorMap, source: FloatArray, mapped: FloatArray) -> FloatArray:
+    before, after = lab_to_srgb(source), lab_to_srgb(mapped)
+    (compress if mapping.compress else clip)(after, before)
+    return srgb_to_lab(after)
 
 
 def apply_to_srgb(mapping: ColorMap, rgb: NDArray[np.float32], workers: int = 2) -> NDArray[np.float32]:

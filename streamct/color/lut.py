@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from streamct.color.coding import code_matrix, code_to_rgb, rgb_to_code
 from streamct.color.colormap import ColorMap, hold_skin, map_hard, map_soft
+from streamct.color.constraints import pull
 from streamct.color.gamut import EASE, clip, compress, ease
 from streamct.color.hdr import lab_to_hdr
 from streamct.color.jit import kernel
@@ -190,8 +191,8 @@ class Blend:
 
 @kernel
 def _bake(  # type: ignore[no-untyped-def]
-    numbers, lab, rgb, units, source, targets, softness, neutral, compressed, skin, curve, eased, to_rgb, to_code,
-    offset, shifts,
+    numbers, lab, rgb, units, source, targets, softness, neutral, compressed, skin, places, pulls, leeway, rivals,
+    shares, black, curve, eased, to_rgb, to_code, offset, shifts,
 ):  # fmt: skip
     """Shifts (k, 3) in code units of some of the nodes lab, rgb, units (k, 3), a cache-sized block after the other."""
     size = min(_BLOCK, numbers.shape[0])
@@ -209,6 +210,8 @@ def _bake(  # type: ignore[no-untyped-def]
             map_hard(colours, source, targets, neutral, mapped)
         if skin:
             hold_skin(colours, mapped)
+        if places.shape[0] > 0:
+            pull(colours, places, pulls, leeway, rivals, shares, black, mapped)
         if curve == _SRGB:
             lab_to_rgb(mapped, to_rgb, mapped)
         else:

@@ -21,6 +21,8 @@ _LEAST_RANGE = 1e-6
 """A channel that spans less (Delta E) has one value: greys differ in a*, b* by rounding alone."""
 
 
+_WIDE = 8.0
+"""A colour that stands for points which spread farther (standard deviation along their main axis) is divided."""
 _BLOCK = 256
 _LISTED = 1 << 16
 """Up to so many combinations of peaks are counted in an array."""
@@ -126,6 +128,48 @@ def extract(points: Points, settings: PaletteSettings) -> Palette:
         colours, weights = _means(points, colours)
     order = np.argsort(-weights, kind="stable")
     return Palette(np.ascontiguousarray(colours[order]), weights[order] / weights.sum())
+
+
+def extract_joint(points: Points, settings: PaletteSettings) -> Palette:
+    """The palette of colours of several scenes or pictures together.
+
+    Where scenes overlap, the histogram of a single channel has few peaks left, or one, however many colours there
+    are: 180 frames over two cuts may give two. So what `extract` found is gone on with: the colour whose points
+    spread most along their main axis, by weight, is divided in two along it and the means are taken again, until no
+    colour stands for a spread (standard deviation) of more than 8 Delta E or the palette is full.
+
+    Raises:
+        ValueError: there is no point.
+    """
+    colours = extract(points, settings).colours
+    labels = np.empty(len(points.lab), np.int64)
+    while True:
+        nearest_colours(points.lab, colours, labels)
+        weights = np.bincount(labels, points.weights, len(colours))
+        axes = [_main_axis(points.lab[labels == i], points.weights[labels == i]) for i in range(len(colours))]
+        spread = np.array([np.linalg.norm(axis) for axis in axes])
+        wide = np.where(spread > _WIDE, weights * spread**2, 0.0)
+        if len(colours) >= settings.size or not wide.any():
+            break
+        i = int(wide.argmax())
+        halves = colours[i] + np.array([[-1.0], [1.0]]) * axes[i]
+        for _ in range(1 + settings.refinements):
+            halves, _ = _means(Points(points.lab[labels == i], points.weights[labels == i]), halves)
+        colours = np.concatenate([colours[:i], colours[i + 1 :], halves])
+    means, shares = _means(points, colours)
+    order = np.argsort(-shares, kind="stable")
+    return Palette(np.ascontiguousarray(means[order]), shares[order] / shares.sum())
+
+
+def _main_axis(lab: FloatArray, weights: IntArray) -> FloatArray:
+    """The direction (3,) in which weighted colours spread most, as long as their standard deviation in it."""
+    if len(lab) < 2:
+        return np.zeros(3)
+    share = weights / weights.sum()
+    apart = lab - share @ lab
+    values, vectors = np.linalg.eigh((apart * share[:, None]).T @ apart)
+    axis = vectors[:, -1] * np.sign(vectors[np.abs(vectors[:, -1]).argmax(), -1])
+    return np.asarray(axis * np.sqrt(max(values[-1], 0.0)))
 
 
 def _means(points: Points, centres: FloatArray) -> tuple[FloatArray, FloatArray]:

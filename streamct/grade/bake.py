@@ -9,7 +9,7 @@ from streamct.color.colormap import color_map
 from streamct.color.correspondence import correspond
 from streamct.color.histogram import Counter
 from streamct.color.lut import Blend, LutGrid, LutSource
-from streamct.color.palette import extract
+from streamct.color.palette import extract, extract_joint
 from streamct.grade.regions import SPLIT_SHARES, Colours, Palettes, Regions, add_colours
 from streamct.model import Palette
 from streamct.settings import Settings
@@ -42,17 +42,21 @@ class Baker:
         self._settings = settings
         self._counter = Counter()
 
-    def look(self, regions: Sequence[Regions], weights: Sequence[int], whole: bool = False) -> Looked:
+    def look(
+        self, regions: Sequence[Regions], weights: Sequence[int], whole: bool = False, joint: bool = False
+    ) -> Looked:
         """Palettes of the weighted sum of some frames. whole: also where foreground and background are all that
-        counts, or where the reference has no split: for grading towards another one."""
+        counts, or where the reference has no split: for grading towards another one. joint: they are of several shots,
+        see `extract_joint`."""
         blend = self._split(regions, weights) if whole or self._reference.split is not None else 0
         palette = None
         if whole or blend < ONE:
-            palette = self._palette([r.whole for r in regions], weights)
+            palette = self._palette([r.whole for r in regions], weights, joint)
         if blend == 0:
             return Looked(palette)
         parts = ([r.foreground for r in regions], [r.background for r in regions])
-        return Looked(palette, (self._palette(parts[0], weights), self._palette(parts[1], weights)), blend)
+        front, back = (self._palette(part, weights, joint) for part in parts)
+        return Looked(palette, (front, back), blend)
 
     def luts(self, looked: Looked) -> tuple[LutSource, ...]:
         """One Lut, or those of foreground and background, not baked yet."""
@@ -63,10 +67,11 @@ class Baker:
         sides = [self._lut(own, wanted) for own, wanted in zip(looked.sides, self._reference.split, strict=True)]
         return tuple(side if whole is None else Blend([side, whole], [blend, ONE - blend]) for side in sides)
 
-    def _palette(self, colours: Sequence[Colours | None], weights: Sequence[int]) -> Palette | None:
+    def _palette(self, colours: Sequence[Colours | None], weights: Sequence[int], joint: bool) -> Palette | None:
         held = [(part, weight) for part, weight in zip(colours, weights, strict=True) if part is not None]
         points = add_colours([part for part, _ in held], [weight for _, weight in held], self._counter)
-        return extract(points, self._settings.palette) if len(points.lab) else None
+        make = extract_joint if joint else extract
+        return make(points, self._settings.palette) if len(points.lab) else None
 
     def _lut(self, source: Palette | None, reference: Palette) -> LutSource:
         if source is None:

@@ -64,13 +64,17 @@ class Track:
 class ShotFinder:
     """Takes a clip's samples, in order, and adds up each shot's colours; memory does not grow with a shot's length.
 
-    keep_masks: whether the track holds the masks.
+    keep_masks: whether the track holds the masks. whole: all shots count as one.
     """
 
-    def __init__(self, baker: Baker, cuts: ListedCuts | None = None, keep_masks: bool = False) -> None:
+    def __init__(
+        self, baker: Baker, cuts: ListedCuts | None = None, keep_masks: bool = False, whole: bool = False
+    ) -> None:
         self._baker = baker
         self._cuts = Cuts(cuts)
         self._keep_masks = keep_masks
+        self._whole = whole
+        self._joined = 0
         self._counter = Counter()
         self._samples: dict[int, FrameSample] = {}
         self._next = self._pushed = 0
@@ -102,8 +106,10 @@ class ShotFinder:
     def _advance(self) -> None:
         sample = self._samples[self._next]
         if self._begin is None or (self._next > 0 and self._cuts.at(self._next, self._samples)):
-            self._close()
-            self._begin = sample
+            self._joined += 1
+            if self._begin is None or not self._whole:
+                self._close()
+                self._begin = sample
         self._waiting.append(sample)
         if len(self._waiting) == _GATHERED:
             self._gather()
@@ -117,7 +123,7 @@ class ShotFinder:
             return
         self._gather()
         sums = list(self._sums.values())
-        looked = self._baker.look(sums, [1] * len(sums), whole=True)
+        looked = self._baker.look(sums, [1] * len(sums), whole=True, joint=self._whole and self._joined > 1)
         self._shots.append(Shot(self._begin.index, self._next, self._begin.pts, self._content, looked))
         self._begin, self._content, self._sums = None, None, {}
 

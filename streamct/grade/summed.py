@@ -18,7 +18,8 @@ _PENDING = 64
 class Shot:
     """Frames [start, stop) that follow each other without a cut, and their colours.
 
-    first: pts of frame `start`; last: pts of frame `stop - 1`. regions: sums over the frames.
+    first: pts of frame `start`; last: pts of frame `stop - 1`. regions: sums over the frames. joined: how many shots
+    were taken as one.
     """
 
     start: int
@@ -26,6 +27,7 @@ class Shot:
     first: int
     last: int
     regions: Regions
+    joined: int = 1
 
 
 class ShotSum:
@@ -42,6 +44,7 @@ class ShotSum:
         self._decided = 0
         self._held: list[FrameSample] = []
         self._step = 1
+        self._joined = 1
         self._whole = _Sum(self._counter)
         self._sides = (_Sum(self._counter), _Sum(self._counter))
         self._bounds: tuple[FrameSample, FrameSample] | None = None
@@ -61,10 +64,13 @@ class ShotSum:
 
     def _decide(self) -> Iterator[Shot]:
         sample = self._samples[self._decided]
-        if self._bounds is not None and self._apart:
+        if self._bounds is not None:
             near = self._samples[: self._decided + LOOK + 1]
             if is_cut([s.change for s in near], self._decided, [s.earlier for s in near]):
-                yield self._closed()
+                if self._apart:
+                    yield self._closed()
+                else:
+                    self._joined += 1
         self._take(sample)
         self._decided += 1
         if self._decided > LOOK:
@@ -101,7 +107,7 @@ class ShotSum:
             share = front.total / max(front.total + back.total, 1)
         self._held, self._step, self._bounds = [], 1, None
         regions = Regions(whole, front, back, share)
-        return Shot(first.index, last.index + 1, first.pts, last.pts, regions)
+        return Shot(first.index, last.index + 1, first.pts, last.pts, regions, self._joined)
 
 
 class _Sum:

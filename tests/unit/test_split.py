@@ -248,7 +248,9 @@ def test_the_palette_of_a_split_picture_has_two_parts(
     told = json.loads(capsys.readouterr().out)
     assert told["segmenter"] == "deeplabv3-mobilenet"
     assert told["foreground_share"] == pytest.approx(0.25, abs=0.02)
-    for colours, rgb in ((told["colours"], (240, 200, 20)), (told["background"], (20, 90, 60))):
+    assert [part["region"] for part in told["palettes"]] == ["whole", "foreground", "background"]
+    sides = [part["colours"] for part in told["palettes"][1:]]
+    for colours, rgb in zip(sides, ((240, 200, 20), (20, 90, 60)), strict=True):
         apart = np.linalg.norm(np.array(colours[0]["lab"]) - srgb_to_lab(np.array(rgb) / 255))
         assert apart <= 0.9  # a colour is known to its cell, one Lab unit wide
     # picture, picture with its background dark, two strips

@@ -195,7 +195,7 @@ def test_a_still_is_graded_and_a_folder_of_stills_too(streamct: Run, reference: 
 
 def test_a_palette_is_printed_as_json_and_drawn(streamct: Run, reference: Path, tmp_path: Path) -> None:
     run = streamct("palette", reference, "-o", tmp_path / "palette.png")
-    colours = json.loads(run.stdout)["colours"]
+    colours = json.loads(run.stdout)["palettes"][0]["colours"]
     assert sum(c["weight"] for c in colours) == pytest.approx(1, abs=1e-4)
     assert all(len(c["lab"]) == 3 and len(c["hex"]) == 7 for c in colours)
     assert [c["weight"] for c in colours] == sorted((c["weight"] for c in colours), reverse=True)

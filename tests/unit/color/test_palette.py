@@ -11,7 +11,7 @@ from properties import few
 
 from streamct.color.histogram import FULL, Counter, Points
 from streamct.color.lab import srgb_to_lab
-from streamct.color.palette import extract, peak_levels
+from streamct.color.palette import extract, extract_joint, peak_levels
 from streamct.model import Palette
 from streamct.settings import PaletteSettings
 
@@ -204,3 +204,46 @@ def test_a_colour_between_two_candidates_leaves_no_empty_palette_entry() -> None
         found = extract(Points(lab * scale, np.array([3, 1, 1, 3])), PAPER.model_copy(update={"peak_radius": 50}))
         assert np.isfinite(found.colours).all()
         assert (found.weights > 0).all()
+
+
+def overlapping_scenes() -> Points:
+    """Two scenes whose histograms overlap in every channel, so that the sum of each has one peak or two."""
+    rng = np.random.default_rng(0)
+    scenes = [rng.normal((50, 0, 0), (20, 16, 3), (20_000, 3)), rng.normal((46, 2, 2), (18, 3, 18), (20_000, 3))]
+    lab = np.concatenate(scenes)
+    lab[:, 0] = np.clip(lab[:, 0], 1, 99)
+    return COUNTER.count(lab, np.full(len(lab), FULL, np.uint8)).points()
+
+
+def spread(points: Points, colours: np.ndarray) -> float:
+    """The largest standard deviation, along any axis, of the points that one colour stands for."""
+    nearest = np.linalg.norm(points.lab[:, None] - colours[None], axis=2).argmin(axis=1)
+    out = 0.0
+    for i in range(len(colours)):
+        lab, weights = points.lab[nearest == i], points.weights[nearest == i]
+        out = max(out, float(np.linalg.eigvalsh(np.cov(lab.T, aweights=weights, bias=True)).max()) ** 0.5)
+    return out
+
+
+def test_scenes_that_overlap_have_few_peaks_but_their_joint_palette_has_their_colours() -> None:
+    points = overlapping_scenes()
+    assert len(extract(points, FILM)) <= 2
+    found = extract_joint(points, FILM)
+    assert 8 < len(found) <= FILM.size
+    assert spread(points, found.colours) < 9
+    assert found.weights.sum() == pytest.approx(1)
+    assert (np.diff(found.weights) <= 0).all()
+
+
+def test_a_joint_palette_stays_within_its_size() -> None:
+    settings = PaletteSettings(size=5)
+    assert len(extract_joint(overlapping_scenes(), settings)) == 5
+
+
+def test_colours_that_stand_for_little_are_not_divided() -> None:
+    rng = np.random.default_rng(1)
+    points = film_points(np.clip(rng.normal((0.2, 0.6, 0.4), 0.01, (500, 3)), 0, 1))
+    alone, joint = extract(points, FILM), extract_joint(points, FILM)
+    assert len(alone) == len(joint)
+    with pytest.raises(ValueError, match="at least one colour"):
+        extract_joint(Points(np.empty((0, 3)), np.empty(0, np.int64)), FILM)

@@ -1,0 +1,255 @@
+"""A map file -> the grades of a clip: one a shot, as the file says.
+
+A map brings its shots, its palettes and its reference along, so nothing has to be analysed before the first frame is
+graded. Within a shot nothing changes, as in the mode `shot`, so nothing can flicker. What is not held is computed from
+the map's palettes by the settings of the run; what is held goes to its target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from streamct.color.apply import Content
+from streamct.color.colormap import ColorMap, color_map, constrained, shown_colours
+from streamct.color.constraints import Held
+from streamct.color.correspondence import Correspondence, correspond
+from streamct.color.lut import Lut, LutGrid, mix
+from streamct.errors import LookFileError
+from streamct.grade.bake import ONE, Looked
+from streamct.grade.lookfile import (
+    MapFile,
+    MappedColour,
+    MappedShot,
+    ReferenceColour,
+    Region,
+    RegionMap,
+    RegionReference,
+    colour_of,
+    listed,
+)
+from streamct.grade.mattes import Mattes
+from streamct.grade.regions import Palettes
+from streamct.grade.sample import Look
+from streamct.grade.shots import Track
+from streamct.grade.track import Grade
+from streamct.model import Coding, FloatArray, Palette
+from streamct.settings import MappingSettings, Settings
+
+_SRGB = Coding("rgb", full_range=True)
+_ALMOST = Fraction(1, 1000)
+"""Seconds by which a written time may lie after its frame."""
+
+
+def region_map(
+    source: Palette | None, reference: Palette | None, held: Held, settings: MappingSettings, coding: Coding = _SRGB
+) -> ColorMap:
+    """The map of one region. Without a palette on either side nothing moves but what is held."""
+    if source is not None and reference is not None:
+        base = color_map(correspond(source, reference, settings), settings)
+    else:
+        still = held.sources if source is None else source.colours
+        base = color_map(Correspondence(still, still), settings)
+    return constrained(base, held, settings.strength, (coding.transfer, coding.primaries) == ("srgb", "bt709"))
+
+
+class MapBaker:
+    """Makes the maps and Luts of a map file's shots. split: there are masks, so foreground and background may part."""
+
+    def __init__(self, map: MapFile, settings: Settings, split: bool = True) -> None:
+        self.map = map
+        self._settings = settings.mapping
+        self._split = split
+        self.wanted = map.wanted()
+
+    @property
+    def splits(self) -> bool:
+        """Whether foreground and background go apart anywhere."""
+        return any(self.apart(shot) for shot in self.map.shots)
+
+    def apart(self, shot: MappedShot) -> int:
+        """0..256: how far foreground and background of a shot are graded apart."""
+        sides = [m for m in shot.mappings if m.region != "whole"]
+        if not sides or not self._split or (self.wanted is not None and self.wanted.split is None):
+            return 0
+        return ONE if shot.apart is None else round(ONE * shot.apart)
+
+    def mapping(self, shot: MappedShot, region: Region, coding: Coding = _SRGB) -> ColorMap | None:
+        """The map of one region of a shot; None where the map file has none, for what is left as it is."""
+        found = shot.region(region)
+        return None if found is None else region_map(
+            found.palette, _part(self.wanted, region), found.held, self._settings, coding
+        )  # fmt: skip
+
+    def luts(self, shot: MappedShot, grid: LutGrid) -> tuple[Lut, ...]:
+        """One Lut, or those of foreground and background."""
+        blend = self.apart(shot)
+        whole = self._lut(shot, "whole", grid) if blend < ONE else None
+        if blend == 0:
+            return (whole or grid.identity,)
+        sides = [self._lut(shot, side, grid) for side in ("foreground", "background")]
+        return tuple(side if whole is None else mix([side, whole], [blend, ONE - blend]) for side in sides)
+
+    def _lut(self, shot: MappedShot, region: Region, grid: LutGrid) -> Lut:
+        mapping = self.mapping(shot, region, grid.coding)
+        return grid.identity if mapping is None else grid.bake(mapping)
+
+
+class Mapped:
+    """Gives a clip's grades, frame by frame.
+
+    size: (width, height) of the clip; a map made of a larger or smaller copy fits too. mattes: what makes the masks of
+    the clip while it is rendered; None where there are none, or the user gives them. Then `push` takes frame
+    numbers, else looks.
+    """
+
+    def __init__(self, path: Path, baker: MapBaker, grid: LutGrid, size: tuple[int, int], mattes: Mattes | None):
+        self._path = path
+        self._baker = baker
+        self._grid = grid
+        self._size = size
+        self._mattes = mattes
+        self._shot = -1
+        self._luts: tuple[Lut, ...] = ()
+        self._next = 0
+
+    def push(self, seen: int | Look) -> Iterator[Grade]:
+        """Take the next frame; gives the grades that are now known.
+
+        Raises:
+            LookFileError: the clip has more frames than the map.
+        """
+        if self._mattes is None or not isinstance(seen, Look):
+            yield self._grade(None)
+            return
+        for _, mask in self._mattes.push(seen):
+            yield self._grade(mask)
+
+    def finish(self) -> Iterator[Grade]:
+        """The clip has ended: gives the rest.
+
+        Raises:
+            LookFileError: the clip has fewer frames than the map.
+        """
+        if self._mattes is not None:
+            for _, mask in self._mattes.finish():
+                yield self._grade(mask)
+        stop = self._baker.map.shots[-1].stop
+        if stop is not None and self._next < stop:
+            raise LookFileError(f"{self._path}: has shots up to frame {stop}, but the clip has {self._next}. {_REMEDY}")
+
+    def _grade(self, mask: np.ndarray | None) -> Grade:
+        shots = self._baker.map.shots
+        stop = shots[self._shot].stop if self._shot >= 0 else 0
+        if stop is not None and self._next >= stop:
+            if self._shot + 1 == len(shots):
+                raise LookFileError(f"{self._path}: has shots up to frame {stop}, but the clip goes on. {_REMEDY}")
+            self._shot += 1
+            self._luts = self._baker.luts(shots[self._shot], self._grid)
+        self._next += 1
+        return Grade(self._luts, content(self._baker.map, shots[self._shot], self._size), mask)
+
+
+_REMEDY = "Give the clip that it was made of, or make a map with --whole, which fits any clip."
+
+
+def content(map: MapFile, shot: MappedShot, size: tuple[int, int]) -> Content | None:
+    """The picture inside a shot's black borders in a clip of size (width, height); all of it by default."""
+    if shot.picture is None:
+        return Content(0, size[1], 0, size[0]) if shot.mappings else None
+    top, bottom, left, right = shot.picture
+    made = (map.input.width, map.input.height) if map.input is not None else size
+    if made == size:
+        return Content(top, bottom, left, right)
+    columns, rows = Fraction(size[0], made[0]), Fraction(size[1], made[1])
+    lower, farther = min(_even(bottom * rows), size[1]), min(_even(right * columns), size[0])
+    return Content(_even(top * rows), lower, _even(left * columns), farther)
+
+
+def _even(value: Fraction) -> int:
+    """The next even number: chroma samples stand for two."""
+    return 2 * round(value / 2)
+
+
+def shot_at(map: MapFile, seconds: Fraction) -> MappedShot:
+    """The shot that is on at a time after the clip's first frame."""
+    begun = [shot for shot in map.shots if Fraction(shot.seconds) <= seconds + _ALMOST]
+    return begun[-1] if begun else map.shots[0]
+
+
+def shown_palette(map: RegionMap) -> Palette:
+    """All colours of a map, those that a user added too (with the least weight of the others), to be looked at."""
+    weights = np.array([c.weight for c in map.colours])
+    least = weights[weights > 0].min() if (weights > 0).any() else 1.0
+    weights = np.where(weights > 0, weights, least)
+    order = np.argsort(-weights, kind="stable")
+    return Palette(np.array([map.colours[k].source.value for k in order]), weights[order] / weights.sum())
+
+
+def reference_of(wanted: Palettes) -> list[RegionReference]:
+    """A reference's palettes as a map writes them."""
+    parts: list[tuple[Region, Palette]] = [("whole", wanted.whole)]
+    if wanted.split is not None:
+        parts += [("foreground", wanted.split[0]), ("background", wanted.split[1])]
+    return [RegionReference(region=name, colours=listed(p, ReferenceColour)) for name, p in parts]
+
+
+def shots_of(
+    track: Track, wanted: Palettes, settings: Settings, coding: Coding, seconds: Sequence[float], open_end: bool
+) -> list[MappedShot]:
+    """A track's shots as a map writes them; targets are what comes out at full strength.
+
+    seconds: of each shot's first frame. open_end: the last shot goes on to the end, however long the clip is.
+    """
+    out = []
+    for k, (shot, begin) in enumerate(zip(track.shots, seconds, strict=True)):
+        stop = None if open_end and k + 1 == len(track.shots) else shot.stop
+        edges = None
+        if shot.content is not None:
+            edges = (shot.content.top, shot.content.bottom, shot.content.left, shot.content.right)
+        maps, apart = mappings_of(shot.looked, wanted, settings, coding)
+        out.append(MappedShot(start=shot.start, stop=stop, seconds=begin, picture=edges, apart=apart, mappings=maps))
+    return out
+
+
+def mappings_of(
+    looked: Looked, wanted: Palettes, settings: Settings, coding: Coding = _SRGB
+) -> tuple[list[RegionMap], float | None]:
+    """The maps of what some frames look like, and how far foreground and background are graded apart."""
+    sides: tuple[Palette | None, Palette | None] = (None, None)
+    if wanted.split is not None and looked.sides is not None:
+        sides = looked.sides
+    parts: list[tuple[Region, Palette | None]] = [
+        ("whole", looked.whole), ("foreground", sides[0]), ("background", sides[1])
+    ]  # fmt: skip
+    full = settings.mapping.model_copy(update={"strength": 1.0})
+    maps = [
+        RegionMap(region=name, colours=_mapped(own, _part(wanted, name), full, coding))
+        for name, own in parts
+        if own is not None
+    ]
+    return maps, None if len(maps) < 2 else looked.split / ONE
+
+
+def _mapped(own: Palette, reference: Palette | None, full: MappingSettings, coding: Coding) -> list[MappedColour]:
+    mapping = region_map(own, reference, Held(np.empty((0, 3)), np.empty((0, 3))), full, coding)
+    in_srgb = (coding.transfer, coding.primaries) == ("srgb", "bt709")
+    targets: FloatArray = shown_colours(mapping, own.colours, in_srgb)
+    out = []
+    for source, weight, target in zip(own.colours, own.weights.tolist(), targets, strict=True):
+        goal = colour_of(target)
+        out.append(
+            MappedColour(
+                source=colour_of(source), weight=weight, automatic=goal, target=goal.model_dump(), locked=False
+            )
+        )
+    return out
+
+
+def _part(palettes: Palettes | None, region: Region) -> Palette | None:
+    if palettes is None or region == "whole":
+        return None if palettes is None else palettes.whole
+    return None if palettes.split is None else palettes.split[0 if region == "foreground" else 1]
