@@ -133,8 +133,10 @@ class LutGrid:
         matrix, offset = code_matrix(self.coding, self.depth)
         _bake(
             numbers, self._lab, self._rgb, self._units, mapping.source, mapping.shifts, mapping.softness,
-            mapping.neutral_blacks, mapping.compress, mapping.skin, _CURVES[self.coding.transfer],
-            EASE.get(self.coding.transfer, 1.0), xyz_to_rgb(self.coding.primaries), matrix, offset, shifts,
+            mapping.neutral_blacks, mapping.compress, mapping.skin, mapping.pull.places, mapping.pull.shifts,
+            mapping.pull.leeway, mapping.pull.rivals, mapping.pull.shares, mapping.pull.black,
+            _CURVES[self.coding.transfer], EASE.get(self.coding.transfer, 1.0), xyz_to_rgb(self.coding.primaries),
+            matrix, offset, shifts,
         )  # fmt: skip
 
     @property
