@@ -31,6 +31,15 @@ def plane_views(frame: av.VideoFrame, layout: PixelFormat) -> tuple[Plane, ...]:
     return tuple(views)
 
 
+def threading_of(tolerate: bool) -> str:
+    """How a decoder shares its work among threads.
+
+    Several frames at once is fastest, but then a broken packet takes those with it that are in work beside it, and at
+    the end of the file all that are left. With slices the decoder fails at the broken packet and goes on behind it.
+    """
+    return "SLICE" if tolerate else "AUTO"
+
+
 class Reader:
     """Decodes a clip's video stream. Use as a context manager and iterate once.
 
@@ -57,7 +66,7 @@ class Reader:
         self._container = open_input(clip.path, hwaccel) if demuxer is None else demuxer.container
         self._stream = video_stream(self._container, clip.stream)
         if demuxer is None:  # whose decoder runs already
-            self._stream.thread_type = "AUTO"
+            self._stream.thread_type = threading_of(tolerate)
             if threads is not None:
                 self._stream.codec_context.thread_count = threads
         self._converter = VideoReformatter()
