@@ -173,11 +173,16 @@ def coded_to_lab(rgb: NDArray[np.floating], coding: Coding) -> FloatArray:
     return out.reshape(rgb.shape)
 
 
-def lab_to_coded(lab: FloatArray, coding: Coding) -> FloatArray:
-    """The inverse of `coded_to_lab`: R'G'B' (..., 3) float64, outside the gamut beyond 0..1."""
+def lab_to_coded(lab: FloatArray, coding: Coding, source: FloatArray | None = None) -> FloatArray:
+    """The inverse of `coded_to_lab`: R'G'B' (..., 3) float64, outside the gamut beyond 0..1.
+
+    source: (..., 3) the colours that a map took to `lab`; PQ and HLG then fall towards black as
+    `streamct.color.hdr.lab_to_hdr` tells.
+    """
     if coding.transfer == "srgb":
         return lab_to_srgb(lab, coding.primaries)
     flat = np.ascontiguousarray(lab, np.float64).reshape(-1, 3)
     out = np.empty(flat.shape, np.float64)
-    lab_to_hdr(flat, coding.transfer == "hlg", xyz_to_rgb(coding.primaries), out)
+    before = flat if source is None else np.ascontiguousarray(source, np.float64).reshape(-1, 3)
+    lab_to_hdr(flat, before, coding.transfer == "hlg", xyz_to_rgb(coding.primaries), out)
     return out.reshape(lab.shape)

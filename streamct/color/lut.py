@@ -131,7 +131,7 @@ def _bake(  # type: ignore[no-untyped-def]
         if curve == _SRGB:
             lab_to_rgb(mapped, to_rgb, mapped)
         else:
-            lab_to_hdr(mapped, curve == _HLG, to_rgb, mapped)
+            lab_to_hdr(mapped, lab[start:stop], curve == _HLG, to_rgb, mapped)
             ease(mapped, rgb[start:stop], eased)
         if compressed:
             compress(mapped, rgb[start:stop])
