@@ -92,6 +92,7 @@ class Clip:
     as FFmpeg calls it. fields: which field of interlaced pictures comes first, None for progressive ones.
     chroma_location: where chroma samples lie, as FFmpeg's enumeration number (0 = unspecified). mastering, light:
     static HDR data, the latter MaxCLL and MaxFALL in cd/m2. dynamic_hdr: there are HDR10+ or Dolby Vision data.
+    unread_alpha: the stream announces alpha that no decoder here gives.
     """
 
     path: Path
@@ -116,6 +117,7 @@ class Clip:
     mastering: MasteringDisplay | None = None
     light: tuple[int, int] | None = None
     dynamic_hdr: bool = False
+    unread_alpha: bool = False
 
 
 @dataclass(frozen=True, slots=True)

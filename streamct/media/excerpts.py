@@ -64,7 +64,7 @@ class Excerpt(Reader):
             self._container.seek(max(target, self.first), stream=stream)
         except (av.FFmpegError, OSError) as cause:
             raise DamagedInputError(f"{clip.path}: can't be searched ({reason(cause)}). Convert it to MP4.") from cause
-        stream.codec_context.flush_buffers()
+        self._decoder.flush_buffers()
         count = itertools.count()
         for frame in self._from_here():
             if key or frame.pts >= target:

@@ -14,6 +14,7 @@ from av.codec.hwaccel import HWAccel
 from av.packet import Packet
 
 from streamct.errors import InputError, NoVideoError
+from streamct.media.alpha import alpha_decoder, says_alpha
 from streamct.media.formats import graded_format, is_full_range_by_name, is_readable
 from streamct.model import Clip, Coding, ColorTags, MasteringDisplay, Matrix
 
@@ -141,6 +142,7 @@ def describe(
         chroma_location=chroma_location(chosen) if "420" in graded_format(name).name else 0,
         mastering=mastering_display(first),
         light=content_light(first),
+        unread_alpha=says_alpha(chosen) and not graded_format(name).alpha,
         dynamic_hdr=any(_side_data(first, kind) is not None for kind in _DYNAMIC_HDR),
     )
 
@@ -167,10 +169,11 @@ def choose(container: av.container.InputContainer, path: Path, index: int | None
 
 def _first_frame(packets: Iterable[Packet], stream: av.video.stream.VideoStream, path: Path) -> av.VideoFrame:
     cause: Exception | None = None
+    decoder = alpha_decoder(stream) or stream.codec_context
     try:
         for packet in packets:
             try:
-                for frame in packet.decode():
+                for frame in decoder.decode(packet):
                     assert isinstance(frame, av.VideoFrame)
                     return frame
             except (av.FFmpegError, OSError) as error:  # whoever reads on will decide about the damage

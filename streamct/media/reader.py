@@ -14,6 +14,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from streamct.errors import DamagedInputError
+from streamct.media.alpha import alpha_decoder
 from streamct.media.demuxer import Demuxer
 from streamct.media.ebml import missing_bytes
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
@@ -69,6 +70,7 @@ class Reader:
             self._stream.thread_type = threading_of(tolerate)
             if threads is not None:
                 self._stream.codec_context.thread_count = threads
+        self._decoder = alpha_decoder(self._stream, threads) or self._stream.codec_context
         self._converter = VideoReformatter()
         self._lock = threading.Lock()
         self.warnings: list[str] = []
@@ -109,7 +111,7 @@ class Reader:
         count, end = 0, None
         for packet in self._packets():
             try:
-                frames = packet.decode()
+                frames = self._decoder.decode(packet)
             except (av.FFmpegError, OSError) as cause:
                 if packet.is_corrupt and self._clip.frames is not None:
                     continue  # cut off, as the last one of a truncated file: the count of frames will tell
