@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from streamct.errors import DamagedInputError
 from streamct.media.demuxer import Demuxer
 from streamct.media.output import OutputPlan, supported_codecs
-from streamct.media.priming import SampleClock, primed, primings, sample_clock
+from streamct.media.priming import SampleClock, cut_at_end, primed, primings, sample_clock
 from streamct.media.probe import is_cover, open_input, reason
 from streamct.model import Clip
 
@@ -195,6 +195,8 @@ class Passthrough:
         if source in self._clocks:
             self._clocks[source].retime(packet)
         told = self._copied[source]
+        if told.kind == "audio" and self._file.format.name.startswith("mov"):
+            cut_at_end(packet)
         told.packets += 1
         if packet.pts is not None:
             time = packet.pts * packet.time_base

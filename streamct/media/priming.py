@@ -57,6 +57,13 @@ def primings(path: Path, container: av.container.InputContainer) -> dict[int, in
     return found
 
 
+def cut_at_end(packet: Packet) -> None:
+    """Give the sound's packet of an MP4 or MOV file in which its edit list ends the length that is left of it."""
+    end = packet.stream.duration
+    if packet.pts is not None and end is not None and packet.pts < end < packet.pts + (packet.duration or 0):
+        packet.duration = end - packet.pts
+
+
 @contextmanager
 def primed(source: Stream, samples: int) -> Iterator[Stream]:
     """A template like `source` that knows of its priming: what FFmpeg reads from a Matroska file of it that tells."""

@@ -66,6 +66,28 @@ def test_sound_of_matroska_without_priming_is_evenly_spaced_in_mp4(tmp_path: Pat
     assert set(np.diff(times)) == {4608}  # FFmpeg's FLAC encoder's packets
 
 
+def test_sound_that_an_edit_list_cuts_keeps_its_length(clip: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.mp4"
+    with av.open(str(clip)) as before, av.open(str(cut), "w") as after:
+        copies = {s.index: after.add_stream_from_template(s, opaque=True) for s in before.streams if s.type != "data"}
+        for packet in before.demux():
+            if packet.size and packet.stream.index in copies:
+                packet.stream = copies[packet.stream.index]
+                after.mux(packet)
+    data = bytearray(cut.read_bytes())
+    lists = [place for place in range(len(data)) if data[place : place + 4] == b"elst"]
+    assert len(lists) == 3
+    for place in lists[1:]:  # of the sound, with one entry: version and flags, count, duration, time, rate
+        data[place + 12 : place + 16] = (int.from_bytes(data[place + 12 : place + 16], "big") - 10).to_bytes(4, "big")
+    cut.write_bytes(bytes(data))
+    rewrite(cut, tmp_path / "b.mp4")
+    lengths = []
+    for path in (clip, cut, tmp_path / "b.mp4"):
+        with av.open(str(path)) as container:
+            lengths.append([stream.duration for stream in container.streams.audio])
+    assert lengths[1] == lengths[2] != lengths[0]
+
+
 def packet_at(milliseconds: int, duration: int = 21) -> Packet:
     packet = Packet(b"x")
     packet.pts = packet.dts = milliseconds
