@@ -17,6 +17,7 @@ from streamct.media.image_read import WRITABLE_EXTENSIONS
 from streamct.media.image_write import DEEP_ENDINGS, check_writable
 from streamct.media.pipes import DASH, STDIN, STDOUT
 from streamct.media.sequence import SEQUENCE, pattern_of
+from streamct.media.tags import PRIMARIES_NAMES, nearly
 from streamct.model import Clip, ColorTags
 from streamct.settings import OutputSettings
 
@@ -150,6 +151,7 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
         notes.append(f"{plan.kind} carry no rotation; the video will be shown as it is stored")
     if clip.dynamic_hdr:
         notes.append("dynamic HDR data (HDR10+, Dolby Vision) are left out: they describe the ungraded pictures")
+    notes += nearly(clip.tags)
     if container == Y4M:
         notes.append(f"{plan.kind} hold no times: every frame lasts 1/{clip.rate or DEFAULT_RATE} s")
     return replace(plan, notes=tuple(notes)), chosen.loses_depth
@@ -185,6 +187,9 @@ def _pictures(clip: Clip, output: Path, settings: OutputSettings) -> OutputPlan:
         notes.append(f"pictures hold neither sound nor times{at}; they are numbered from 1")
     if clip.coding.transfer != "srgb":
         notes.append(f"the pictures hold {clip.coding.transfer.upper()} codes, and nothing in them says so")
+    elif clip.coding.primaries != "bt709":
+        notes.append(f"the pictures hold {PRIMARIES_NAMES[clip.coding.primaries]} codes, and nothing in them says so")
+    notes += nearly(clip.tags)
     if clip.display_matrix is not None:
         notes.append("the pictures are as the video is stored, not turned for display")
     if clip.fields is not None:

@@ -32,8 +32,9 @@ _CLOCKS = {
     "mpegts": Fraction(1, 90_000),
     "flv": Fraction(1, 1000),
 }
-_SHIFTING = {"mpegts", "avi", "flv"}
-"""Containers that start where they like; the others shift only what would begin before 0."""
+_SHIFTING = {"mpegts", "avi", "flv", "nut"}
+"""Containers that start where they like, NUT so that no decoding time lies before 0, with all streams together; the
+others shift only what would begin before 0."""
 _FULL = 2  # of AVColorRange
 _ASPECT_STEP = Fraction(1, 500)
 
