@@ -196,7 +196,8 @@ def _clip_against_map(
 
     def exact(units: FloatArray) -> FloatArray:
         rgb = code_to_rgb(np.asarray(units, np.float64), coding, layout.depth).reshape(-1, 3)
-        mapped = lab_to_coded(mapping(coded_to_lab(rgb, coding)), coding)
+        lab = coded_to_lab(rgb, coding)
+        mapped = lab_to_coded(mapping(lab), coding, lab)
         if coding.transfer in EASE:
             ease(mapped, rgb, EASE[coding.transfer])
         compress(mapped, rgb)

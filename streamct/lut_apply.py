@@ -95,7 +95,7 @@ def apply_lut(
         say.progress(1)
         details = {"width": graded.shape[1], "height": graded.shape[0], "depth": picture.depth}
     else:
-        with open_source(input, stream) as source:
+        with open_source(input, stream, tolerate=tolerate_corrupt) as source:
             clip = source.clip
             plan = resolve_output(clip, output, settings.output)
             path = output if plan.piped and output is not None else plan.path

@@ -36,6 +36,7 @@ from streamct.media.files import check_target, written_whole
 from streamct.media.image import PICTURE_EXTENSIONS, encode_png, read_picture
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
+from streamct.media.tags import PRIMARIES_NAMES
 from streamct.metrics.delta_e import delta_e_2000
 from streamct.model import Clip, Palette, Progress, Report
 from streamct.references import Given, as_points, check_single, look, map_for, references
@@ -221,8 +222,9 @@ def _sdr(clip: Clip) -> Clip:
     if kind is not None:
         raise UsageError(f"{clip.path}: is {kind}; LUT files are written for Rec.709/sRGB. Convert it first.")
     if clip.coding.primaries != "bt709":
+        name = PRIMARIES_NAMES[clip.coding.primaries]
         raise UsageError(
-            f"{clip.path}: has BT.2020 primaries; LUT files are written for Rec.709/sRGB. Convert it first."
+            f"{clip.path}: has {name} primaries; LUT files are written for Rec.709/sRGB. Convert it first."
         )
     return clip
 

@@ -16,7 +16,7 @@ IntArray = NDArray[np.int64]
 Plane = NDArray[Any]
 """(rows, columns) samples, uint8 or uint16; rows contiguous but possibly padded."""
 
-Matrix = Literal["rgb", "bt601", "bt709", "bt2020"]
+Matrix = Literal["rgb", "bt601", "bt709", "bt2020", "smpte240m"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,14 @@ class Coding:
     """How coded samples become R'G'B': what the colour code needs to know of a format.
 
     matrix: "rgb" (planes are G, B, R) or the Y'CbCr matrix. full_range: 0..2^depth-1 instead of the
-    studio range. transfer, primaries: "srgb" for SDR; "pq", "hlg" and "bt2020" for HDR and wide gamut.
+    studio range. transfer, primaries: "srgb" for SDR; "pq", "hlg" and "bt2020" for HDR and wide gamut,
+    "p3" for P3 with white at D65 (Display P3), "dci" with that of cinemas.
     """
 
     matrix: Matrix
     full_range: bool
     transfer: Literal["srgb", "pq", "hlg"] = "srgb"
-    primaries: Literal["bt709", "bt2020", "p3"] = "bt709"
+    primaries: Literal["bt709", "bt2020", "p3", "dci"] = "bt709"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Clip:
     as FFmpeg calls it. fields: which field of interlaced pictures comes first, None for progressive ones.
     chroma_location: where chroma samples lie, as FFmpeg's enumeration number (0 = unspecified). mastering, light:
     static HDR data, the latter MaxCLL and MaxFALL in cd/m2. dynamic_hdr: there are HDR10+ or Dolby Vision data.
+    unread_alpha: the stream announces alpha that no decoder here gives.
     """
 
     path: Path
@@ -116,6 +118,7 @@ class Clip:
     mastering: MasteringDisplay | None = None
     light: tuple[int, int] | None = None
     dynamic_hdr: bool = False
+    unread_alpha: bool = False
 
 
 @dataclass(frozen=True, slots=True)

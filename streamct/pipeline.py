@@ -104,7 +104,7 @@ def grade_video(
     wanted = None if reference is None and map is not None else references(reference)
     output, mask, ref_mask, save_masks = _path(output), _path(mask), _path(ref_mask), _path(save_masks)
     say = Teller(progress)
-    with open_source(input, stream, rate, hwaccel) as source:
+    with open_source(input, stream, rate, hwaccel, tolerate_corrupt) as source:
         report = _grade_source(
             source, input, wanted, map, output, settings, mask, ref_mask, save_masks, _path(cuts), _path(track),
             _path(save_track), overwrite, tolerate_corrupt, say,

@@ -1,4 +1,4 @@
-"""Coded samples <-> R'G'B': BT.601, BT.709 and BT.2020 matrices, studio and full range (ITU-T H.273).
+"""Coded samples <-> R'G'B': BT.601, BT.709, BT.2020 and SMPTE 240M matrices, studio and full range (ITU-T H.273).
 
 Coded values are handled in *code units of 8 bits*: u = code / 2^(depth - 8), whatever the depth, so one Lut
 geometry serves all depths. For full range the depth still matters: 1023 is white in 10 bits, not 4 x 255.
@@ -13,7 +13,12 @@ import numpy as np
 from streamct.color.jit import kernel
 from streamct.model import Coding, FloatArray
 
-_LUMA = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
+_LUMA = {
+    "bt601": (0.299, 0.114),
+    "bt709": (0.2126, 0.0722),
+    "bt2020": (0.2627, 0.0593),
+    "smpte240m": (0.212, 0.087),
+}
 
 
 def _scales(coding: Coding, depth: int) -> tuple[FloatArray, FloatArray]:

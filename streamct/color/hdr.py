@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.jit import inlined, kernel
-from streamct.color.scalar import cube_root, exp2, log2
+from streamct.color.scalar import cube_root, exp2, exp_negative, log2
 from streamct.model import FloatArray
 
 DIFFUSE_WHITE = 203.0
@@ -30,6 +30,10 @@ _DARKEST = 2.0**-30
 """Scene luminance below which the HLG OOTF is a straight line (L* < 1e-6): at 0 its slope is 0, and has no inverse."""
 _DARKEST_SHOWN = 2.0**-36
 """The same after the OOTF, to the power of 1.2."""
+
+_KNEE = 0.07
+"""Light of a channel, as a share of the source colour's brightest channel, below which a map may not take it straight
+down. As measured: with less, curves so steep outrun the Lut's nodes; with more, saturated colours turn paler."""
 
 _EPSILON = 216.0 / 24389.0
 _KAPPA = 24389.0 / 27.0
@@ -169,25 +173,49 @@ def hdr_to_lab(rgb: NDArray[np.floating], hlg: bool, matrix: FloatArray, out: Fl
             out[start + i, 2] = 200.0 * (light[1, i] - light[2, i])
 
 
+@inlined
+def _kept_light(light: float, own: float, brightest: float) -> float:
+    """Mapped light of a channel that had `own`: as mapped, but towards black in ever smaller shares, never below.
+
+    Both curves are vertical at black, or nearly so: straight down, a trace of light more or less would turn a whole
+    colour. What the map leaves alone, or makes brighter, is as mapped; so is a channel that had no light.
+    """
+    knee = min(own, _KNEE * brightest)
+    falling = knee * exp_negative(min(light / max(knee, _TINY), 1.0) - 1.0)
+    return falling if knee > 0.0 and light < knee else light
+
+
 @kernel
-def lab_to_hdr(lab: FloatArray, hlg: bool, matrix: FloatArray, out: NDArray[np.floating]) -> None:
-    """The inverse of `hdr_to_lab`; matrix: `lab.xyz_to_rgb` of the primaries; out (n, 3) may be lab itself."""
+def lab_to_hdr(lab: FloatArray, source: FloatArray, hlg: bool, matrix: FloatArray, out: NDArray[np.floating]) -> None:
+    """Mapped L*a*b* (n, 3) to R'G'B' of HLG or else PQ, the inverse of `hdr_to_lab` where nothing darkens.
+
+    source: (n, 3) the colours before the map, or `lab` again for the plain inverse: see `_kept_light`. matrix:
+    `lab.xyz_to_rgb` of the primaries; out (n, 3) may be lab itself.
+    """
     m00, m01, m02 = matrix[0, 0], matrix[0, 1], matrix[0, 2]
     m10, m11, m12 = matrix[1, 0], matrix[1, 1], matrix[1, 2]
     m20, m21, m22 = matrix[2, 0], matrix[2, 1], matrix[2, 2]
     light = np.empty((3, _BLOCK))
+    own = np.empty((3, _BLOCK))
     room = np.empty(_BLOCK)
     for start in range(0, lab.shape[0], _BLOCK):
         n = min(_BLOCK, lab.shape[0] - start)
+        for values, into in ((source, own), (lab, light)):
+            for i in range(n):
+                fy = (values[start + i, 0] + 16.0) * (1.0 / 116.0)
+                x = _expand(fy + values[start + i, 1] * (1.0 / 500.0))
+                y = _expand(fy)
+                z = _expand(fy - values[start + i, 2] * (1.0 / 200.0))
+                into[0, i] = m00 * x + m01 * y + m02 * z
+                into[1, i] = m10 * x + m11 * y + m12 * z
+                into[2, i] = m20 * x + m21 * y + m22 * z
+                room[i] = y
         for i in range(n):
-            fy = (lab[start + i, 0] + 16.0) * (1.0 / 116.0)
-            x = _expand(fy + lab[start + i, 1] * (1.0 / 500.0))
-            y = _expand(fy)
-            z = _expand(fy - lab[start + i, 2] * (1.0 / 200.0))
-            room[i] = y
-            light[0, i] = m00 * x + m01 * y + m02 * z
-            light[1, i] = m10 * x + m11 * y + m12 * z
-            light[2, i] = m20 * x + m21 * y + m22 * z
+            r, g, b = own[0, i], own[1, i], own[2, i]
+            brightest = max(r, max(g, b))
+            light[0, i] = _kept_light(light[0, i], r, brightest)
+            light[1, i] = _kept_light(light[1, i], g, brightest)
+            light[2, i] = _kept_light(light[2, i], b, brightest)
         if hlg:
             hlg_inverse_gain(room[:n])
             for c in range(3):

@@ -1,8 +1,8 @@
 """R'G'B' <-> CIE L*a*b*.
 
-Sources: IEC 61966-2-1 (sRGB), CIE 15:2004 (L*a*b*), ITU-R BT.2020, SMPTE EG 432-1 (P3); matrices are
-derived from the primaries' chromaticities and D65 = (0.3127, 0.3290), so R = G = B = 1 is exactly
-L* = 100, a* = b* = 0. The sRGB curve is continued sign-symmetrically outside 0..1, which keeps colours
+Sources: IEC 61966-2-1 (sRGB), CIE 15:2004 (L*a*b*), ITU-R BT.2020, SMPTE EG 432-1 (P3), RP 431-2 (DCI white);
+matrices are derived from the primaries' chromaticities and white, D65 = (0.3127, 0.3290) as a rule, so R = G = B = 1 is
+exactly L* = 100, a* = b* = 0. The sRGB curve is continued sign-symmetrically outside 0..1, which keeps colours
 outside the gamut invertible.
 """
 
@@ -22,8 +22,11 @@ _PRIMARIES = {
     "bt709": ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060)),
     "bt2020": ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
     "p3": ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
+    "dci": ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
 }
 _D65 = (0.3127, 0.3290)
+_WHITES = {"dci": (0.314, 0.351)}
+"""White points other than D65. What is relative to white needs no adaptation: L*a*b* itself is von Kries's in XYZ."""
 
 _EPSILON = 216.0 / 24389.0
 _KAPPA = 24389.0 / 27.0
@@ -34,7 +37,8 @@ _BLOCK = 256
 def rgb_to_xyz(primaries: str) -> FloatArray:
     """(3, 3) matrix from linear R, G, B to X/Xn, Y/Yn, Z/Zn, the tristimulus values relative to white."""
     columns = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in _PRIMARIES[primaries]]).T
-    white = np.array([_D65[0] / _D65[1], 1.0, (1 - _D65[0] - _D65[1]) / _D65[1]])
+    x, y = _WHITES.get(primaries, _D65)
+    white = np.array([x / y, 1.0, (1 - x - y) / y])
     xyz = columns * np.linalg.solve(columns, white)
     relative = xyz / white[:, None]
     return np.asarray(relative / relative.sum(axis=1, keepdims=True))
@@ -173,11 +177,16 @@ def coded_to_lab(rgb: NDArray[np.floating], coding: Coding) -> FloatArray:
     return out.reshape(rgb.shape)
 
 
-def lab_to_coded(lab: FloatArray, coding: Coding) -> FloatArray:
-    """The inverse of `coded_to_lab`: R'G'B' (..., 3) float64, outside the gamut beyond 0..1."""
+def lab_to_coded(lab: FloatArray, coding: Coding, source: FloatArray | None = None) -> FloatArray:
+    """The inverse of `coded_to_lab`: R'G'B' (..., 3) float64, outside the gamut beyond 0..1.
+
+    source: (..., 3) the colours that a map took to `lab`; PQ and HLG then fall towards black as
+    `streamct.color.hdr.lab_to_hdr` tells.
+    """
     if coding.transfer == "srgb":
         return lab_to_srgb(lab, coding.primaries)
     flat = np.ascontiguousarray(lab, np.float64).reshape(-1, 3)
     out = np.empty(flat.shape, np.float64)
-    lab_to_hdr(flat, coding.transfer == "hlg", xyz_to_rgb(coding.primaries), out)
+    before = flat if source is None else np.ascontiguousarray(source, np.float64).reshape(-1, 3)
+    lab_to_hdr(flat, before, coding.transfer == "hlg", xyz_to_rgb(coding.primaries), out)
     return out.reshape(lab.shape)

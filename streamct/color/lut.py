@@ -217,7 +217,7 @@ def _bake(  # type: ignore[no-untyped-def]
         if curve == _SRGB:
             lab_to_rgb(mapped, to_rgb, mapped)
         else:
-            lab_to_hdr(mapped, curve == _HLG, to_rgb, mapped)
+            lab_to_hdr(mapped, colours, curve == _HLG, to_rgb, mapped)
             ease(mapped, before, eased)
         if compressed:
             compress(mapped, before)

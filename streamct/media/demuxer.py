@@ -29,14 +29,14 @@ _MOST_WAITING = 1 << 29
 class Demuxer:
     """Standard input, opened and probed: `clip` tells what it holds. Use as a context manager.
 
-    stream: index of the video stream to grade; None: the best one.
+    stream: index of the video stream to grade; None: the best one. threading: of the decoder, as PyAV calls it.
 
     Raises:
         InputError, NoVideoError: nothing comes, or no video that can be read without seeking.
         UsageError: standard input is a terminal.
     """
 
-    def __init__(self, stream: int | None = None) -> None:
+    def __init__(self, stream: int | None = None, threading: str = "AUTO") -> None:
         self._source = StandardInput()
         self._begun: deque[Packet] = deque()
         self._waiting: deque[Packet] = deque()
@@ -44,7 +44,7 @@ class Demuxer:
         try:
             with passing_on(self._source):
                 self.container = self._open()
-                self.clip = self._look(stream)
+                self.clip = self._look(stream, threading)
         except BaseException:
             self._source.close()
             raise
@@ -101,10 +101,10 @@ class Demuxer:
                 "kind that needs a file. Pipe Matroska, NUT, Y4M or MPEG-TS; MP4 only made with -movflags +faststart."
             ) from cause
 
-    def _look(self, stream: int | None) -> Clip:
+    def _look(self, stream: int | None, threading: str) -> Clip:
         try:
             chosen = choose(self.container, STDIN, stream)
-            chosen.thread_type = "AUTO"
+            chosen.thread_type = threading
             self._packets = self.container.demux()
             clip = describe(self.container, chosen, STDIN, self._first(chosen.index))
             chosen.codec_context.flush_buffers()  # what it saw comes again

@@ -32,3 +32,41 @@ def missing_bytes(path: Path) -> int:
     with open(path, "rb") as file:
         size = declared_bytes(file.read(HEAD))
         return 0 if size is None else max(0, size - file.seek(0, 2))
+
+
+_TRACKS, _TRACK, _CODEC_DELAY = 0x1654AE6B, 0xAE, 0x56AA
+
+
+def with_codec_delay(data: bytes, nanoseconds: int) -> bytes:
+    """A Matroska file of one track, whose segment does not tell its size, with a CodecDelay in that track.
+
+    Raises:
+        ValueError: there is no track.
+    """
+    added = _CODEC_DELAY.to_bytes(2, "big") + b"\x88" + nanoseconds.to_bytes(8, "big")
+    place, end = 0, len(data)
+    sizes: list[tuple[int, int, int]] = []
+    for wanted in (_SEGMENT, _TRACKS, _TRACK):
+        while True:
+            if place >= end:
+                raise ValueError("there is no track")
+            name, width = _number(data, place, marker=True)
+            size, length = _number(data, place + width, marker=False)
+            if name == wanted:
+                break
+            place += width + length + size
+        if wanted != _SEGMENT:
+            sizes.append((place + width, length, size))
+            end = place + width + length + size
+        place += width + length
+    out = bytearray(data[:end] + added + data[end:])
+    for where, length, size in sizes:
+        out[where : where + length] = (size + len(added) | 1 << 7 * length).to_bytes(length, "big")
+    return bytes(out)
+
+
+def _number(data: bytes, place: int, marker: bool) -> tuple[int, int]:
+    """A number of variable length and how many bytes it takes; marker: with the bit that tells them."""
+    length = 9 - data[place].bit_length()
+    number = int.from_bytes(data[place : place + length], "big")
+    return (number if marker else number & ((1 << 7 * length) - 1)), length

@@ -10,7 +10,7 @@ import av
 
 from streamct.errors import DamagedInputError
 from streamct.media.probe import reason
-from streamct.media.reader import Reader
+from streamct.media.reader import Reader, threading_of
 from streamct.model import Clip, Frame
 
 
@@ -36,6 +36,7 @@ class Excerpt(Reader):
 
     def __init__(self, clip: Clip, threads: int | None = None, hurried: bool = False) -> None:
         super().__init__(clip, threads, tolerate=True)
+        self._stream.thread_type = threading_of(tolerate=False)
         if hurried:
             self._stream.codec_context.skip_frame = "NONREF"
         self.first = self._first()
@@ -63,7 +64,7 @@ class Excerpt(Reader):
             self._container.seek(max(target, self.first), stream=stream)
         except (av.FFmpegError, OSError) as cause:
             raise DamagedInputError(f"{clip.path}: can't be searched ({reason(cause)}). Convert it to MP4.") from cause
-        stream.codec_context.flush_buffers()
+        self._decoder.flush_buffers()
         count = itertools.count()
         for frame in self._from_here():
             if key or frame.pts >= target:

@@ -65,6 +65,7 @@ def graded_format(name: str) -> PixelFormat:
     return next(DIRECT[spelled] for spelled in names if spelled in DIRECT)
 
 
+_SWSCALE = {"bt601": Colorspace.ITU601, "bt2020": Colorspace.BT2020, "smpte240m": Colorspace.SMPTE240M}
 _CRASHING = {"yaf32le", "yaf32be"}  # FFmpeg's scaler aborts the process on them
 
 
@@ -98,7 +99,7 @@ def convert(
 
     RGB and Y'CbCr turn into each other by `coding`'s matrix (BT.709 where `coding` is RGB).
     """
-    matrix = {"bt601": Colorspace.ITU601, "bt2020": Colorspace.BT2020}.get(coding.matrix, Colorspace.ITU709)
+    matrix = _SWSCALE.get(coding.matrix, Colorspace.ITU709)
     target = av.VideoFormat(name)
     coded_range = ColorRange.JPEG if coding.full_range else ColorRange.MPEG
     source_range = ColorRange.JPEG if is_full_range_by_name(frame.format.name) else coded_range

@@ -10,12 +10,14 @@ from pathlib import Path
 import av
 
 from streamct.errors import EncoderRefusalError, OutputError, UsageError
+from streamct.media.alpha import holds_alpha
 from streamct.media.encoders import AUTO, codec_of, encoder_named, encoding, followers
 from streamct.media.hardware import SOFTWARE, hardware_codec
 from streamct.media.image_read import WRITABLE_EXTENSIONS
 from streamct.media.image_write import DEEP_ENDINGS, check_writable
 from streamct.media.pipes import DASH, STDIN, STDOUT
 from streamct.media.sequence import SEQUENCE, pattern_of
+from streamct.media.tags import PRIMARIES_NAMES, nearly
 from streamct.model import Clip, ColorTags
 from streamct.settings import OutputSettings
 
@@ -32,6 +34,8 @@ _LIMITED = {
     "mp4": {"h264", "hevc", "av1", "vp9", "mjpeg", "mpeg4"},
 }
 """Codecs that a container holds in practice, with exact times, where its muxer claims more (or nothing)."""
+_ONLY_IN_MP4 = {"vp8", "vp9", "av1"}
+"""Codecs that the muxer of MOV claims, and then refuses."""
 ROTATING_CONTAINERS = {"mp4", "mov", "matroska"}
 """Containers that carry a rotation for display."""
 _TAGGING_CONTAINERS = {"mp4", "mov", "matroska", "webm"}
@@ -134,6 +138,11 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
         path, container = _named(output, codec, settings)
     chosen = encoding(clip, encoder, settings)
     notes += chosen.notes
+    if "yuva" in chosen.pix_fmt and not holds_alpha(container, codec):
+        chosen = replace(chosen, pix_fmt=chosen.pix_fmt.replace("yuva", "yuv", 1))
+        notes.append(f"alpha is left out: only Matroska and WebM hold that of {codec} video")
+    if clip.unread_alpha:
+        notes.append(f"alpha is left out: nothing here decodes that of this {clip.codec} video")
     tags = _tags(clip, chosen.pix_fmt)
     plan = OutputPlan(path, container, encoder, codec, chosen.pix_fmt, chosen.options, tags, piped=output == DASH)
     if tags != ColorTags() and not carries_tags(container, codec):
@@ -142,6 +151,7 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
         notes.append(f"{plan.kind} carry no rotation; the video will be shown as it is stored")
     if clip.dynamic_hdr:
         notes.append("dynamic HDR data (HDR10+, Dolby Vision) are left out: they describe the ungraded pictures")
+    notes += nearly(clip.tags)
     if container == Y4M:
         notes.append(f"{plan.kind} hold no times: every frame lasts 1/{clip.rate or DEFAULT_RATE} s")
     return replace(plan, notes=tuple(notes)), chosen.loses_depth
@@ -177,6 +187,9 @@ def _pictures(clip: Clip, output: Path, settings: OutputSettings) -> OutputPlan:
         notes.append(f"pictures hold neither sound nor times{at}; they are numbered from 1")
     if clip.coding.transfer != "srgb":
         notes.append(f"the pictures hold {clip.coding.transfer.upper()} codes, and nothing in them says so")
+    elif clip.coding.primaries != "bt709":
+        notes.append(f"the pictures hold {PRIMARIES_NAMES[clip.coding.primaries]} codes, and nothing in them says so")
+    notes += nearly(clip.tags)
     if clip.display_matrix is not None:
         notes.append("the pictures are as the video is stored, not turned for display")
     if clip.fields is not None:
@@ -248,7 +261,7 @@ def _container(path: Path) -> str:
 def _holds(container: str, codec: str) -> bool:
     if container in _LIMITED:
         return codec in _LIMITED[container]
-    return codec in supported_codecs(container)
+    return codec in supported_codecs(container) and not (container == "mov" and codec in _ONLY_IN_MP4)
 
 
 @cache

@@ -16,11 +16,16 @@ from av.video.stream import VideoStream
 from streamct.errors import DamagedInputError
 from streamct.media.demuxer import Demuxer
 from streamct.media.output import OutputPlan, supported_codecs
+from streamct.media.priming import SampleClock, cut_at_end, primed, primings, sample_clock
 from streamct.media.probe import is_cover, open_input, reason
 from streamct.model import Clip
 
 _CONTAINER_KEYS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 _STREAM_KEYS = {"encoder", "duration", "bps", "number_of_frames", "number_of_bytes"}
+_DELAYING = {"matroska", "webm"}
+"""Containers that tell how many samples of a sound are not to be heard."""
+_SAMPLE_EXACT = {"mp4", "mov"}
+"""Containers in which a sound's clock counts samples."""
 _FINEST_CLOCK = 10_000_000
 _TEXT = {"mov_text", "subrip", "text", "webvtt"}
 
@@ -66,6 +71,8 @@ class Passthrough:
         self._input = None if alone else open_input(clip.path) if demuxer is None else demuxer.container
         self._targets: dict[int, tuple[Stream, Rewrite | None]] = {}
         self._copied: dict[int, CopiedStream] = {}
+        self._primings: dict[int, int] = {}
+        self._clocks: dict[int, SampleClock] = {}
         self._packets: Iterator[Packet] | None = None
         self._held: Packet | None = None
         self.notes: list[str] = []
@@ -77,6 +84,8 @@ class Passthrough:
             self._packets = iter(())
             return video()
         graded: VideoStream | None = None
+        if self._plan.container in _DELAYING and self._demuxer is None:
+            self._primings = primings(self._clip.path, self._file)
         for source in self._file.streams:
             if source.index == self._clip.stream:
                 graded = video()
@@ -87,6 +96,9 @@ class Passthrough:
                 _copy_tags(source, added[0])
                 self._targets[source.index] = added
                 self._copied[source.index] = CopiedStream(added[0].index, source.type)
+                clock = sample_clock(source) if self._plan.container in _SAMPLE_EXACT else None
+                if clock is not None:
+                    self._clocks[source.index] = clock
         assert graded is not None
         for key, value in self._file.metadata.items():
             if key.lower() not in _CONTAINER_KEYS:
@@ -180,7 +192,11 @@ class Passthrough:
             source, packet = packet.stream.index, fresh
         else:
             source = packet.stream.index
+        if source in self._clocks:
+            self._clocks[source].retime(packet)
         told = self._copied[source]
+        if told.kind == "audio" and self._file.format.name.startswith("mov"):
+            cut_at_end(packet)
         told.packets += 1
         if packet.pts is not None:
             time = packet.pts * packet.time_base
@@ -218,6 +234,9 @@ class Passthrough:
             self._left_out(source, f"{codec or name or 'unknown'} {what}")
             return None
         try:
+            if source.index in self._primings:
+                with primed(source, self._primings[source.index]) as template:
+                    return output.add_stream_from_template(template, opaque=True), None
             return output.add_stream_from_template(source, opaque=True), None
         except ValueError:
             self._left_out(source, f"{name} streams")

@@ -28,7 +28,12 @@ from streamct.media.reader import plane_views
 from streamct.media.sequence import SEQUENCE, Pattern, pattern_of
 from streamct.model import Clip, Frame, PixelFormat
 
-_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
+_WEIGHTS = {
+    "bt601": (0.299, 0.114),
+    "bt709": (0.2126, 0.0722),
+    "bt2020": (0.2627, 0.0593),
+    "smpte240m": (0.212, 0.087),
+}
 """Of red and blue in Y' (ITU-R BT.601, BT.709, BT.2020)."""
 
 

@@ -14,15 +14,13 @@ from av.codec.hwaccel import HWAccel
 from av.packet import Packet
 
 from streamct.errors import InputError, NoVideoError
+from streamct.media.alpha import alpha_decoder, says_alpha
 from streamct.media.formats import graded_format, is_full_range_by_name, is_readable
-from streamct.model import Clip, Coding, ColorTags, MasteringDisplay, Matrix
+from streamct.media.tags import coding_of
+from streamct.model import Clip, Coding, ColorTags, MasteringDisplay
 
 av.logging.set_level(None)
 
-_MATRICES: dict[int, Matrix] = {
-    0: "rgb", 1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt601", 9: "bt2020", 10: "bt2020",
-}  # fmt: skip
-_TRANSFERS: dict[int, Literal["pq", "hlg"]] = {16: "pq", 18: "hlg"}
 _TOP_FIRST, _BOTTOM_FIRST = {2, 5}, {3, 4}
 """Of AVFieldOrder: by the field that is displayed first."""
 _H26X_LOCATIONS = {n: n + 1 for n in range(6)}
@@ -32,8 +30,6 @@ _CHROMA_FIELDS = {
     "av1": ("chroma_sample_position", {1: 1, 2: 3}),
 }
 _DYNAMIC_HDR = ("DYNAMIC_HDR_PLUS", "DOVI_RPU_BUFFER", "DOVI_METADATA")
-_BT2020_PRIMARIES = 9
-_HD_LINES = 720
 _FASTEST = 480
 """Frames/s above which an average rate is a slip of the container, not a rate."""
 
@@ -131,7 +127,7 @@ def describe(
         container=container.format.name,
         source_format=name,
         format=graded_format(name),
-        coding=_coding(tags, name, first.height),
+        coding=_coding(tags, name, first.height, path),
         tags=tags,
         duration=_duration(container, chosen),
         sample_aspect=chosen.sample_aspect_ratio or None,
@@ -141,6 +137,7 @@ def describe(
         chroma_location=chroma_location(chosen) if "420" in graded_format(name).name else 0,
         mastering=mastering_display(first),
         light=content_light(first),
+        unread_alpha=says_alpha(chosen) and not graded_format(name).alpha,
         dynamic_hdr=any(_side_data(first, kind) is not None for kind in _DYNAMIC_HDR),
     )
 
@@ -167,10 +164,11 @@ def choose(container: av.container.InputContainer, path: Path, index: int | None
 
 def _first_frame(packets: Iterable[Packet], stream: av.video.stream.VideoStream, path: Path) -> av.VideoFrame:
     cause: Exception | None = None
+    decoder = alpha_decoder(stream) or stream.codec_context
     try:
         for packet in packets:
             try:
-                for frame in packet.decode():
+                for frame in decoder.decode(packet):
                     assert isinstance(frame, av.VideoFrame)
                     return frame
             except (av.FFmpegError, OSError) as error:  # whoever reads on will decide about the damage
@@ -251,17 +249,10 @@ def chroma_location(stream: av.video.stream.VideoStream) -> int:
     return 0
 
 
-def _coding(tags: ColorTags, name: str, height: int) -> Coding:
+def _coding(tags: ColorTags, name: str, height: int, path: Path) -> Coding:
     layout = av.VideoFormat(name)
-    full = tags.range == 2 or (tags.range == 0 and is_full_range_by_name(name)) or name.startswith("yuvj")
-    transfer: Literal["srgb", "pq", "hlg"] = _TRANSFERS.get(tags.transfer) or "srgb"
-    primaries: Literal["bt709", "bt2020"] = "bt2020" if tags.primaries == _BT2020_PRIMARIES else "bt709"
-    if layout.is_rgb or layout.has_palette:
-        return Coding("rgb", True, transfer, primaries)
-    full = full or is_full_range_by_name(name)
-    untagged: Matrix = "bt709" if height >= _HD_LINES else "bt601"
-    matrix = _MATRICES.get(tags.matrix, untagged)
-    return Coding(untagged if matrix == "rgb" else matrix, full, transfer, primaries)
+    full = tags.range == 2 or name.startswith("yuvj") or is_full_range_by_name(name)
+    return coding_of(tags, layout.is_rgb or layout.has_palette, full, height, path)
 
 
 def _count(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> int | None:

@@ -14,6 +14,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from streamct.errors import DamagedInputError
+from streamct.media.alpha import alpha_decoder
 from streamct.media.demuxer import Demuxer
 from streamct.media.ebml import missing_bytes
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
@@ -29,6 +30,15 @@ def plane_views(frame: av.VideoFrame, layout: PixelFormat) -> tuple[Plane, ...]:
         step = plane.line_size // flat.itemsize
         views.append(flat[: step * plane.height].reshape(plane.height, step)[:, : plane.width])
     return tuple(views)
+
+
+def threading_of(tolerate: bool) -> str:
+    """How a decoder shares its work among threads.
+
+    Several frames at once is fastest, but then a broken packet takes those with it that are in work beside it, and at
+    the end of the file all that are left. With slices the decoder fails at the broken packet and goes on behind it.
+    """
+    return "SLICE" if tolerate else "AUTO"
 
 
 class Reader:
@@ -57,9 +67,10 @@ class Reader:
         self._container = open_input(clip.path, hwaccel) if demuxer is None else demuxer.container
         self._stream = video_stream(self._container, clip.stream)
         if demuxer is None:  # whose decoder runs already
-            self._stream.thread_type = "AUTO"
+            self._stream.thread_type = threading_of(tolerate)
             if threads is not None:
                 self._stream.codec_context.thread_count = threads
+        self._decoder = alpha_decoder(self._stream, threads) or self._stream.codec_context
         self._converter = VideoReformatter()
         self._lock = threading.Lock()
         self.warnings: list[str] = []
@@ -100,7 +111,7 @@ class Reader:
         count, end = 0, None
         for packet in self._packets():
             try:
-                frames = packet.decode()
+                frames = self._decoder.decode(packet)
             except (av.FFmpegError, OSError) as cause:
                 if packet.is_corrupt and self._clip.frames is not None:
                     continue  # cut off, as the last one of a truncated file: the count of frames will tell

@@ -15,7 +15,7 @@ from streamct.media.demuxer import Demuxer
 from streamct.media.hardware import decoder_of
 from streamct.media.pipes import DASH
 from streamct.media.probe import probe
-from streamct.media.reader import Reader
+from streamct.media.reader import Reader, threading_of
 from streamct.media.sequence import (
     PictureReader,
     Pictures,
@@ -60,12 +60,16 @@ class Source:
 
 @contextmanager
 def open_source(
-    input: Path, stream: int | None, rate: Fraction | float | str | None = None, hwaccel: str | None = None
+    input: Path,
+    stream: int | None,
+    rate: Fraction | float | str | None = None,
+    hwaccel: str | None = None,
+    tolerate: bool = False,
 ) -> Iterator[Source]:
     """Look at an input: a file, `-` for standard input, or a pattern of numbered pictures.
 
     stream: index of the video stream to grade; None: the best one. rate: frames/s of numbered pictures, None for 24.
-    hwaccel: the device that should decode, if it can.
+    hwaccel: the device that should decode, if it can. tolerate: what a pipe brings will be read with `tolerate`.
 
     Raises:
         InputError, NoVideoError: see `probe`, `Demuxer` and `streamct.media.sequence`.
@@ -84,7 +88,7 @@ def open_source(
     if rate is not None:
         raise UsageError(f"--rate: is for numbered pictures (frame_%05d.png); {input} has times of its own.")
     if input == DASH:
-        with Demuxer(stream) as demuxer:
+        with Demuxer(stream, threading_of(tolerate)) as demuxer:
             line = None if hwaccel is None else f"--hwaccel {hwaccel}: what comes from a pipe is decoded in software"
             yield Source(demuxer.clip, demuxer, notes=(line,) if line is not None else ())
     elif input.suffix.lower() == ".webp" and input.is_file():

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from streamct.errors import OutputError
+from streamct.media.alpha import alpha_decoder
 from streamct.media.encoders import carries_hdr, keeps_fields
 from streamct.media.output import ROTATING_CONTAINERS, Y4M, OutputPlan, carries_tags
 from streamct.media.passthrough import CopiedStream
@@ -30,8 +32,9 @@ _CLOCKS = {
     "mpegts": Fraction(1, 90_000),
     "flv": Fraction(1, 1000),
 }
-_SHIFTING = {"mpegts", "avi", "flv"}
-"""Containers that start where they like; the others shift only what would begin before 0."""
+_SHIFTING = {"mpegts", "avi", "flv", "nut"}
+"""Containers that start where they like, NUT so that no decoding time lies before 0, with all streams together; the
+others shift only what would begin before 0."""
 _FULL = 2  # of AVColorRange
 _ASPECT_STEP = Fraction(1, 500)
 
@@ -196,12 +199,16 @@ def _others(
 
 def _decode_ends(path: Path, index: int, clip: Clip, plan: OutputPlan) -> str | None:
     with av.open(str(path)) as container:
-        first = next(container.decode(video_stream(container, index)), None)
+        stream = video_stream(container, index)
+        alpha = alpha_decoder(stream)
+        first = next(container.decode(stream) if alpha is None else _decoded_by(alpha, container, stream), None)
         if first is None or first.is_corrupt:
             return "its first frame can't be decoded"
         if plan.container in ROTATING_CONTAINERS and _turn(display_matrix(first)) != _turn(clip.display_matrix):
             return "the rotation is lost"
-        order = int(video_stream(container, index).codec_context.field_order)
+        if "yuva" in plan.pix_fmt and "yuva" not in first.format.name:
+            return "its alpha is lost"
+        order = int(stream.codec_context.field_order)
         if clip.fields is not None and keeps_fields(plan.encoder) and first_field(first, order) != clip.fields:
             return f"its {clip.fields} field does not come first any more"
         if clip.light is not None and carries_hdr(plan.encoder) and content_light(first) != clip.light:
@@ -212,6 +219,13 @@ def _decode_ends(path: Path, index: int, clip: Clip, plan: OutputPlan) -> str | 
     if not count:  # MPEG-TS has no index: a short file may be sought past its last key frame
         count, corrupt = _decoded(path, index, sought=False)
     return None if count and not corrupt else "its last frames can't be decoded"
+
+
+def _decoded_by(
+    decoder: VideoCodecContext, container: av.container.InputContainer, stream: VideoStream
+) -> Iterator[av.VideoFrame]:
+    for packet in container.demux(stream):
+        yield from decoder.decode(packet)
 
 
 def _decoded(path: Path, index: int, sought: bool) -> tuple[int, int]:

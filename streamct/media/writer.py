@@ -12,6 +12,7 @@ from av.filter import Graph
 from av.video.reformatter import VideoReformatter
 
 from streamct.errors import OutputError
+from streamct.media.alpha import announce_alpha
 from streamct.media.demuxer import Demuxer
 from streamct.media.encoders import keeps_fields
 from streamct.media.files import writing
@@ -72,6 +73,7 @@ class Writer:
             raise
         self._threads = threads
         self._stream = self._others.attach(self._container, self._add_video)
+        announce_alpha(self._stream, plan.codec, plan.pix_fmt)
 
     @property
     def index(self) -> int:

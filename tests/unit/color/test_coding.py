@@ -11,7 +11,7 @@ from properties import few
 from streamct.color.coding import black_code, code_to_rgb, rgb_to_code
 from streamct.model import Coding
 
-MATRICES = ["rgb", "bt601", "bt709", "bt2020"]
+MATRICES = ["rgb", "bt601", "bt709", "bt2020", "smpte240m"]
 
 # 75% colour bars, 8 bits, studio range: R'G'B' and Y'CbCr as in ITU-R BT.601 and BT.709 (rounded to codes).
 BARS = {

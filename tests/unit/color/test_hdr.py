@@ -103,6 +103,37 @@ def test_greys_have_no_chroma_beyond_rounding(coding: Coding, level: float) -> N
     assert np.abs(coded_to_lab(np.full(3, level), coding)[1:]).max() < 1e-10
 
 
+def display_light(lab: np.ndarray) -> np.ndarray:
+    """Linear BT.2020 R, G, B relative to diffuse white, by CIE 15."""
+    fy = (lab[..., 0] + 16) / 116
+    f = np.stack([fy + lab[..., 1] / 500, fy, fy - lab[..., 2] / 200], axis=-1)
+    relative = np.where(f > 6 / 29, f**3, (116 * f - 16) * 27 / 24389)
+    return relative @ np.linalg.inv(rgb_to_xyz("bt2020")).T
+
+
+@few
+@given(hdr, st.tuples(*[st.floats(0.2, 0.7)] * 3), st.tuples(st.floats(-20, 20), *[st.floats(-60, 60)] * 2))
+def test_mapped_light_falls_towards_black_in_ever_smaller_shares(
+    coding: Coding, rgb: tuple[float, ...], shift: tuple[float, ...]
+) -> None:
+    before = coded_to_lab(np.array([rgb]), coding)
+    after = before + np.array([shift])
+    own, mapped = display_light(before)[0], display_light(after)[0]
+    knee = np.minimum(own, 0.07 * own.max())
+    expected = np.where(mapped < knee, knee * np.exp(np.minimum(mapped / knee - 1, 0)), mapped)
+    signals = lab_to_coded(after, coding, before)
+    assert (signals >= 0).all()
+    if coding is PQ:  # HLG's light depends on the luminance that the map asks for, not on what is left of it
+        np.testing.assert_allclose(display_light(coded_to_lab(signals, coding))[0], expected, rtol=1e-6, atol=1e-12)
+
+
+def test_what_a_map_brightens_or_leaves_is_as_mapped() -> None:
+    before = coded_to_lab(np.random.default_rng(5).uniform(0.05, 0.7, (50, 3)), PQ)
+    np.testing.assert_array_equal(lab_to_coded(before, PQ, before), lab_to_coded(before, PQ))
+    brighter = before + np.array([10.0, 0, 0])
+    np.testing.assert_allclose(lab_to_coded(brighter, PQ, before), lab_to_coded(brighter, PQ), atol=1e-12)
+
+
 def test_lightness_rises_with_every_12_bit_code() -> None:
     for coding in (PQ, HLG):
         lightness = coded_to_lab(np.arange(4096)[:, None].repeat(3, axis=1) / 4095, coding)[:, 0]

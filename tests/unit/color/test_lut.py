@@ -95,7 +95,7 @@ def test_nodes_of_hdr_hold_the_map_in_its_own_lab_and_primaries(coding: Coding) 
     lab = naive.hdr_to_lab(rgb[usable], coding.transfer)
     targets = mapping.source + mapping.shifts
     expected = [naive.mapped(colour, mapping.source, targets, alpha=1) for colour in lab]
-    codes = rgb_to_code(lab_to_coded(np.array(expected), coding), coding, 10)
+    codes = rgb_to_code(lab_to_coded(np.array(expected), coding, lab), coding, 10)
     assert np.abs(table[i, j, :, n][usable] / ONE - codes).max() <= 0.5 / ONE + 1e-5
 
 

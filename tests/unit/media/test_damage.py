@@ -11,11 +11,14 @@ import pictures
 import pytest
 import streams
 from faults import little_space
+from piping import standard_input
 
 from streamct import Settings, transfer_video
 from streamct.errors import DamagedInputError, InputError, NoVideoError, OutputError
+from streamct.media.pipes import DASH
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
+from streamct.media.source import open_source
 from streamct.model import Report
 
 FRAMES = 50
@@ -92,6 +95,42 @@ def test_spoilt_packets_are_refused_or_keep_the_timeline(clip: Path, seed: int) 
     assert len(times) == report.frames
     assert set(times) <= {Fraction(n, 25) for n in range(FRAMES)}
     assert streams.packet_hashes(report.output) == streams.packet_hashes(clip)
+
+
+def break_packet(path: Path, number: int) -> None:
+    """Give the packet of this number a length that can't be; it is one that no other frame is made from."""
+    with av.open(str(path)) as container:
+        place = [p.pos for p in container.demux(video=0) if p.size][number]
+    data = bytearray(path.read_bytes())
+    data[place : place + 4] = b"\x7f\xff\xff\xff"
+    path.write_bytes(bytes(data))
+
+
+@pytest.fixture
+def intra(tmp_path: Path) -> Path:
+    frames = [streams.moving_planes(n, 64, 48) for n in range(30)]
+    return streams.write_planes(
+        tmp_path / "a.mp4", "yuv420p", frames, (64, 48), codec="libx264", options={"x264-params": "keyint=1:bframes=0"},
+        container_options={"movflags": "faststart"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [3, 15, 26, 29])
+def test_a_broken_packet_costs_its_own_frame_and_no_other(intra: Path, number: int) -> None:
+    break_packet(intra, number)
+    with Reader(probe(intra), tolerate=True) as reader:
+        times = [frame.pts * frame.time_base for frame in reader]
+    assert times == [Fraction(n, 25) for n in range(30) if n != number]
+    assert any(f"decoding failed at frame {number}" in line for line in reader.warnings)
+    assert any("29 of 30 frames could be decoded" in line for line in reader.warnings)
+
+
+def test_a_broken_packet_of_a_pipe_costs_its_own_frame_and_no_other(intra: Path) -> None:
+    break_packet(intra, 26)
+    with standard_input(intra.read_bytes()), open_source(DASH, None, tolerate=True) as source:
+        reader = source.reader(tolerate=True)
+        times = [frame.pts * frame.time_base for frame in reader]
+    assert times == [Fraction(n, 25) for n in range(30) if n != 26]
 
 
 def test_a_whole_clip_is_the_same_with_and_without_tolerance(clip: Path) -> None:

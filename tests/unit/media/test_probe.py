@@ -28,7 +28,7 @@ def test_untagged_is_read_as_bt709_from_720_lines_up_and_bt601_below(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("matrix", "expected"), [(1, "bt709"), (5, "bt601"), (6, "bt601"), (4, "bt601"), (7, "bt601"), (9, "bt2020")]
+    ("matrix", "expected"), [(1, "bt709"), (5, "bt601"), (6, "bt601"), (4, "bt601"), (7, "smpte240m"), (9, "bt2020")]
 )
 def test_a_tagged_matrix_is_followed_whatever_the_size(tmp_path: Path, matrix: int, expected: str) -> None:
     for height in (32, 720):
