@@ -7,7 +7,6 @@ is raised by `run`; so does an interrupt of the caller.
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections import deque
@@ -17,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from streamct.grade.track import Grade
 from streamct.model import Frame
+from streamct.work import check, cores, tell
 
 _DECODED_AHEAD = 4
 _POLL_SECONDS = 0.1
@@ -39,11 +39,6 @@ class Grading(Protocol):
 
 class _StoppedError(Exception):
     """Another thread has failed; this one ends quietly."""
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
 
 
 def render_workers() -> int:
@@ -106,9 +101,12 @@ class Stream:
             for thread in threads:
                 while thread.is_alive():
                     thread.join(_POLL_SECONDS)
-                    if on_frame is not None and self._done != told:
+                    check()
+                    if self._done != told:
                         told = self._done
-                        on_frame(told)
+                        tell(told)
+                        if on_frame is not None:
+                            on_frame(told)
         except BaseException:
             self._stop.set()
             self._on_stop()
