@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from streamct.errors import InputError, OutputError, StreamctError
+from streamct.errors import InputError, OutputError, StallError, StreamctError
 from streamct.execute import Executor, Job, Outcome, Task, values
 from streamct.execute.schedule import STALL_SECONDS, State, run_tasks
 from streamct.grade.regions import Palettes
@@ -21,7 +21,7 @@ from streamct.media.output import resolve_output
 from streamct.media.source import open_source
 from streamct.model import Event, Progress, Report
 from streamct.pipeline import grade_picture, grade_video, with_segmenter
-from streamct.run import chosen_network, reference_look, Teller
+from streamct.run import Teller, chosen_network, reference_look
 from streamct.settings import Settings
 from streamct.sources import Item
 
@@ -154,7 +154,9 @@ def prepare(item: Item, options: Options) -> Prepared:
     try:
         digest = digest_of({**facts, **_contents(item), "output": str(name)})
     except OSError as cause:
-        raise InputError(f"{cause.filename or item.input}: can't be read ({cause.strerror}). Check the path.") from cause
+        raise InputError(
+            f"{cause.filename or item.input}: can't be read ({cause.strerror}). Check the path."
+        ) from cause
     state, record = _state(digest, name, options)
     return Prepared(digest, name, frames, state, tuple(notes), record)
 
@@ -296,3 +298,162 @@ def _told(result: FileResult, record: Record | None) -> FileResult:
         warnings=tuple(facts["warnings"]),
         sha256=record.sha256,
     )
+
+
+def run_batch(
+    items: Sequence[Item],
+    options: Options,
+    executor: Executor,
+    *,
+    progress: Progress | None = None,
+    stall_seconds: float = STALL_SECONDS,
+    dry: bool = False,
+) -> BatchReport:
+    """Grade all files; see `streamct.sources.collect`. What fails is told in its result, and the others go on.
+
+    dry: only find out what would be done. progress is called from this thread: "start" with the number of files, a
+    "file" for each that ended (data: `file`), "status" now and then (data: `state`), "done" (data: `report`).
+
+    Raises:
+        SegmenterError, UsageError: of what was asked for by name for the whole run.
+        ReferenceError, MaskError: the one reference of all files can't be used.
+        OutputError: the work folder can't be used.
+    """
+    tell = progress or (lambda event: None)
+    began = time.monotonic()
+    Teller(tell)  # says if kernels are to be compiled
+    if not dry:
+        options.ledger.open()
+        for folder in sorted({(options.folder / item.output).parent for item in items}):
+            sweep(folder)
+    items = _resolved(items, tell)
+    run = _Run(items, options, executor, tell, stall_seconds, began)
+    tell(Event("start", total=len(items)))
+    run.make_looks()
+    run.grade(dry)
+    report = run.report()
+    tell(Event("done", done=len(items), total=len(items), data={"report": report}))
+    return report
+
+
+def _resolved(items: Sequence[Item], tell: Progress) -> list[Item]:
+    """With nothing left open about segmenters: decided once for the whole run."""
+    decided: dict[Any, Settings] = {}
+    out = []
+    for item in items:
+        if not _segments(item):
+            out.append(item)
+            continue
+        key = item.settings.segment
+        if key not in decided:
+            decided[key] = with_segmenter(item.settings, tell)
+        out.append(replace(item, settings=item.settings.model_copy(update={"segment": decided[key].segment})))
+    return out
+
+
+class _Run:
+    """One batch under way."""
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        options: Options,
+        executor: Executor,
+        tell: Callable[[Event], None],
+        stall_seconds: float,
+        began: float,
+    ) -> None:
+        self._items = items
+        self._options = options
+        self._executor = executor
+        self._tell = tell
+        self._stall_seconds = stall_seconds
+        self._began = began
+        self._looks: dict[Any, Look | StreamctError] = {}
+        self._frames: dict[str, int] = {}
+        self._results: dict[str, FileResult] = {}
+        self._stages: dict[str, float] = {}
+        self._state: State | None = None
+
+    def make_looks(self) -> None:
+        """The palettes of all references, each once."""
+        wanted = {_look_key(item): item for item in self._items}
+
+        def task(item: Item, name: str) -> Task[Look]:
+            outcomes = yield [Job(make_look, (item,), name, 0)]
+            self._add({LOOK: outcomes[0].seconds})
+            look: Look = values(outcomes)[0]
+            return look
+
+        tasks = {f"{LOOK} {number} {item.reference}": (key, item) for number, (key, item) in enumerate(wanted.items())}
+        running = run_tasks(
+            self._executor,
+            ((name, task(item, name)) for name, (_, item) in tasks.items()),
+            stall_seconds=self._stall_seconds,
+            on_progress=self._watch,
+        )
+        for name, look in running:
+            self._looks[tasks[name][0]] = look
+        failed = [look for look in self._looks.values() if isinstance(look, StreamctError)]
+        if failed and len(failed) == len(self._looks):
+            raise failed[0]
+
+    def grade(self, dry: bool) -> None:
+        """All files."""
+        items = {item.name: item for item in self._items}
+        running = run_tasks(
+            self._executor, self._tasks(dry), stall_seconds=self._stall_seconds, on_progress=self._watch
+        )
+        try:
+            for name, result in running:
+                self._take(items[name], result)
+        except StallError as error:
+            for name, item in items.items():
+                if name not in self._results:
+                    self._take(item, error)
+
+    def _tasks(self, dry: bool) -> Iterator[tuple[str, Task[FileResult]]]:
+        for item in self._items:
+            yield item.name, file_task(item, self._options, self._looks[_look_key(item)], self._frames, dry)
+
+    def _take(self, item: Item, result: FileResult | StreamctError) -> None:
+        if isinstance(result, StreamctError):
+            target = self._options.folder / item.output
+            result = FileResult(item.name, item.input, target, "failed", error=str(result))
+        self._results[item.name] = result
+        self._add(result.stages)
+        self._tell(Event("file", done=len(self._results), total=len(self._items), data={"file": result}))
+
+    def _add(self, stages: Mapping[str, float]) -> None:
+        for stage, seconds in stages.items():
+            self._stages[stage] = self._stages.get(stage, 0.0) + seconds
+
+    def _watch(self, state: State) -> None:
+        self._state = state
+        under_way = self._executor.progress()
+        share = float(len(self._results))
+        for name, done in under_way.items():
+            if name not in self._results and self._frames.get(name):
+                share += min(1.0, done / self._frames[name])
+        seconds = max(time.monotonic() - self._began, 1e-6)
+        told = BatchState(
+            len(self._results), len(self._items), share / len(self._items), state.frames, state.frames / seconds,
+            state.running, state.waiting, state.alive, state.retries, dict(self._stages),
+        )  # fmt: skip
+        self._tell(Event("status", data={"state": told}))
+
+    def report(self) -> BatchReport:
+        """What became of all, in the order of the items."""
+        seconds = time.monotonic() - self._began
+        files = tuple(self._results[item.name] for item in self._items)
+        frames = sum(result.frames for result in files if result.status == "done")
+        return BatchReport(
+            files, seconds, frames, frames / max(seconds, 1e-6), self._executor.name, self._executor.workers,
+            self._state.retries if self._state else 0, dict(self._stages),
+        )  # fmt: skip
+
+
+def _look_key(item: Item) -> Any:
+    needed = item.mask is None or item.ref_mask is None
+    segment = item.settings.segment if needed else None
+    return item.reference, item.settings.palette, segment, item.ref_mask, needed

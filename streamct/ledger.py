@@ -38,7 +38,9 @@ FOLDER = ".streamct"
 """Of the work folder in the output folder."""
 _LENGTH = 32  # hexadecimal digits: 128 bits
 _LIBRARIES = ("streamct", "av", "numpy", "numba", "pyvips")
-_TEMPORARY = re.compile(r"\..+\.(?P<host>[^.]+)-(?P<process>\d+)\.partial(\.[^.]+)?|\..+\.(?P<own>\d+)\.partial(\.[^.]+)?")
+_TEMPORARY = re.compile(
+    r"\..+\.(?P<host>[^.]+)-(?P<process>\d+)\.partial(\.[^.]+)?|\..+\.(?P<own>\d+)\.partial(\.[^.]+)?"
+)
 _STALE = 24 * 3600.0
 """Seconds after which a temporary file of another machine, whose processes can't be asked for, counts as left over."""
 
@@ -136,7 +138,9 @@ class Ledger:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as cause:
-            raise OutputError(f"{self.folder}: can't be made into a folder ({cause.strerror}). See --work-dir.") from cause
+            raise OutputError(
+                f"{self.folder}: can't be made into a folder ({cause.strerror}). See --work-dir."
+            ) from cause
         if not os.access(self.folder, os.W_OK | os.X_OK):
             raise OutputError(f"{self.folder}: can't be written to. Check its permissions, or see --work-dir.")
         sweep(self.folder)

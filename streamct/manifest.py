@@ -135,7 +135,7 @@ def _over(settings: Settings, text: str, base: Path) -> Settings:
 
 def _flat(tables: Mapping[str, Any]) -> dict[str, Any]:
     """`{"mapping": {"alpha": 0.5}}` as `{"mapping__alpha": 0.5}`."""
-    out = {}
+    out: dict[str, Any] = {}
     for section, fields in tables.items():
         if isinstance(fields, Mapping):
             out |= {f"{section}__{key}": value for key, value in fields.items()}

@@ -72,6 +72,7 @@ def grade_video(
     rate: Fraction | float | str | None = None,
     hwaccel: str | None = None,
     tolerate_corrupt: bool = False,
+    look: tuple[Palettes, float | None] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Grade a video with the colours of a reference picture, in bounded memory: in one pass, `shot` in two.
@@ -84,8 +85,9 @@ def grade_video(
     which shots begin, instead of looking for them. save_track: a file for what the first pass of `shot` finds; track:
     such a file, which spares that pass. stream: index of the video stream to grade, None for the best; the others
     are copied. rate: frames/s of numbered pictures, 24 by default. hwaccel: a device that decodes if it can, such as
-    `cuda`. tolerate_corrupt: grade what decodes of a damaged file and warn, instead of refusing it. progress is
-    called from the calling thread.
+    `cuda`. tolerate_corrupt: grade what decodes of a damaged file and warn, instead of refusing it. look: what
+    `streamct.run.reference_look` gave for this reference, which spares making it again. progress is called from the
+    calling thread.
 
     Raises:
         StreamctError: anything wrong with input, reference, masks, settings or output. Nothing is left under
@@ -98,7 +100,7 @@ def grade_video(
     with open_source(input, stream, rate, hwaccel) as source:
         report = _grade_source(
             source, input, reference, output, settings, mask, ref_mask, save_masks, _path(cuts), _path(track),
-            _path(save_track), overwrite, tolerate_corrupt, say,
+            _path(save_track), overwrite, tolerate_corrupt, look, say,
         )  # fmt: skip
     return say.done(report)
 
@@ -117,6 +119,7 @@ def _grade_source(
     save_track: Path | None,
     overwrite: bool,
     tolerate_corrupt: bool,
+    look: tuple[Palettes, float | None] | None,
     say: Teller,
 ) -> Report:
     began = time.monotonic()
@@ -140,7 +143,7 @@ def _grade_source(
     given = Matte(mask) if mask is not None else NoSegmenter()
     given.begin(clip.frames, clip.width, clip.height)
     network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
-    palettes, share = reference_look(reference, settings, ref_mask, network)
+    palettes, share = look or reference_look(reference, settings, ref_mask, network)
     if ref_mask is not None and mask is None and network is None:
         say.warning("--ref-mask alone does nothing: the clip has no mask (--mask, --segmenter), so it is one region")
     if palettes.split is None and (mask is not None or network is not None):
@@ -241,6 +244,7 @@ def grade_picture(
     mask: Path | str | None = None,
     ref_mask: Path | str | None = None,
     overwrite: bool = False,
+    look: tuple[Palettes, float | None] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Grade a still picture; see `grade_video`. Depth, alpha, EXIF and profile of the source are kept.
@@ -260,7 +264,7 @@ def grade_picture(
     check_writable(path)
     check_target(path, (input, reference, *(p for p in (mask, ref_mask) if p is not None)), overwrite)
     network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
-    palettes, share = reference_look(reference, settings, ref_mask, network)
+    palettes, share = look or reference_look(reference, settings, ref_mask, network)
     if palettes.split is None and (mask is not None or network is not None):
         say.warning(no_split(share))
     say.start(1)

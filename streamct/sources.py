@@ -95,7 +95,9 @@ def collect(
         row = entry.row
         chosen = (row and row.reference) or reference
         if chosen is None:
-            raise UsageError(f"{row.place if row else entry.path}: has no reference. Give REF, or a column 'reference'.")
+            raise UsageError(
+                f"{row.place if row else entry.path}: has no reference. Give REF, or a column 'reference'."
+            )
         items.append(
             _item(entry, folder, chosen, settings if row is None else with_row(settings, row)),
         )
@@ -137,7 +139,9 @@ def _walk(source: Path, folder: Path, recursive: bool, notes: list[str]) -> list
     away = folder.resolve()
 
     def fail(cause: OSError) -> None:
-        raise InputError(f"{cause.filename}: can't be read as a folder ({cause.strerror}). Check its permissions.") from cause
+        raise InputError(
+            f"{cause.filename}: can't be read as a folder ({cause.strerror}). Check its permissions."
+        ) from cause
 
     for name, below, files in os.walk(source, onerror=fail):
         here = Path(name)
@@ -271,7 +275,9 @@ def _folded(path: Path) -> str:
 
 
 def _refuse_inputs(items: list[Item], folder: Path) -> None:
-    inputs = {path.resolve() for item in items for path in (item.input, item.reference, item.mask, item.ref_mask) if path}
+    inputs = {
+        path.resolve() for item in items for path in (item.input, item.reference, item.mask, item.ref_mask) if path
+    }
     for item in items:
         for path in {item.output, item.fallback}:
             if (folder / path).resolve() in inputs:
