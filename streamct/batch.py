@@ -20,7 +20,8 @@ from streamct.ledger import Ledger, Record, content, digest_of, input_identity, 
 from streamct.media.output import resolve_output
 from streamct.media.source import open_source
 from streamct.model import Event, Progress, Report
-from streamct.pipeline import grade_picture, grade_video, with_segmenter
+from streamct.pipeline import grade_asked, grade_picture, with_segmenter
+from streamct.prepare import Request
 from streamct.run import Teller, chosen_network, reference_look
 from streamct.settings import Settings
 from streamct.sources import Item
@@ -142,6 +143,8 @@ def prepare(item: Item, options: Options) -> Prepared:
         name = item.output if item.fixed or plan.path.suffix == item.output.suffix else item.fallback
         notes = [note.replace(plan.path.name, name.name) for note in plan.notes]
         frames = clip.frames
+        if frames is None and clip.duration is not None and clip.rate is not None:
+            frames = round(clip.duration * clip.rate)
         facts |= {
             "stream": clip.stream, "tolerate": options.tolerate, "hwaccel": options.hwaccel,
             "encoder": [plan.container, plan.encoder, plan.pix_fmt, plan.options],
@@ -226,10 +229,12 @@ def _grade(item: Item, part: Path, options: Options, look: Look) -> Report:
             item.input, item.reference, part, item.settings,
             mask=item.mask, ref_mask=item.ref_mask, overwrite=True, look=look,
         )  # fmt: skip
-    return grade_video(
-        item.input, item.reference, part, item.settings,
-        mask=item.mask, ref_mask=item.ref_mask, cuts=item.cuts, overwrite=True, hwaccel=options.hwaccel,
-        tolerate_corrupt=options.tolerate, look=look,
+    return grade_asked(
+        Request(
+            item.input, item.reference, part, item.settings,
+            mask=item.mask, ref_mask=item.ref_mask, cuts=item.cuts, overwrite=True, hwaccel=options.hwaccel,
+            tolerate_corrupt=options.tolerate, look=look,
+        )
     )  # fmt: skip
 
 
@@ -276,7 +281,8 @@ def file_task(
     result = FileResult(item.name, item.input, target, "skipped", digest=prepared.digest)
     if prepared.state == "done" or dry:
         status: Status = "skipped" if prepared.state == "done" else "done"
-        return replace(_told(result, prepared.record), status=status, frames=prepared.frames or 0)
+        told = _told(result, prepared.record)
+        return replace(told, status=status, frames=told.frames or prepared.frames or 0)
     frames[item.name] = prepared.frames or 0
     job = Job(grade_file, (item, prepared, options, look), item.name, max(prepared.frames or 0, 1))
     (record,) = timed(GRADE, (yield [job]))
@@ -307,6 +313,7 @@ def run_batch(
     *,
     progress: Progress | None = None,
     stall_seconds: float = STALL_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
     dry: bool = False,
 ) -> BatchReport:
     """Grade all files; see `streamct.sources.collect`. What fails is told in its result, and the others go on.
@@ -320,14 +327,13 @@ def run_batch(
         OutputError: the work folder can't be used.
     """
     tell = progress or (lambda event: None)
-    began = time.monotonic()
     Teller(tell)  # says if kernels are to be compiled
     if not dry:
         options.ledger.open()
         for folder in sorted({(options.folder / item.output).parent for item in items}):
             sweep(folder)
     items = _resolved(items, tell)
-    run = _Run(items, options, executor, tell, stall_seconds, began)
+    run = _Run(items, options, executor, tell, stall_seconds, clock)
     tell(Event("start", total=len(items)))
     run.make_looks()
     run.grade(dry)
@@ -361,14 +367,15 @@ class _Run:
         executor: Executor,
         tell: Callable[[Event], None],
         stall_seconds: float,
-        began: float,
+        clock: Callable[[], float],
     ) -> None:
         self._items = items
         self._options = options
         self._executor = executor
         self._tell = tell
         self._stall_seconds = stall_seconds
-        self._began = began
+        self._clock = clock
+        self._began = clock()
         self._looks: dict[Any, Look | StreamctError] = {}
         self._frames: dict[str, int] = {}
         self._results: dict[str, FileResult] = {}
@@ -391,6 +398,7 @@ class _Run:
             ((name, task(item, name)) for name, (_, item) in tasks.items()),
             stall_seconds=self._stall_seconds,
             on_progress=self._watch,
+            clock=self._clock,
         )
         for name, look in running:
             self._looks[tasks[name][0]] = look
@@ -402,7 +410,11 @@ class _Run:
         """All files."""
         items = {item.name: item for item in self._items}
         running = run_tasks(
-            self._executor, self._tasks(dry), stall_seconds=self._stall_seconds, on_progress=self._watch
+            self._executor,
+            self._tasks(dry),
+            stall_seconds=self._stall_seconds,
+            on_progress=self._watch,
+            clock=self._clock,
         )
         try:
             for name, result in running:
@@ -435,7 +447,7 @@ class _Run:
         for name, done in under_way.items():
             if name not in self._results and self._frames.get(name):
                 share += min(1.0, done / self._frames[name])
-        seconds = max(time.monotonic() - self._began, 1e-6)
+        seconds = max(self._clock() - self._began, 1e-6)
         told = BatchState(
             len(self._results), len(self._items), share / len(self._items), state.frames, state.frames / seconds,
             state.running, state.waiting, state.alive, state.retries, dict(self._stages),
@@ -444,7 +456,7 @@ class _Run:
 
     def report(self) -> BatchReport:
         """What became of all, in the order of the items."""
-        seconds = time.monotonic() - self._began
+        seconds = self._clock() - self._began
         files = tuple(self._results[item.name] for item in self._items)
         frames = sum(result.frames for result in files if result.status == "done")
         return BatchReport(

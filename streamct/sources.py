@@ -159,7 +159,7 @@ def _walk(source: Path, folder: Path, recursive: bool, notes: list[str]) -> list
         below[:] = entered
         for entry in sorted(files, key=_natural):
             ending = Path(entry).suffix.lower()
-            if entry.startswith(".") or here.resolve() == away:
+            if entry.startswith("."):
                 continue
             if ending in _CLIP_ENDINGS or ending in PICTURE_EXTENSIONS:
                 found.append(_Found(here / entry, (here / entry).relative_to(source)))
@@ -184,7 +184,8 @@ def _matches(source: Path, folder: Path) -> list[_Found]:
         for path in base.glob(str(Path(*parts[first:])))
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(base).parts)
     ]
-    found = [path for path in found if away not in path.resolve().parents]
+    if away not in (base.resolve(), *base.resolve().parents):
+        found = [path for path in found if away not in path.resolve().parents]
     if not found:
         raise UsageError(f"{source}: matches no file. Check the pattern.")
     return [_Found(path, path.relative_to(base)) for path in sorted(found, key=lambda p: _natural(str(p)))]

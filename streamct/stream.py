@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -62,6 +62,8 @@ class Stream:
 
     frames: the source. sample, render, write: what is done to each; `render` is called from several threads.
     on_stop: called when the pass ends early, perhaps twice, from any thread; it should end a wait in `frames`.
+    only: numbers of the frames that are rendered, None for all; the grader gives grades for these, the others are only
+    sampled.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Stream:
         render: Render,
         write: Write,
         on_stop: Callable[[], None] = lambda: None,
+        only: Container[int] | None = None,
     ) -> None:
         self._frames = frames
         self._sample = sample
@@ -79,6 +82,7 @@ class Stream:
         self._render = render
         self._write = write
         self._on_stop = on_stop
+        self._only = only
         workers = render_workers()
         self._decoded: queue.Queue[Frame | None] = queue.Queue(_DECODED_AHEAD)
         self._rendered: queue.Queue[Future[Frame] | None] = queue.Queue(2 * workers)
@@ -138,7 +142,8 @@ class Stream:
     def _analyse(self) -> None:
         ring: deque[Frame] = deque()
         while (frame := self._get(self._decoded)) is not None:
-            ring.append(frame)
+            if self._only is None or frame.index in self._only:
+                ring.append(frame)
             for grade in self._grader.push(self._sample(frame)):
                 self._submit(ring.popleft(), grade)
         for grade in self._grader.finish():
