@@ -114,9 +114,10 @@ def batch(
         pix_fmt=pix_fmt,
         quality=quality,
     )
-    from streamct.batch import Options, run_batch
+    from streamct.batch import run_batch
     from streamct.cli.batch_display import BatchDisplay
     from streamct.execute.local import LocalExecutor
+    from streamct.file_task import Options
     from streamct.ledger import FOLDER, Ledger
     from streamct.sources import collect
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from streamct.batch import BatchReport, BatchState, FileResult
+from streamct.batch import BatchReport, BatchState
+from streamct.file_task import FileResult
 from streamct.model import Event
 
 if TYPE_CHECKING:

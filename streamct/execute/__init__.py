@@ -16,13 +16,21 @@ from streamct.errors import NotBegunError
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Shared:
+    """An argument that many jobs have in common: an executor that sends jobs away sends it once. The call gets the
+    value itself, which it may not change."""
+
+    value: Any
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One call, made once in some worker.
 
-    call: a function at a module's top level, so that it can be sent. arguments: what it is called with; they can be
-    pickled. name: what messages, logs and dashboards call it, unique within a run: `beach.mp4 [0, 240)`. weight: how
-    much work it is beside others, in frames; the heaviest start first.
+    call: a function at a module's top level, so that it can be sent. arguments: what it is called with, some perhaps
+    `Shared`; they can be pickled. name: what messages, logs and dashboards call it, unique within a run:
+    `beach.mp4 [0, 240)`. weight: how much work it is beside others, in frames; the heaviest start first.
     """
 
     call: Callable[..., Any]

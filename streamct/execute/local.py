@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from types import TracebackType
 
-from streamct.execute import Job, Outcome
+from streamct.execute import Job, Outcome, Shared
 from streamct.work import JobStopped, Work, at_work, machine_cores
 
 
@@ -96,7 +96,7 @@ def _done(job: Job, work: Work) -> Outcome:
     value, error = None, None
     try:
         with at_work(work):
-            value = job.call(*job.arguments)
+            value = job.call(*(a.value if isinstance(a, Shared) else a for a in job.arguments))
     except (Exception, JobStopped) as caught:
         error = caught
     return Outcome(job, value, error, time.monotonic() - began, threading.current_thread().name)

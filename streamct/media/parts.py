@@ -163,7 +163,7 @@ def open_part(path: Path) -> Part:
         raise _broken(path, reason(cause)) from cause
 
 
-def check_part(path: Path, plan: OutputPlan, times: list[int]) -> None:
+def check_part(path: Path, clip: Clip, plan: OutputPlan, times: list[int]) -> None:
     """Read a part again: all its packets, whether they have these times, and whether its ends decode.
 
     times: pts of its frames, in the clip's time base, as the part's.
@@ -186,16 +186,17 @@ def check_part(path: Path, plan: OutputPlan, times: list[int]) -> None:
     if sorted(found) != times:
         raise _broken(path, "its frames have other times")
     for packets in (first[:1], last_group):
-        if packets and _decoded(part, plan, packets) != len(packets):
+        if packets and _decoded(part, clip, plan, packets) != len(packets):
             raise _broken(path, "its ends can't be decoded")
 
 
-def _decoded(part: Part, plan: OutputPlan, packets: list[Packet]) -> int:
+def _decoded(part: Part, clip: Clip, plan: OutputPlan, packets: list[Packet]) -> int:
     """How many sound frames come of packets that begin with a key frame."""
     context = av.CodecContext.create(plan.codec, "r")
     assert isinstance(context, VideoCodecContext)
     if part.extradata:
         context.extradata = part.extradata
+    context.width, context.height, context.pix_fmt = clip.width, clip.height, plan.pix_fmt
     context.thread_count = 1
     count = 0
     try:

@@ -6,6 +6,7 @@ from collections import deque
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import av
 from av.filter import Graph
@@ -89,7 +90,7 @@ class Writer:
         """The other streams, as far as they have been copied."""
         return self._others.copied
 
-    def __enter__(self) -> Writer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

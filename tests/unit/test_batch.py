@@ -14,11 +14,13 @@ import pytest
 import streams
 from clips import decoded, moving_picture, write_clip
 
-import streamct.batch
-from streamct.batch import BatchReport, Options, run_batch
-from streamct.errors import ReferenceError, SegmenterError, WorkerLostError
+import streamct.file_task
+import streamct.spanned
+from streamct.batch import BatchReport, run_batch
+from streamct.errors import OutputError, ReferenceError, SegmenterError, WorkerLostError
 from streamct.execute import Job, Outcome
 from streamct.execute.local import LocalExecutor
+from streamct.file_task import Options
 from streamct.ledger import Ledger
 from streamct.media.image import save_png
 from streamct.model import Event
@@ -116,7 +118,7 @@ def test_what_decides_the_result_has_changed_and_nothing_is_reused(
     elif change == "settings":
         settings = LOSSLESS.updated(mapping__strength=0.5)
     else:
-        monkeypatch.setattr(streamct.batch, "versions", lambda network: {"av": "0"})
+        monkeypatch.setattr(streamct.file_task, "versions", lambda network: {"av": "0"})
     refused = ran(root, settings=settings)
     assert set(statuses(refused).values()) == {"failed"}
     assert all("exists already" in result.error and "--overwrite" in result.error for result in refused.files)
@@ -165,8 +167,8 @@ def test_a_graded_part_is_taken_if_it_is_whole_and_made_again_if_not(
         for part in parts:
             part.write_bytes(part.read_bytes()[:-100])
     graded: list[Path] = []
-    for name in ("grade_asked", "grade_picture"):
-        monkeypatch.setattr(streamct.batch, name, _noted(getattr(streamct.batch, name), graded))
+    for module, name in ((streamct.spanned, "grade_asked"), (streamct.file_task, "grade_picture")):
+        monkeypatch.setattr(module, name, _noted(getattr(module, name), graded))
     assert set(statuses(ran(root)).values()) == {"done"}
     assert len(graded) == (3 if damage else 0)
     assert len(decoded(root / "out" / "a.mkv")) == 12
@@ -174,7 +176,7 @@ def test_a_graded_part_is_taken_if_it_is_whole_and_made_again_if_not(
 
 
 def _dies(*arguments: Any) -> None:
-    raise streamct.batch.OutputError("the machine has stopped here")
+    raise OutputError("the machine has stopped here")
 
 
 def _noted(call: Any, graded: list[Path]) -> Any:
@@ -183,6 +185,34 @@ def _noted(call: Any, graded: list[Path]) -> Any:
         return call(input, *arguments, **named)
 
     return noted
+
+
+@pytest.mark.parametrize("damage", ["none", "truncated", "settings"])
+def test_spans_that_are_done_are_taken_again_and_only_those(
+    root: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(root / "in" / "sub")
+    write_clip(root / "in" / "a.mkv", moving_picture(40), audio=True)
+    monkeypatch.setattr(streamct.spanned, "join_parts", _dies)
+    assert statuses(ran(root, spans=3)) == {"a.mkv": "failed"}
+    monkeypatch.undo()
+    work = root / "out" / ".streamct"
+    parts = sorted(work.glob("*.part.span"))
+    assert len(parts) == 3
+    before = {part.name: part.stat().st_mtime_ns for part in parts}
+    if damage == "truncated":
+        parts[1].write_bytes(parts[1].read_bytes()[:-20])
+    settings = LOSSLESS.updated(mapping__strength=0.5) if damage == "settings" else LOSSLESS
+    (result,) = ran(root, settings=settings, spans=3).files
+    assert result.status == "done"
+    assert result.details["parts reused"] == {"none": 3, "truncated": 2, "settings": 0}[damage]
+    left = {part.name: part.stat().st_mtime_ns for part in work.glob("*.part.*")}
+    assert left == (before if damage == "settings" else {}), "parts go when their output is there"
+    grade_video(root / "in" / "a.mkv", root / "ref.png", root / "alone.mkv", settings)
+    for (t, planes), (u, others) in zip(decoded(root / "out" / "a.mkv"), decoded(root / "alone.mkv"), strict=True):
+        assert t == u
+        for plane, other in zip(planes, others, strict=True):
+            np.testing.assert_array_equal(plane, other)
 
 
 def test_odd_files_are_told_one_by_one_and_the_rest_is_graded(root: Path) -> None:
@@ -209,7 +239,7 @@ def test_one_reference_is_looked_at_once_and_a_bad_one_stops_all_before_any_work
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[Path] = []
-    monkeypatch.setattr(streamct.batch, "reference_look", _noted(streamct.batch.reference_look, looked))
+    monkeypatch.setattr(streamct.file_task, "reference_look", _noted(streamct.file_task.reference_look, looked))
     ran(root)
     assert looked == [root / "ref.png"]
     (root / "ref.png").write_bytes(b"no picture")
