@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from streamct.errors import DamagedInputError, OutputError
-from streamct.execute import Job, Shared, Task, values
+from streamct.errors import DamagedInputError, OutputError, StreamctError
+from streamct.execute import Executor, Job, Shared, Task, values
+from streamct.execute.schedule import State, run_tasks
 from streamct.grade.cuts import ListedCuts
 from streamct.grade.mattes import Given, Mattes, Replayed
 from streamct.grade.regions import Palettes
@@ -25,13 +26,13 @@ from streamct.media.files import written_whole
 from streamct.media.join import Joiner, verify_joins
 from streamct.media.masks import mask_folder
 from streamct.media.output import Y4M, OutputPlan
-from streamct.media.parts import PartWriter, check_part, comes_in_parts
+from streamct.media.parts import PartWriter, check_part, comes_in_parts, parts_folder
 from streamct.media.passage_reader import PassageReader
 from streamct.media.sequence import SEQUENCE
 from streamct.media.source import Source, open_source
 from streamct.media.timeline import Passage, Timeline, passage, timeline_of
 from streamct.media.verify import verify
-from streamct.model import Clip, Event, Frame, Report, Span
+from streamct.model import Clip, Event, Frame, Progress, Report, Span
 from streamct.pipeline import grade_asked
 from streamct.prepare import Prepared, Request, prepare
 from streamct.run import Teller, clip_mattes
@@ -120,7 +121,7 @@ def _timeline(source: Source, ready: Prepared, asked: Request) -> tuple[Timeline
     elif plan.piped or plan.container in (SEQUENCE, Y4M):
         why = "this output"
     elif not comes_in_parts(plan):
-        why = f"{plan.codec} with transparency"
+        why = f"what {plan.encoder} encodes as {plan.pix_fmt}"
     elif asked.tolerate_corrupt:
         why = "what is damaged"
     elif source.hwaccel is not None:
@@ -248,12 +249,13 @@ def grade_whole(asked: Request) -> tuple[Report, Said]:
 
 
 def clip_task(
-    asked: Request, name: str, parts: PartPath, work: Path, say: Teller, count: int | None = None
+    asked: Request, name: str, parts: PartPath | None, work: Path | None, say: Teller, count: int | None = None
 ) -> Task[Report]:
     """Grade one clip, in spans where it is long, or where `count` says how many.
 
     name: what its jobs are called by. parts: where its parts lie; who gives them removes them. work: a folder for what
-    else the workers share, such as a track.
+    else the workers share, such as a track. Without these, all of it lies in a folder beside the output and goes with
+    the task.
 
     Raises:
         StreamctError: anything wrong; the output is then as it was.
@@ -285,11 +287,14 @@ def _whole(asked: Request, name: str, frames: int, say: Teller) -> Task[Report]:
 
 
 def _in_spans(
-    asked: Request, name: str, parts: PartPath, work: Path, say: Teller, divided: Divided, began: float
+    asked: Request, name: str, parts: PartPath | None, work: Path | None, say: Teller, divided: Divided, began: float
 ) -> Task[Report]:
     recipe, spans = divided.recipe, divided.spans
     frames = spans[-1].stop
     with ExitStack() as stack:
+        if parts is None or work is None:
+            work = stack.enter_context(parts_folder(recipe.plan.path))
+            parts = _in_folder(work)
         if recipe.settings.time.mode == "shot" and recipe.track is None:
             path = work / f"{parts(Span(0, frames)).stem}.track.npz"
             stack.callback(path.unlink, missing_ok=True)
@@ -322,6 +327,48 @@ def _in_spans(
     return Report(
         asked.input, asked.reference, recipe.plan.path, frames, seconds, segmenter, tuple(say.said), details
     )  # fmt: skip
+
+
+def _in_folder(folder: Path) -> PartPath:
+    return lambda span: folder / f"{span.start:08d}.part"
+
+
+def grade_in_spans(
+    asked: Request, executor: Executor, progress: Progress | None = None, count: int | None = None
+) -> Report:
+    """`grade_video` over an executor, in spans where the clip is long; or in `count` spans.
+
+    Raises:
+        StreamctError: as `grade_video`; `ExecutionError`: workers were lost, or nothing went on.
+    """
+    say = _Phases(progress, executor)
+    task = clip_task(asked, asked.input.name, None, None, say, count)
+    for _, result in run_tasks(executor, [(str(asked.input), task)], on_progress=say.watch):
+        if isinstance(result, StreamctError):
+            raise result
+        at = {"engine": executor.name, "workers": executor.workers}
+        return say.done(replace(result, details=result.details | at))
+    raise AssertionError("one task has one result")
+
+
+class _Phases(Teller):
+    """Tells the frames of the phase that is under way: a clip may be read twice."""
+
+    def __init__(self, progress: Progress | None, executor: Executor) -> None:
+        super().__init__(progress)
+        self._executor = executor
+        self._before: int | None = None
+
+    def start(self, total: int | None) -> None:
+        """A phase begins."""
+        self._before = None
+        super().start(total)
+
+    def watch(self, state: State) -> None:
+        """Frames of all jobs so far."""
+        if self._before is None:
+            self._before = state.frames - sum(self._executor.progress().values())
+        self.progress(state.frames - self._before)
 
 
 def _name(recipe: Recipe) -> str:

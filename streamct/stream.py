@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from streamct.grade.track import Grade
 from streamct.model import Frame
-from streamct.work import check, cores, tell
+from streamct.work import check, cores, machine_cores, tell
 
 _DECODED_AHEAD = 4
 _POLL_SECONDS = 0.1
@@ -52,9 +52,9 @@ def decoder_threads() -> int:
 
 
 def encoder_threads(encoder: str) -> int | None:
-    """Threads of the encoder, None for its own choice. x264 takes one and a half times the cores if it may: beside
-    our own threads that makes a frame 5-10% dearer and no frame earlier."""
-    return min(cores(), 32) if encoder == "libx264" else None
+    """Threads of the encoder, None for its own choice: all of the machine. x264 takes one and a half times the cores if
+    it may: beside our own threads that makes a frame 5-10% dearer and no frame earlier."""
+    return min(cores(), 32) if encoder == "libx264" or cores() < machine_cores() else None
 
 
 class Stream:

@@ -24,6 +24,8 @@ _START_CODE = re.compile(rb"\x00\x00\x00?\x01")
 _COMMENTS = {"h264": lambda unit: unit[0] & 31 == 6, "hevc": lambda unit: (unit[0] >> 1) & 63 in (39, 40)}
 """Units that say how and by whom something was encoded, but not how to decode it."""
 _AFTER_JOIN = 2
+_BACK = (0, 1, 12)
+"""Seconds before a join."""
 _TOLD_EVERY = 256
 
 
@@ -139,7 +141,7 @@ def verify_joins(plan: OutputPlan, written: Path, index: int, firsts: Sequence[i
             base = stream.time_base or Fraction(1)
         for first in firsts:
             check()
-            if not _decodes_at(written, index, pts[first]):
+            if not _decodes_at(written, index, pts[first], base):
                 wrong = f"what follows frame {first} at {timecode(float(pts[first] * base))} can't be decoded"
                 break
     except (av.FFmpegError, OSError, IndexError) as cause:
@@ -148,17 +150,25 @@ def verify_joins(plan: OutputPlan, written: Path, index: int, firsts: Sequence[i
         raise OutputError(f"{plan.path}: the written file did not pass its check: {wrong}. Nothing was replaced.")
 
 
-def _decodes_at(path: Path, index: int, pts: int) -> bool:
+def _decodes_at(path: Path, index: int, pts: int, base: Fraction) -> bool:
+    """Whether the frame at `pts` and the one after it decode. MPEG-TS has no index: a search may end behind the key
+    frame, so it begins farther and farther before it."""
     with av.open(str(path)) as container:
         stream = video_stream(container, index)
         stream.thread_type, stream.codec_context.thread_count = "SLICE", 1
-        container.seek(pts, stream=stream)
-        after = 0
-        for frame in container.decode(stream):
-            if frame.pts is not None and frame.pts >= pts:
-                if frame.is_corrupt or (after == 0 and frame.pts != pts):
-                    return False
-                after += 1
-                if after == _AFTER_JOIN:
+        begin = stream.start_time or 0
+        for seconds in _BACK:
+            container.seek(max(pts - int(seconds / base), begin), stream=stream)
+            stream.codec_context.flush_buffers()
+            count = 0
+            for frame in container.decode(stream):
+                if frame.pts is None or frame.pts < pts:
+                    continue
+                if frame.is_corrupt or (count == 0 and frame.pts != pts):
                     break
-        return after > 0
+                count += 1
+                if count == _AFTER_JOIN:
+                    return True
+            if count:
+                return True
+    return False

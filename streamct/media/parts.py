@@ -14,9 +14,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -27,7 +30,7 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
 from streamct.errors import OutputError
-from streamct.media.files import writing
+from streamct.media.files import alive, writing
 from streamct.media.output import OutputPlan
 from streamct.media.probe import reason
 from streamct.media.writer import Writer
@@ -38,13 +41,19 @@ _BEGIN, _END = b"streamct part 1\n", b"\nstreamct part ends\n"
 _PACKET, _LENGTH = struct.Struct("<qqqBI"), struct.Struct("<I")
 _NO_TIME = -(1 << 63)
 _KEY = 1
+_DECODERS = {"av1": "libdav1d"}
+"""Where the decoder that is called like its codec needs a device."""
 _BESIDE: tuple[Any, ...] = ("matroska_block_additional", "new_extradata", "palette")
 """Data beside a packet that are part of the picture."""
 
 
+_CODECS = {"h264", "hevc", "av1", "vp8", "vp9", "prores", "dnxhd", "ffv1", "mjpeg"}
+
+
 def comes_in_parts(plan: OutputPlan) -> bool:
-    """Whether packets of this encoder hold all there is: the transparency of VP8 and VP9 lies beside them."""
-    return not (plan.codec in ("vp8", "vp9") and "yuva" in plan.pix_fmt)
+    """Whether packets of several runs of this encoder make one stream. The transparency of VP8 and VP9 lies beside
+    their packets."""
+    return plan.codec in _CODECS and not (plan.codec in ("vp8", "vp9") and "yuva" in plan.pix_fmt)
 
 
 class PartWriter(Writer):
@@ -163,6 +172,30 @@ def open_part(path: Path) -> Part:
         raise _broken(path, reason(cause)) from cause
 
 
+@contextmanager
+def parts_folder(target: Path) -> Iterator[Path]:
+    """A folder beside `target` for its parts, which goes when the block ends. Leftovers of processes that no longer
+    live are removed first.
+
+    Raises:
+        OutputError: no space, or the place can't be written to.
+    """
+    name = re.compile(rf"\.{re.escape(target.stem)}\.(\d+)\.parts")
+    with suppress(OSError):
+        for entry in target.parent.iterdir():
+            match = name.fullmatch(entry.name)
+            if match and not alive(int(match[1])):
+                shutil.rmtree(entry, ignore_errors=True)
+    folder = target.with_name(f".{target.stem}.{os.getpid()}.parts")
+    try:
+        with writing(target):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def check_part(path: Path, clip: Clip, plan: OutputPlan, times: list[int]) -> None:
     """Read a part again: all its packets, whether they have these times, and whether its ends decode.
 
@@ -192,7 +225,7 @@ def check_part(path: Path, clip: Clip, plan: OutputPlan, times: list[int]) -> No
 
 def _decoded(part: Part, clip: Clip, plan: OutputPlan, packets: list[Packet]) -> int:
     """How many sound frames come of packets that begin with a key frame."""
-    context = av.CodecContext.create(plan.codec, "r")
+    context = av.CodecContext.create(_DECODERS.get(plan.codec, plan.codec), "r")
     assert isinstance(context, VideoCodecContext)
     if part.extradata:
         context.extradata = part.extradata
