@@ -27,6 +27,7 @@ _AHEAD = 2
 """Jobs in flight a worker: one that runs, one that waits for it to end."""
 _TICK = 0.2
 _NAMED = 3
+_MANY = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class _Run(Generic[T]):
         self._frames = self._retries = 0
         self._seen: dict[str, int] = {}
         self._moved = clock()
+        self._looked = self._moved
 
     def results(self) -> Iterator[tuple[str, T | StreamctError]]:
         while True:
@@ -251,9 +253,15 @@ class _Run(Generic[T]):
             self._waiting = rest
 
     def _watch(self, ended: bool) -> None:
+        now = self._clock()
+        if ended:
+            self._moved = now
+            if len(self._flying) > _MANY and now - self._looked < _TICK:
+                return  # something ends at every turn, and to look at all of so many would cost more than all else
+        self._looked = now
         seen = dict(self._executor.progress())
-        if ended or seen != self._seen:
-            self._moved = self._clock()
+        if seen != self._seen:
+            self._moved = now
         self._seen = seen
         if self._on_progress is not None:
             frames = self._frames + sum(seen.get(name, 0) for name in self._flying)

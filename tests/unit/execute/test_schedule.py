@@ -281,3 +281,20 @@ def test_progress_counts_the_frames_of_ended_jobs_and_of_those_that_run() -> Non
     _run(executor, ("clip", _task("a", "b", "c", weight=100)), on_progress=states.append)
     assert [state.frames for state in states] == [107, 200, 300]
     assert [(state.running, state.waiting, state.tasks) for state in states] == [(1, 1, 1), (1, 0, 1), (0, 0, 0)]
+
+
+class Still(Pretending):
+    """Its clock stands still; it counts how often it is looked at."""
+
+    looked = 0
+
+    def progress(self) -> dict[str, int]:
+        self.looked += 1
+        return {}
+
+
+def test_with_many_jobs_in_flight_they_are_not_all_looked_at_for_each_that_ends() -> None:
+    executor = Still(workers=1000)
+    names = [str(number) for number in range(3000)]
+    assert _run(executor, ("clip", _task(*names)), clock=lambda: 0.0) == {"clip": names}
+    assert executor.looked <= 300
