@@ -1,30 +1,17 @@
-"""Clips and pictures graded by a map file."""
+"""Pictures graded by a map file, and what its regions ask for."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.colormap import apply_to_srgb
-from streamct.color.lut import LutGrid
 from streamct.grade.lookfile import MapFile, Region
-from streamct.grade.mapped import MapBaker, Mapped
-from streamct.grade.mattes import Mattes, Segmented
-from streamct.grade.sample import Sampler
-from streamct.media.output import OutputPlan
-from streamct.media.pipes import StandardOutput
-from streamct.media.source import Source
-from streamct.model import Frame
-from streamct.run import Teller
+from streamct.grade.mapped import MapBaker
 from streamct.segment.matte import resized
 from streamct.settings import Settings
-from streamct.tracks import small_size
-from streamct.transcode import Fill, transcode
 
 
 def unmasked(map: MapFile, settings: Settings, splits: bool, masked: bool) -> str | None:
@@ -35,32 +22,6 @@ def unmasked(map: MapFile, settings: Settings, splits: bool, masked: bool) -> st
     if not has and (masked or settings.segment.segmenter != "none"):
         return "has no foreground of its own, so the whole frame is graded as one region"
     return None
-
-
-def render_mapped(
-    source: Source,
-    plan: OutputPlan,
-    temporary: Path | StandardOutput,
-    path: Path,
-    baker: MapBaker,
-    mattes: Mattes,
-    settings: Settings,
-    fill: Fill,
-    say: Teller,
-    tolerate: bool,
-) -> int:
-    """Render a clip by a map; returns the frames. Only a network needs to look at them.
-
-    Raises:
-        LookFileError: the map is of another clip. And what `transcode` raises.
-    """
-    clip = source.clip
-    grid = LutGrid(clip.coding, clip.format.depth)
-    looks = isinstance(mattes, Segmented)
-    sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings))
-    sample: Callable[[Frame], Any] = sampler.look if looks else lambda frame: frame.index
-    grading = Mapped(path, baker, grid, (clip.width, clip.height), mattes if looks else None)
-    return transcode(source, plan, temporary, sample, grading, fill, settings, say, tolerate)
 
 
 def map_picture(rgb: NDArray[np.float32], baker: MapBaker, matte: NDArray[np.uint8] | None) -> NDArray[np.float32]:

@@ -12,6 +12,12 @@
     ├── MaskError                 a matte is missing, unreadable or of the wrong length
     ├── TrackError                a saved track or a list of cuts can't be read or does not fit the clip
     ├── SegmenterError            a network that was asked for can't be had: its weights or its device
+    ├── ExecutionError            the work could not be done where it was sent
+    │   ├── ClusterError          the cluster can't be reached, refuses us, or does not see the files
+    │   ├── WorkerLostError       a worker ended while it worked
+    │   ├── QuarantineError       a job that ended its worker again and again
+    │   ├── StallError            nothing went on any more
+    │   └── NotBegunError         a job that was left out because another of its file failed
     └── OutputError               the output can't be written, exists, or failed its check
         ├── EncoderRefusalError   an encoder does not take the picture, or does not run here
         └── ClosedOutputError     the program that read our standard output has ended
@@ -74,6 +80,37 @@ class SegmenterError(StreamctError):
     """A segmenting network can't be had: weights missing, wrong or out of reach, or no such device."""
 
 
+class ExecutionError(StreamctError):
+    """The work could not be done where it was sent; the files are not at fault."""
+
+
+class ClusterError(ExecutionError):
+    """The cluster can't be reached, does not let us in, or has nodes that don't see the files."""
+
+
+class WorkerLostError(ExecutionError):
+    """A worker ended while it worked: killed, out of memory, or with its machine (`node`)."""
+
+    def __init__(self, message: str, node: bool = False) -> None:
+        super().__init__(message, node)
+        self.node = node
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class QuarantineError(ExecutionError):
+    """A job ended its worker as often as is allowed, and is not tried again."""
+
+
+class StallError(ExecutionError):
+    """No job ended and no frame was finished for too long."""
+
+
+class NotBegunError(ExecutionError):
+    """A job that was left out, because another one of the same file had failed."""
+
+
 class OutputError(StreamctError):
     """The output exists, can't be written, or did not pass its check. Older output is untouched."""
 
@@ -82,8 +119,11 @@ class EncoderRefusalError(OutputError):
     """An encoder does not take the picture or the settings, or does not run on this machine: `reason`."""
 
     def __init__(self, message: str, reason: str) -> None:
-        super().__init__(message)
+        super().__init__(message, reason)  # all of it: what is sent between processes is made again from these
         self.reason = reason
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class ClosedOutputError(OutputError):

@@ -169,10 +169,11 @@ class Event:
     """What a run tells its caller while it goes on.
 
     kind: "start" (total frames or pictures, None if unknown), "progress" (done so far), "note" (a line the
-    user should see once), "warning", "done" (data holds the report).
+    user should see once), "warning", "done" (data holds the report). Of many files: "file" (one has ended; data holds
+    its result), "status" (data holds the state of all).
     """
 
-    kind: Literal["start", "progress", "note", "warning", "done"]
+    kind: Literal["start", "progress", "note", "warning", "done", "file", "status"]
     message: str = ""
     done: int = 0
     total: int | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,48 +13,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamct.by_map import map_picture, render_mapped, unmasked
+from streamct.by_map import map_picture, unmasked
 from streamct.color.colormap import ColorMap, apply_to_srgb, color_map
 from streamct.color.correspondence import correspond
-from streamct.color.lut import LutGrid
 from streamct.errors import MaskError, OutputError, UsageError
-from streamct.grade.analyst import Analyst
-from streamct.grade.bake import Baker
 from streamct.grade.cuts import ListedCuts
 from streamct.grade.mapped import MapBaker
 from streamct.grade.mattes import Given, Mattes, Replayed
 from streamct.grade.regions import Palettes
-from streamct.grade.sample import Sampler
-from streamct.grade.shots import Replay, Track
-from streamct.grade.track import Grade, Grader
+from streamct.grade.shots import Track
+from streamct.grading import Held, pass_over
 from streamct.media.files import check_target
 from streamct.media.image import check_writable, default_output, read_picture, save_png, write_picture
-from streamct.media.masks import check_mask_folder, mask_folder, mask_name, save_mask
-from streamct.media.output import OutputPlan, resolve_output
-from streamct.media.picture_writer import check_pictures
+from streamct.media.masks import mask_folder
+from streamct.media.output import OutputPlan
 from streamct.media.pipes import StandardOutput
-from streamct.media.sequence import SEQUENCE
 from streamct.media.source import Source, open_source
-from streamct.model import Clip, Frame, Palette, Progress, Report
+from streamct.model import Palette, Progress, Report
+from streamct.prepare import Request, prepare, reported
 from streamct.preview import palette_sheet
 from streamct.references import Given as GivenReference
-from streamct.references import References, check_single, look, map_for, references
-from streamct.render import Renderer
+from streamct.references import Wanted, check_single, look, map_for, references
 from streamct.run import (
     Teller,
     chosen_network,
-    clip_mattes,
     described,
     no_split,
     picture_look,
     reference_look,
 )
 from streamct.segment.matte import Matte, resized, still_matte
-from streamct.segment.none import NoSegmenter
 from streamct.segment.still import picture_full, picture_mask
 from streamct.settings import Settings
-from streamct.stream import Grading
-from streamct.tracks import Tracks, small_size
 from streamct.transcode import place, transcode
 
 
@@ -99,98 +88,39 @@ def grade_video(
         StreamctError: anything wrong with input, reference, masks, settings or output. Nothing is left under
             the output's name then, and what was there is untouched.
     """
-    settings = settings or Settings()
-    input, map = Path(input), _path(map)
-    wanted = None if reference is None and map is not None else references(reference)
-    output, mask, ref_mask, save_masks = _path(output), _path(mask), _path(ref_mask), _path(save_masks)
+    map = _path(map)
+    asked = Request(
+        Path(input), None if reference is None and map is not None else references(reference), _path(output),
+        settings or Settings(), map, _path(mask), _path(ref_mask), _path(save_masks), _path(cuts), _path(track),
+        _path(save_track), overwrite, stream, rate, hwaccel, tolerate_corrupt,
+    )  # fmt: skip
+    return grade_asked(asked, progress)
+
+
+def grade_asked(asked: Request, progress: Progress | None = None) -> Report:
+    """`grade_video`, with all that is asked in one."""
     say = Teller(progress)
-    with open_source(input, stream, rate, hwaccel, tolerate_corrupt) as source:
-        report = _grade_source(
-            source, input, wanted, map, output, settings, mask, ref_mask, save_masks, _path(cuts), _path(track),
-            _path(save_track), overwrite, tolerate_corrupt, say,
-        )  # fmt: skip
+    with open_source(asked.input, asked.stream, asked.rate, asked.hwaccel, asked.tolerate_corrupt) as source:
+        report = _grade_source(source, asked, say)
     return say.done(report)
 
 
-def _grade_source(
-    source: Source,
-    input: Path,
-    reference: References | None,
-    map: Path | None,
-    output: Path | None,
-    settings: Settings,
-    mask: Path | None,
-    ref_mask: Path | None,
-    save_masks: Path | None,
-    cuts: Path | None,
-    track: Path | None,
-    save_track: Path | None,
-    overwrite: bool,
-    tolerate_corrupt: bool,
-    say: Teller,
-) -> Report:
+def _grade_source(source: Source, asked: Request, say: Teller) -> Report:
     began = time.monotonic()
-    clip = source.clip
-    plan = resolve_output(clip, output, settings.output)
-    held = None if map is None else map_for(map, reference, ref_mask, (cuts, track, save_track))
-    wanted = reference.paths if reference is not None else ()
-    others = (*wanted, *(path for path in (map, mask, ref_mask, cuts, track) if path is not None))
-    if plan.container == SEQUENCE:
-        check_pictures(clip, plan.path, others, overwrite)
-    elif not plan.piped:
-        check_target(plan.path, (input, *others), overwrite)
-    kept = Tracks(source, settings, cuts, track, save_track)
-    kept.check((input, *others, plan.path), mask is not None, overwrite)
-    for note in source.notes:
-        say.note(note)
-    for note in plan.notes:
-        say.note(note)
-    if save_masks is not None:
-        if mask is None and settings.segment.segmenter == "none":
-            raise UsageError("--save-masks: there are no masks to save. Add --segmenter auto, or --mask.")
-        check_mask_folder(save_masks, overwrite)
-    given = Matte(mask) if mask is not None else NoSegmenter()
-    given.begin(clip.frames, clip.width, clip.height)
-    if held is not None:
-        needed = mask is None and MapBaker(held, settings).splits
-    else:
-        needed = mask is None or ref_mask is None
-    network, settings = chosen_network(settings, say, needed=needed)
-    baker = None
-    if held is not None:
-        baker = MapBaker(held, settings, split=mask is not None or network is not None)
-        palettes, share = None, None
-        if (warning := unmasked(held, settings, baker.splits, mask is not None)) is not None:
-            say.warning(f"{map}: {warning}")
-    else:
-        assert reference is not None
-        seen = look(reference, settings, ref_mask, network, say.warning)
-        palettes, share = seen.palettes, seen.share
-    apart = baker.splits if baker is not None else palettes is not None and palettes.split is not None
-    if ref_mask is not None and mask is None and network is None:
-        say.warning("--ref-mask alone does nothing: the clip has no mask (--mask, --segmenter), so it is one region")
-    if baker is None and not apart and (mask is not None or network is not None):
-        say.warning(no_split(share))
-    used = apart or save_masks is not None
-    segmenting = network if mask is None and used and kept.saved is None else None
-    mattes = clip_mattes(clip, settings, given if used else NoSegmenter(), segmenting, kept.cuts)
-    if palettes is not None and (warning := kept.warning(palettes, mask is not None, network, settings)) is not None:
-        say.warning(warning)
+    clip, mask, tolerate = source.clip, asked.mask, asked.tolerate_corrupt
+    ready = prepare(source, asked, say)
+    plan, kept, settings, palettes = ready.plan, ready.kept, ready.settings, ready.palettes
+    mattes, given = ready.mattes, ready.given
     say.start(clip.frames)
     with ExitStack() as stack:
         stack.callback(mattes.close)
-        temporary: Path | StandardOutput = stack.enter_context(place(plan, overwrite))
+        temporary: Path | StandardOutput = stack.enter_context(place(plan, asked.overwrite))
         folder = None
         masked = mattes.name != "none" or (kept.saved is not None and kept.saved.segmenter != "none")
-        if save_masks is not None and masked:
-            folder = stack.enter_context(mask_folder(save_masks))
-        if baker is not None and map is not None:
-            fill = _filler(clip, mattes, folder)
-            frames = render_mapped(source, plan, temporary, map, baker, mattes, settings, fill, say, tolerate_corrupt)
-        elif palettes is not None and settings.time.mode == "shot":
-            found = (
-                kept.find(palettes, mattes, settings, say, tolerate_corrupt) if kept.saved is None else kept.saved.track
-            )
+        if asked.save_masks is not None and masked:
+            folder = stack.enter_context(mask_folder(asked.save_masks))
+        if settings.time.mode == "shot" and palettes is not None:
+            found = kept.find(palettes, mattes, settings, say, tolerate) if kept.saved is None else kept.saved.track
             name = mattes.name if kept.saved is None else kept.saved.segmenter
             kept.save(found, name, settings)
             if mask is not None:
@@ -199,75 +129,36 @@ def _grade_source(
             mattes = Given(given) if mattes.name == given.name and name == given.name else Replayed(name)
             say.start(clip.frames)
             frames = _render_clip(
-                source, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt, track=found
+                source, plan, temporary, palettes, mattes, settings, folder, say, tolerate, track=found
             )
         else:
-            assert palettes is not None
             frames = _render_clip(
-                source, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt, cuts=kept.cuts
+                source, plan, temporary, palettes, mattes, settings, folder, say, tolerate, ready.held, kept.cuts
             )
         if mattes.name == given.name:
             given.end(frames)
-    if save_masks is not None and folder is None:
-        say.warning(f"{save_masks}: no masks were saved, because there is no segmenter")
-    details: dict[str, Any] = {
-        "width": clip.width,
-        "height": clip.height,
-        "encoder": plan.encoder,
-        "pix_fmt": plan.pix_fmt,
-        "options": plan.options,
-        "fps": round(frames / max(say.elapsed(), 1e-6), 2),
-    }
-    if network is not None:
-        details["network"] = described(network, settings)
-    path = output if plan.piped and output is not None else plan.path
-    elapsed = time.monotonic() - began
-    said = reference.paths[0] if reference is not None else map
-    assert said is not None
-    return Report(input, said, path, frames, elapsed, mattes.name, tuple(say.said), details)
-
-
-def _filler(clip: Clip, mattes: Mattes, folder: Path | None) -> Callable[[Frame, Frame, Grade], None]:
-    """What grades one frame; folder: for the masks, None where they are not kept."""
-    renderer = Renderer(clip.format, interlaced=clip.fields is not None)
-
-    def fill(frame: Frame, target: Frame, grade: Grade) -> None:
-        mask = None
-        if len(grade.luts) > 1 or folder is not None:
-            mask = mattes.full(frame, grade.mask)
-        if folder is not None and mask is not None:
-            save_mask(folder / mask_name(frame.index), mask)
-        renderer.render(frame, target, grade, mask)
-
-    return fill
+    if asked.save_masks is not None and folder is None:
+        say.warning(f"{asked.save_masks}: no masks were saved, because there is no segmenter")
+    return reported(asked, ready, source, frames, time.monotonic() - began, mattes.name, say)
 
 
 def _render_clip(
     source: Source,
     plan: OutputPlan,
     temporary: Path | StandardOutput,
-    palettes: Palettes,
+    palettes: Palettes | None,
     mattes: Mattes,
     settings: Settings,
     folder: Path | None,
     say: Teller,
     tolerate: bool,
+    held: Held | None = None,
     cuts: ListedCuts | None = None,
     track: Track | None = None,
 ) -> int:
-    """track: grades that are known already."""
-    clip = source.clip
-    ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base) if clip.rate else None
-    grid = LutGrid(clip.coding, clip.format.depth)
-    sample: Callable[[Frame], Any]
-    grading: Grading
-    if track is not None:
-        sample, grading = (lambda frame: frame.index), Replay(track, Baker(palettes, grid, settings))
-    else:
-        sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings))
-        sample, grading = sampler.look, Analyst(sampler, mattes, Grader(palettes, grid, settings, ticks, cuts))
-    fill = _filler(clip, mattes, folder)
-    return transcode(source, plan, temporary, sample, grading, fill, settings, say, tolerate)
+    """held: the map that grades; track: grades that are known already."""
+    ours = pass_over(source.clip, palettes, mattes, settings, held=held, folder=folder, cuts=cuts, track=track)
+    return transcode(source, plan, temporary, ours.sample, ours.grading, ours.fill, settings, say, tolerate)
 
 
 def grade_picture(
@@ -280,11 +171,13 @@ def grade_picture(
     mask: Path | str | None = None,
     ref_mask: Path | str | None = None,
     overwrite: bool = False,
+    seen: Wanted | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Grade a still picture; see `grade_video`. Depth, alpha, EXIF and profile of the source are kept.
 
-    output: None for `<stem>.graded<ext>` beside the input (PNG where the input's format can't be written).
+    output: None for `<stem>.graded<ext>` beside the input (PNG where the input's format can't be written). seen: what
+    `streamct.references.look` gave for this reference, which spares making it again.
 
     Raises:
         StreamctError: as `grade_video`.
@@ -314,7 +207,7 @@ def grade_picture(
             say.warning(f"{map}: {warning}")
     else:
         assert asked is not None
-        found = look(asked, settings, ref_mask, network, say.warning)
+        found = seen or look(asked, settings, ref_mask, network, say.warning)
         palettes, apart = found.palettes, found.palettes.split is not None
         if not apart and masked:
             say.warning(no_split(found.share))

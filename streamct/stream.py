@@ -7,16 +7,16 @@ is raised by `run`; so does an interrupt of the caller.
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from streamct.grade.track import Grade
 from streamct.model import Frame
+from streamct.work import check, cores, machine_cores, tell
 
 _DECODED_AHEAD = 4
 _POLL_SECONDS = 0.1
@@ -41,11 +41,6 @@ class _StoppedError(Exception):
     """Another thread has failed; this one ends quietly."""
 
 
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
-
-
 def render_workers() -> int:
     """Render threads: half the cores, which the encoder and the decoder share with us."""
     return max(1, min(8, cores() // 2))
@@ -57,9 +52,9 @@ def decoder_threads() -> int:
 
 
 def encoder_threads(encoder: str) -> int | None:
-    """Threads of the encoder, None for its own choice. x264 takes one and a half times the cores if it may: beside
-    our own threads that makes a frame 5-10% dearer and no frame earlier."""
-    return min(cores(), 32) if encoder == "libx264" else None
+    """Threads of the encoder, None for its own choice: all of the machine. x264 takes one and a half times the cores if
+    it may: beside our own threads that makes a frame 5-10% dearer and no frame earlier."""
+    return min(cores(), 32) if encoder == "libx264" or cores() < machine_cores() else None
 
 
 class Stream:
@@ -67,6 +62,8 @@ class Stream:
 
     frames: the source. sample, render, write: what is done to each; `render` is called from several threads.
     on_stop: called when the pass ends early, perhaps twice, from any thread; it should end a wait in `frames`.
+    only: numbers of the frames that are rendered, None for all; the grader gives grades for these, the others are only
+    sampled.
     """
 
     def __init__(
@@ -77,6 +74,7 @@ class Stream:
         render: Render,
         write: Write,
         on_stop: Callable[[], None] = lambda: None,
+        only: Container[int] | None = None,
     ) -> None:
         self._frames = frames
         self._sample = sample
@@ -84,6 +82,7 @@ class Stream:
         self._render = render
         self._write = write
         self._on_stop = on_stop
+        self._only = only
         workers = render_workers()
         self._decoded: queue.Queue[Frame | None] = queue.Queue(_DECODED_AHEAD)
         self._rendered: queue.Queue[Future[Frame] | None] = queue.Queue(2 * workers)
@@ -106,9 +105,12 @@ class Stream:
             for thread in threads:
                 while thread.is_alive():
                     thread.join(_POLL_SECONDS)
-                    if on_frame is not None and self._done != told:
+                    check()
+                    if self._done != told:
                         told = self._done
-                        on_frame(told)
+                        tell(told)
+                        if on_frame is not None:
+                            on_frame(told)
         except BaseException:
             self._stop.set()
             self._on_stop()
@@ -140,7 +142,8 @@ class Stream:
     def _analyse(self) -> None:
         ring: deque[Frame] = deque()
         while (frame := self._get(self._decoded)) is not None:
-            ring.append(frame)
+            if self._only is None or frame.index in self._only:
+                ring.append(frame)
             for grade in self._grader.push(self._sample(frame)):
                 self._submit(ring.popleft(), grade)
         for grade in self._grader.finish():

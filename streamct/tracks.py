@@ -22,6 +22,7 @@ from streamct.media.files import check_target
 from streamct.media.source import Source
 from streamct.model import Clip, Frame
 from streamct.settings import Settings
+from streamct.work import tell
 
 _TOLD_EVERY = 8
 
@@ -118,6 +119,7 @@ def _look_through(
         for look, mask in mattes.push(sampler.look(frame)):
             finder.push(sampler.count(look, mask), mask)
         if done % _TOLD_EVERY == 0:
+            tell(done)
             progress(done)
     for look, mask in mattes.finish():
         finder.push(sampler.count(look, mask), mask)

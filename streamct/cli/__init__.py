@@ -13,12 +13,14 @@ from types import FrameType
 class Stopped(BaseException):
     """SIGINT or SIGTERM, raised in the main thread so that everything is cleaned up on the way out.
 
-    Not a KeyboardInterrupt: libraries that catch that one would choose the exit code themselves.
+    Not a KeyboardInterrupt: libraries that catch that one would choose the exit code themselves. left: what the user
+    is told of the outcome.
     """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+        self.left = "nothing was written"
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -57,7 +59,7 @@ def main() -> None:
             sys.exit(1)
     except Stopped as stop:
         cause = "Ctrl-C" if stop.number == signal.SIGINT else "SIGTERM"
-        print(f"stopped ({cause}); nothing was written", file=sys.stderr)
+        print(f"stopped ({cause}); {stop.left}", file=sys.stderr)
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError):
                 stream.flush()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from streamct.cli import apply, evaluate, image, lut, map, palette, preview, video
+from streamct.cli import apply, batch, evaluate, image, lut, map, palette, preview, video
 
 app = typer.Typer(
     name="streamct",
@@ -38,6 +38,7 @@ def _root(
 
 app.command("video", no_args_is_help=True)(video.video)
 app.command("image", no_args_is_help=True)(image.image)
+app.command("batch", no_args_is_help=True)(batch.batch)
 app.command("lut", no_args_is_help=True)(lut.lut)
 app.command("preview", no_args_is_help=True)(preview.preview)
 app.command("apply", no_args_is_help=True)(apply.apply)

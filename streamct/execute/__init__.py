@@ -11,16 +11,26 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from streamct.errors import NotBegunError
+
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shared:
+    """An argument that many jobs have in common: an executor that sends jobs away sends it once. The call gets the
+    value itself, which it may not change."""
+
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One call, made once in some worker.
 
-    call: a function at a module's top level, so that it can be sent. arguments: what it is called with; they can be
-    pickled. name: what messages, logs and dashboards call it, unique within a run: `beach.mp4 [0, 240)`. weight: how
-    much work it is beside others, in frames; the heaviest start first.
+    call: a function at a module's top level, so that it can be sent. arguments: what it is called with, some perhaps
+    `Shared`; they can be pickled. name: what messages, logs and dashboards call it, unique within a run:
+    `beach.mp4 [0, 240)`. weight: how much work it is beside others, in frames; the heaviest start first.
     """
 
     call: Callable[..., Any]
@@ -49,6 +59,18 @@ Task = Generator[Sequence[Job], list[Outcome], T]
 """Yields jobs, is sent their outcomes, returns its result. An error that it raises is its result too."""
 
 
+def values(outcomes: Sequence[Outcome]) -> list[Any]:
+    """What the jobs gave, in order.
+
+    Raises:
+        BaseException: the first error of a job that was begun.
+    """
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    if errors:
+        raise next((error for error in errors if not isinstance(error, NotBegunError)), errors[0])
+    return [outcome.value for outcome in outcomes]
+
+
 class Executor(Protocol):
     """Runs jobs in workers; used from one thread. Use as a context manager, or `close` it."""
 
@@ -58,7 +80,11 @@ class Executor(Protocol):
 
     @property
     def workers(self) -> int:
-        """How many jobs run at the same time."""
+        """How many jobs run at the same time: one in each worker, which holds no other meanwhile."""
+
+    @property
+    def alive(self) -> int:
+        """How many workers there are right now."""
 
     def submit(self, job: Job) -> None:
         """Begin a job as soon as a worker is free. The caller keeps the number in flight bounded."""

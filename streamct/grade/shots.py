@@ -23,6 +23,7 @@ from streamct.grade.cuts import LOOK, Cuts, ListedCuts
 from streamct.grade.regions import Colours, Regions
 from streamct.grade.sample import FrameSample
 from streamct.grade.track import Grade
+from streamct.model import Span
 from streamct.segment import Mask
 
 _GATHERED = 16
@@ -150,13 +151,18 @@ class ShotFinder:
 
 
 class Replay:
-    """Gives the grades of a track's frames one by one; what is pushed does not matter."""
+    """Gives the grades of a track's frames one by one; what is pushed does not matter.
 
-    def __init__(self, track: Track, baker: Baker) -> None:
+    span: the frames that are wanted, None for all.
+    """
+
+    def __init__(self, track: Track, baker: Baker, span: Span | None = None) -> None:
         self._track = track
         self._baker = baker
-        self._next = self._at = 0
-        self._luts = self._baked(0) if track.shots else ()
+        self._next = 0 if span is None else span.start
+        self._stop = track.frames if span is None else span.stop
+        self._at = next((at for at, shot in enumerate(track.shots) if self._next < shot.stop), 0)
+        self._luts = self._baked(self._at) if track.shots else ()
 
     def push(self, _: object) -> Iterator[Grade]:
         """The next frame's grade.
@@ -183,6 +189,6 @@ class Replay:
         Raises:
             TrackError: the clip has fewer frames than the track.
         """
-        if self._next < self._track.frames:
+        if self._next < self._stop:
             raise TrackError(f"the clip has {self._next} frames, its track {self._track.frames}. Make the track again.")
         yield from ()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import struct
+import threading
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +22,8 @@ from streamct.media.tags import coding_of
 from streamct.model import Clip, Coding, ColorTags, MasteringDisplay
 
 av.logging.set_level(None)
+logging.getLogger("libav").setLevel(logging.CRITICAL + 1)  # for the moments in which `chroma_location` listens
+_told = threading.Lock()
 
 _TOP_FIRST, _BOTTOM_FIRST = {2, 5}, {3, 4}
 """Of AVFieldOrder: by the field that is displayed first."""
@@ -234,15 +238,16 @@ def chroma_location(stream: av.video.stream.VideoStream) -> int:
     if key is None:
         return 0
     field, numbers = key
-    before = av.logging.get_level()
-    av.logging.set_level(av.logging.INFO)
-    try:
-        with av.logging.Capture() as lines:
-            BitStreamFilterContext("trace_headers", stream)
-    except (av.FFmpegError, ValueError):
-        return 0
-    finally:
-        av.logging.set_level(before)
+    with _told:  # the level is everyone's: two probes at a time would leave it raised
+        before = av.logging.get_level()
+        av.logging.set_level(av.logging.INFO)
+        try:
+            with av.logging.Capture() as lines:
+                BitStreamFilterContext("trace_headers", stream)
+        except (av.FFmpegError, ValueError):
+            return 0
+        finally:
+            av.logging.set_level(before)
     for _, _, text in lines:
         if field in text:
             return numbers.get(int(text.rsplit("=", 1)[1]), 0)

@@ -6,9 +6,11 @@ from collections import deque
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import av
 from av.filter import Graph
+from av.packet import Packet
 from av.video.reformatter import VideoReformatter
 
 from streamct.errors import OutputError
@@ -90,7 +92,7 @@ class Writer:
         """The other streams, as far as they have been copied."""
         return self._others.copied
 
-    def __enter__(self) -> Writer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -181,6 +183,9 @@ class Writer:
     def close(self) -> None:
         """Flush the encoder, copy what is left of the other streams and finish the file."""
         self._mux(None)
+        self._finish()
+
+    def _finish(self) -> None:
         with writing(self._plan.path):
             try:
                 self._others.advance(self._container, None)
@@ -216,14 +221,18 @@ class Writer:
                     self.encoded.append(time)
                     if (length := self._durations.pop(time, None)) is not None:
                         packet.duration = round(length / packet.time_base)  # encoders know of one frame rate only
-                try:
-                    if packet.dts is not None:
-                        self._others.advance(self._container, packet.dts * packet.time_base)
-                    self._container.mux_one(packet)
-                except av.FFmpegError as cause:
-                    if isinstance(cause, OSError):
-                        raise
-                    raise self._refusal(cause) from cause
+                self._put(packet)
+
+    def _put(self, packet: Packet) -> None:
+        """Write a packet, after those of the other streams that are due before it."""
+        try:
+            if packet.dts is not None:
+                self._others.advance(self._container, packet.dts * packet.time_base)
+            self._container.mux_one(packet)
+        except av.FFmpegError as cause:
+            if isinstance(cause, OSError):
+                raise
+            raise self._refusal(cause) from cause
 
 
 def _field_marker(clip: Clip, plan: OutputPlan) -> Graph:

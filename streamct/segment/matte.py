@@ -48,6 +48,11 @@ class Matte:
         else:
             self._source = _Video(path)
 
+    @property
+    def counted(self) -> bool:
+        """Whether it is known from the start how many frames it serves."""
+        return self._source.count is not None or isinstance(self._source, _Still)
+
     def begin(self, frames: int | None, width: int, height: int) -> None:
         """Check the number of masks where both numbers are known."""
         if frames is not None and self._source.count is not None:

@@ -12,7 +12,7 @@ import pytest
 
 from streamct import stream
 from streamct.model import Frame, PixelFormat
-from streamct.stream import Stream, cores, decoder_threads, encoder_threads, render_workers
+from streamct.stream import Stream, decoder_threads, encoder_threads, render_workers
 
 LAYOUT = PixelFormat("gray", 8, 0, 0)
 
@@ -127,8 +127,3 @@ def test_threads_fit_the_cores(count: int, monkeypatch: pytest.MonkeyPatch) -> N
     assert 1 <= decoder_threads() <= max(1, count // 2)
     assert encoder_threads("libx264") == min(count, 32)
     assert encoder_threads("libx265") is None
-
-
-def test_only_processors_that_may_be_used_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream.os, "sched_getaffinity", lambda _: {0, 5, 6}, raising=False)
-    assert cores() == 3

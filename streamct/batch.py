@@ -1,0 +1,259 @@
+"""Many files over one executor. Whatever happens to one file is its own result; the others go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from streamct.errors import StallError, StreamctError
+from streamct.execute import Executor, Job, Task, values
+from streamct.execute.schedule import STALL_SECONDS, State, run_tasks
+from streamct.file_task import FileResult, Options, file_task, make_look, segments
+from streamct.ledger import sweep
+from streamct.model import Event, Progress
+from streamct.pipeline import with_segmenter
+from streamct.references import Wanted
+from streamct.run import Teller
+from streamct.settings import Settings
+from streamct.sources import Item
+
+T = TypeVar("T")
+STAGES = {
+    "make_look": "reference", "prepare": "prepare", "divide": "look", "find_track": "shots", "render_span": "render",
+    "join_parts": "join", "grade_whole": "grade", "grade_still": "grade", "place": "place",
+}  # fmt: skip
+"""What the times of jobs are told as, by the function that they call."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What became of all. seconds: wall time. frames: that were graded. stages: seconds in workers, by stage."""
+
+    files: tuple[FileResult, ...]
+    seconds: float
+    frames: int
+    fps: float
+    engine: str
+    workers: int
+    retries: int
+    stages: Mapping[str, float]
+
+    @property
+    def failed(self) -> int:
+        """How many files did not come out."""
+        return sum(result.status == "failed" for result in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchState:
+    """How far a batch is, for those who watch.
+
+    files, total: finished and all. share: finished, with what is done of those in work, 0..1. frames: graded so far.
+    fps: on average. running, waiting: jobs. alive: workers. retries: of jobs whose worker was lost. stages: seconds.
+    """
+
+    files: int
+    total: int
+    share: float
+    frames: int
+    fps: float
+    running: int
+    waiting: int
+    alive: int
+    retries: int
+    stages: Mapping[str, float]
+
+
+def run_batch(
+    items: Sequence[Item],
+    options: Options,
+    executor: Executor,
+    *,
+    progress: Progress | None = None,
+    stall_seconds: float = STALL_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
+    dry: bool = False,
+) -> BatchReport:
+    """Grade all files; see `streamct.sources.collect`. What fails is told in its result, and the others go on.
+
+    dry: only find out what would be done. progress is called from this thread: "start" with the number of files, a
+    "file" for each that ended (data: `file`), "status" now and then (data: `state`), "done" (data: `report`).
+
+    Raises:
+        SegmenterError, UsageError: of what was asked for by name for the whole run.
+        ReferenceError, MaskError: the one reference of all files can't be used.
+        OutputError: the work folder can't be used.
+    """
+    tell = progress or (lambda event: None)
+    Teller(tell)  # says if kernels are to be compiled
+    if not dry:
+        options.ledger.open()
+        for folder in sorted({(options.folder / item.output).parent for item in items}):
+            sweep(folder)
+    items = _resolved(items, tell)
+    run = _Run(items, options, executor, tell, stall_seconds, clock)
+    tell(Event("start", total=len(items)))
+    run.make_looks()
+    run.grade(dry)
+    report = run.report()
+    tell(Event("done", done=len(items), total=len(items), data={"report": report}))
+    return report
+
+
+def _resolved(items: Sequence[Item], tell: Progress) -> list[Item]:
+    """With nothing left open about segmenters: decided once for the whole run."""
+    decided: dict[Any, Settings] = {}
+    out = []
+    for item in items:
+        if not segments(item):
+            out.append(item)
+            continue
+        key = item.settings.segment
+        if key not in decided:
+            decided[key] = with_segmenter(item.settings, tell)
+        out.append(replace(item, settings=item.settings.model_copy(update={"segment": decided[key].segment})))
+    return out
+
+
+class _Run:
+    """One batch under way."""
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        options: Options,
+        executor: Executor,
+        tell: Callable[[Event], None],
+        stall_seconds: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._items = items
+        self._options = options
+        self._executor = executor
+        self._tell = tell
+        self._stall_seconds = stall_seconds
+        self._clock = clock
+        self._began = clock()
+        self._looks: dict[Any, Wanted | StreamctError] = {}
+        self._owners: dict[str, str] = {}
+        self._share = 0.0
+        self._weights: dict[str, int] = {}
+        self._results: dict[str, FileResult] = {}
+        self._stages: dict[str, float] = {}
+        self._state: State | None = None
+
+    def make_looks(self) -> None:
+        """The palettes of all references, each once."""
+        wanted = {_look_key(item): item for item in self._items}
+
+        def task(item: Item, name: str) -> Task[Wanted]:
+            (look,) = values((yield [Job(make_look, (item,), name, 0)]))
+            made: Wanted = look
+            return made
+
+        tasks = {
+            f"reference {number} {item.reference}": (key, item) for number, (key, item) in enumerate(wanted.items())
+        }
+        running = run_tasks(
+            self._executor,
+            ((name, self._timed(task(item, name), name, {})) for name, (_, item) in tasks.items()),
+            stall_seconds=self._stall_seconds,
+            on_progress=self._watch,
+            clock=self._clock,
+        )
+        for name, look in running:
+            self._looks[tasks[name][0]] = look
+        failed = [look for look in self._looks.values() if isinstance(look, StreamctError)]
+        if failed and len(failed) == len(self._looks):
+            raise failed[0]
+
+    def grade(self, dry: bool) -> None:
+        """All files."""
+        items = {item.name: item for item in self._items}
+        running = run_tasks(
+            self._executor,
+            self._tasks(dry),
+            stall_seconds=self._stall_seconds,
+            on_progress=self._watch,
+            clock=self._clock,
+        )
+        try:
+            for name, result in running:
+                self._take(items[name], result)
+        except StallError as error:
+            for name, item in items.items():
+                if name not in self._results:
+                    self._take(item, error)
+
+    def _tasks(self, dry: bool) -> Iterator[tuple[str, Task[FileResult]]]:
+        for item in self._items:
+            stages: dict[str, float] = {}
+            task = file_task(item, self._options, self._looks[_look_key(item)], dry)
+            yield item.name, self._timed(self._with_stages(task, stages), item.name, stages)
+
+    def _with_stages(self, task: Task[FileResult], stages: dict[str, float]) -> Task[FileResult]:
+        result = yield from task
+        return replace(result, stages=stages)
+
+    def _timed(self, task: Task[T], name: str, stages: dict[str, float]) -> Task[T]:
+        """A task whose jobs are noted: how long each stage took, how much of the file is done."""
+        try:
+            jobs = next(task)
+            while True:
+                total = sum(job.weight for job in jobs)
+                if total:
+                    self._owners |= dict.fromkeys((job.name for job in jobs), name)
+                    self._weights[name] = total
+                outcomes = yield jobs
+                for outcome in outcomes:
+                    stage = STAGES.get(outcome.job.call.__name__, outcome.job.call.__name__)
+                    for sums in (stages, self._stages):
+                        sums[stage] = round(sums.get(stage, 0.0) + outcome.seconds, 3)
+                    self._owners.pop(outcome.job.name, None)
+                jobs = task.send(outcomes)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            task.close()
+
+    def _take(self, item: Item, result: FileResult | StreamctError) -> None:
+        if isinstance(result, StreamctError):
+            target = self._options.folder / item.output
+            result = FileResult(item.name, item.input, target, "failed", error=str(result))
+        self._results[item.name] = result
+        self._tell(Event("file", done=len(self._results), total=len(self._items), data={"file": result}))
+
+    def _watch(self, state: State) -> None:
+        self._state = state
+        under_way = self._executor.progress()
+        part: dict[str, float] = {}
+        for job, done in under_way.items():
+            if (name := self._owners.get(job)) is not None:
+                part[name] = part.get(name, 0.0) + done / self._weights[name]
+        share = len(self._results) + sum(min(1.0, value) for name, value in part.items() if name not in self._results)
+        self._share = share = max(share, self._share)  # spans that ended are seen again once their file has
+        seconds = max(self._clock() - self._began, 1e-6)
+        told = BatchState(
+            len(self._results), len(self._items), share / len(self._items), state.frames, state.frames / seconds,
+            state.running, state.waiting, state.alive, state.retries, dict(self._stages),
+        )  # fmt: skip
+        self._tell(Event("status", data={"state": told}))
+
+    def report(self) -> BatchReport:
+        """What became of all, in the order of the items."""
+        seconds = self._clock() - self._began
+        files = tuple(self._results[item.name] for item in self._items)
+        frames = sum(result.frames for result in files if result.status == "done")
+        return BatchReport(
+            files, seconds, frames, frames / max(seconds, 1e-6), self._executor.name, self._executor.workers,
+            self._state.retries if self._state else 0, dict(self._stages),
+        )  # fmt: skip
+
+
+def _look_key(item: Item) -> Any:
+    needed = item.mask is None or item.ref_mask is None
+    segment = item.settings.segment if needed else None
+    return item.reference, item.settings.palette, segment, item.ref_mask, needed

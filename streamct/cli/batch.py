@@ -1,0 +1,169 @@
+"""`streamct batch`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streamct.cli import Stopped
+from streamct.cli import options as o
+from streamct.errors import UsageError
+
+if TYPE_CHECKING:
+    from streamct.batch import BatchReport
+
+_MANY = "Many files"
+_KEPT = "finished outputs and parts are kept; run the same command again to go on"
+
+
+def batch(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SOURCES... REF",
+            help="Folders, files, patterns, lists (.txt, .csv); last the reference, unless a list names it.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of all outputs, laid out as the inputs are.")
+    ],
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Folders with all below them.", rich_help_panel=_MANY)
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="List what would be done, and do nothing.", rich_help_panel=_MANY)
+    ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Files at the same time.", show_default=False, rich_help_panel=_MANY),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write what became of each file as JSON.", rich_help_panel=_MANY)
+    ] = None,
+    restart: Annotated[
+        bool,
+        typer.Option("--restart", help="Take nothing from earlier runs of this command.", rich_help_panel=_MANY),
+    ] = False,
+    work_dir: Annotated[
+        Path | None,
+        typer.Option("--work-dir", help="Folder of parts and records; DIR/.streamct.", rich_help_panel=_MANY),
+    ] = None,
+    preset: o.Preset = None,
+    config: o.Config = None,
+    strength: o.Strength = None,
+    alpha: o.Alpha = None,
+    palette_size: o.PaletteSize = None,
+    correspondence: o.Correspondence = None,
+    propagation: o.Propagation = None,
+    assignment: o.Assignment = None,
+    reach: o.Reach = None,
+    protect_skin: o.ProtectSkin = None,
+    temporal: o.Temporal = None,
+    radius: o.Radius = None,
+    segmenter: o.Segmenter = None,
+    classes: o.Classes = None,
+    weights: o.Weights = None,
+    segment_size: o.SegmentSize = None,
+    segment_every: o.SegmentEvery = None,
+    mask: o.StillMask = None,
+    ref_mask: o.RefMask = None,
+    codec: o.Codec = None,
+    crf: o.Crf = None,
+    encoder_preset: o.EncoderPreset = None,
+    pix_fmt: o.PixFmt = None,
+    quality: o.Quality = None,
+    hwaccel: o.Hwaccel = None,
+    tolerate_corrupt: o.TolerateCorrupt = False,
+    overwrite: o.Overwrite = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """Give many videos and pictures the colours of a reference picture.
+
+    Run the same command again and only what is missing is done. What fails is named, and the rest goes on; the exit
+    code is 0 only if every file came out. The paths of the outputs are printed on stdout, all else on stderr.
+
+    Examples:  streamct batch -r footage ref.jpg -o graded   ·   streamct batch "takes/**/*.mov" ref.jpg -o graded
+    ·   streamct batch shots.csv -o graded --report report.json
+    """
+    settings = o.build_settings(
+        preset,
+        config,
+        strength=strength,
+        alpha=alpha,
+        palette_size=palette_size,
+        correspondence=correspondence,
+        propagation=propagation,
+        assignment=assignment,
+        reach=reach,
+        protect_skin=protect_skin,
+        temporal=temporal,
+        radius=radius,
+        segmenter=segmenter,
+        classes=classes,
+        weights=weights,
+        segment_size=segment_size,
+        segment_every=segment_every,
+        codec=codec,
+        crf=crf,
+        encoder_preset=encoder_preset,
+        pix_fmt=pix_fmt,
+        quality=quality,
+    )
+    from streamct.batch import run_batch
+    from streamct.cli.batch_display import BatchDisplay
+    from streamct.execute.local import LocalExecutor
+    from streamct.file_task import Options
+    from streamct.ledger import FOLDER, Ledger
+    from streamct.sources import collect
+
+    sources, reference = _split(paths)
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output}: is a file. Name a folder with -o.")
+    work = work_dir or output / FOLDER
+    if report is not None and not report.parent.is_dir():
+        raise UsageError(f"--report {report}: the folder {report.parent} does not exist. Create it first.")
+    found = collect(sources, reference, output, settings, recursive=recursive, mask=mask, ref_mask=ref_mask)
+    options = Options(output, Ledger(work), overwrite, restart, tolerate_corrupt, hwaccel)
+    with BatchDisplay(quiet=quiet, verbose=verbose, as_json=as_json, dry=dry_run) as display:
+        for note in found.notes:
+            display.note(note)
+        if not dry_run:
+            display.note(f"parts and records of what is finished are in {work} (--work-dir)")
+        try:
+            with LocalExecutor(jobs or 2) as executor:
+                told = run_batch(found.items, options, executor, progress=display, dry=dry_run)
+        except Stopped as stop:
+            stop.left = _KEPT
+            raise
+    if report is not None:
+        _write(report, told)
+    if told.failed:
+        raise typer.Exit(1)
+
+
+def _split(paths: list[Path]) -> tuple[list[Path], Path | None]:
+    """Sources, and the reference if the last path is one."""
+    from streamct.manifest import is_manifest
+
+    if is_manifest(paths[-1]):
+        return paths, None
+    if len(paths) < 2:
+        raise UsageError(
+            f"{paths[0]}: is the only path. Give SOURCES and the reference: streamct batch SOURCES... REF."
+        )
+    if paths[-1].is_dir():
+        raise UsageError(f"{paths[-1]}: is a folder, but the last path is the reference picture.")
+    return paths[:-1], paths[-1]
+
+
+def _write(path: Path, report: BatchReport) -> None:
+    from streamct.cli.batch_display import plain_report
+    from streamct.media.files import written_whole
+
+    with written_whole(path) as temporary:
+        temporary.write_text(json.dumps(plain_report(report), indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,215 @@
+"""What the user sees of a batch: one bar for all, a line for each file that failed, a table at the end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from streamct.batch import BatchReport, BatchState
+from streamct.file_task import FileResult
+from streamct.model import Event
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+_LINE_SECONDS = 5.0
+_JSON_SECONDS = 1.0
+_LONGEST_TABLE = 60
+_NAME_WIDTH = 44
+
+
+class BatchDisplay:
+    """Shows a batch's events; use as a context manager and call it with each.
+
+    On stdout the path of each output that is there at the end, or with `as_json` the events; the rest on stderr.
+    verbose: stage times of each file, and lines about queues beside the bar. dry: what would be done is listed instead.
+    """
+
+    def __init__(self, *, quiet: bool, verbose: bool, as_json: bool, dry: bool = False) -> None:
+        self._quiet = quiet
+        self._verbose = verbose
+        self._json = as_json
+        self._dry = dry
+        self._bar: tqdm[Any] | None = None
+        self._total = 0
+        self._told = self._emitted = time.monotonic()
+
+    def __enter__(self) -> BatchDisplay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "start":
+            self._start(event.total or 0)
+        elif event.kind == "status":
+            self._status(event.data["state"])
+        elif event.kind == "file":
+            self._file(event.data["file"])
+        elif event.kind == "done":
+            self._done(event.data["report"])
+        elif event.kind in ("note", "warning"):
+            self.note(event.message, event.kind)
+
+    def note(self, message: str, kind: str = "note") -> None:
+        """A line for the user."""
+        self._emit({"event": kind, "message": message})
+        if not self._quiet:
+            self._say(f"{kind}: {message}")
+
+    def _start(self, total: int) -> None:
+        self._total = total
+        self._emit({"event": "start", "total": total})
+        if not self._quiet and not self._dry and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=total, file=sys.stderr, dynamic_ncols=True, leave=False,
+                bar_format="{percentage:3.0f}%|{bar}| {desc} [{elapsed}<{remaining}{postfix}]",
+            )  # fmt: skip
+            self._bar.set_description_str(f"0/{total} files")
+
+    def _status(self, state: BatchState) -> None:
+        now = time.monotonic()
+        if self._json and now - self._emitted >= _JSON_SECONDS:
+            self._emitted = now
+            self._emit({"event": "progress", "done": state.files, **_plain(state)})
+        line = f"{state.files} of {state.total} files, {state.frames} frames, {state.fps:.1f} frames/s"
+        if self._bar is not None:
+            self._bar.n = round(state.share * state.total, 3)
+            self._bar.set_description_str(f"{state.files}/{state.total} files", refresh=False)
+            self._bar.set_postfix_str(f"{state.fps:.1f} frames/s", refresh=False)
+            self._bar.refresh()
+        if not self._quiet and (self._bar is None or self._verbose) and now - self._told >= _LINE_SECONDS:
+            self._told = now
+            if self._verbose:
+                line += (
+                    f"; {state.running} jobs in flight, {state.waiting} waiting, {state.alive} workers, "
+                    f"{state.retries} retries; {_stages(state.stages)}"
+                )
+            self._say(line)
+
+    def _file(self, result: FileResult) -> None:
+        self._emit({"event": "file", **_plain(result)})
+        if result.status == "failed":
+            self._say(f"failed: {result.error}")
+        elif self._verbose and not self._quiet and not self._dry:
+            self._say(f"{result.status}: {result.name}: {result.frames} frames; {_stages(result.stages)}")
+
+    def _done(self, report: BatchReport) -> None:
+        self._close()
+        self._emit({"event": "done", "report": _plain(report)})
+        if self._dry:
+            if not self._json:
+                for result in report.files:
+                    if result.status != "failed":
+                        what = "done already" if result.status == "skipped" else "to do"
+                        print(f"{what}: {result.input} -> {result.output}")
+            return
+        if not self._quiet:
+            print(table(report, self._verbose), file=sys.stderr)
+        if not self._json:
+            for result in report.files:
+                if result.status != "failed":
+                    print(result.output)
+            sys.stdout.flush()
+
+    def _emit(self, event: dict[str, Any]) -> None:
+        if self._json:
+            print(json.dumps(event, default=str), flush=True)
+
+    def _say(self, line: str) -> None:
+        if self._bar is not None:
+            self._bar.write(line, file=sys.stderr)
+        else:
+            print(line, file=sys.stderr)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def table(report: BatchReport, whole: bool) -> str:
+    """A line for each file, or where there are many for those that failed, and a line for all. whole: each anyway."""
+    shown: Sequence[FileResult] = report.files
+    if len(shown) > _LONGEST_TABLE and not whole:
+        shown = [result for result in shown if result.status == "failed"]
+    rows = [("file", "frames", "frames/s", "segmenter", "notes", "")]
+    for result in shown:
+        failed = result.status == "failed"
+        rows.append(
+            (
+                _shortened(result.name),
+                "" if failed else str(result.frames),
+                "" if failed or not result.fps else f"{result.fps:.1f}",
+                result.segmenter,
+                str(len(result.warnings) or ""),
+                result.status,
+            )
+        )
+    lines = list(_aligned(rows)) if shown else []
+    counts = {kind: sum(r.status == kind for r in report.files) for kind in ("done", "skipped", "failed")}
+    said = [f"{counts['done']} graded"]
+    if counts["skipped"]:
+        said.append(f"{counts['skipped']} done before")
+    if counts["failed"]:
+        said.append(f"{counts['failed']} failed")
+    total = f"{', '.join(said)}; {report.frames} frames in {report.seconds:.1f} s, {report.fps:.1f} frames/s"
+    engine = f"{report.engine}, {report.workers} worker{'' if report.workers == 1 else 's'}"
+    lines.append(f"{total} ({engine})")
+    return "\n".join(lines)
+
+
+def _aligned(rows: Iterable[tuple[str, ...]]) -> Iterable[str]:
+    rows = list(rows)
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            cell.ljust(width) if i in (0, 3, 5) else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def _shortened(name: str) -> str:
+    """The end of a long name, which tells files apart."""
+    width = max(_NAME_WIDTH, shutil.get_terminal_size().columns - 50)
+    return name if len(name) <= width else f"...{name[3 - width :]}"
+
+
+def _stages(stages: Any) -> str:
+    return ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in stages.items()) or "no stage is done yet"
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    assert is_dataclass(value)
+    assert not isinstance(value, type)
+    return {name: _json(entry) for name, entry in asdict(value).items()}
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float):
+        return round(value, 3)
+    if isinstance(value, dict):
+        return {key: _json(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(entry) for entry in value]
+    return value
+
+
+def plain_report(report: BatchReport) -> dict[str, Any]:
+    """A report as JSON has it."""
+    return _plain(report)

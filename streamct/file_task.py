@@ -1,0 +1,271 @@
+"""One file of a batch: looked at, graded where that is still to be done, put into its place and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from streamct.errors import InputError, OutputError, StreamctError
+from streamct.execute import Job, Task, values
+from streamct.ledger import Ledger, Record, content, digest_of, input_identity, span_digest, versions
+from streamct.media.output import resolve_output
+from streamct.media.source import open_source
+from streamct.model import Report, Span
+from streamct.pipeline import grade_picture
+from streamct.prepare import Request
+from streamct.references import Wanted, look, references
+from streamct.run import Teller, chosen_network
+from streamct.sources import Item
+from streamct.spanned import clip_task
+
+Status = Literal["done", "skipped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a batch does beside the settings of its files.
+
+    folder: of the outputs. ledger: what is done already. overwrite: replace outputs that are not this command's.
+    restart: take nothing from the ledger. tolerate, hwaccel: as for `streamct.pipeline.grade_video`. spans: how many
+    spans each clip is graded in, None for as many as its length asks for.
+    """
+
+    folder: Path
+    ledger: Ledger
+    overwrite: bool = False
+    restart: bool = False
+    tolerate: bool = False
+    hwaccel: str | None = None
+    spans: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What was found out about a file before it is graded.
+
+    digest: of all that decides the output. name: of the output, below the output folder. frames: None if unknown.
+    state: "done" (the output is there as it was recorded), "kept" (graded, but not in its place) or "new". notes: lines
+    about the output. record: of what is done or kept.
+    """
+
+    digest: str
+    name: Path
+    frames: int | None
+    state: Literal["done", "kept", "new"]
+    notes: tuple[str, ...] = ()
+    record: Record | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one file.
+
+    status: "done", "skipped" (it was done before) or "failed", with its error. frames: graded pictures. seconds: that
+    they took. fps: frames/s. digest: of all that decides the output. sha256: of the output. stages: seconds by stage.
+    details: as of `streamct.model.Report`.
+    """
+
+    name: str
+    input: Path
+    output: Path
+    status: Status
+    frames: int = 0
+    seconds: float = 0.0
+    fps: float = 0.0
+    segmenter: str = ""
+    warnings: tuple[str, ...] = ()
+    digest: str = ""
+    sha256: str = ""
+    stages: Mapping[str, float] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+def prepare(item: Item, options: Options) -> Prepared:
+    """Look at a file, decide what becomes of it, and ask the ledger; runs in a worker.
+
+    Raises:
+        InputError: it can't be used. OutputError: it can't become what is asked for, or the output exists already.
+    """
+    settings, notes = item.settings, list[str]()
+    facts: dict[str, Any] = {"kind": item.kind}
+    frames: int | None = 1
+    if item.kind == "clip":
+        with open_source(item.input, None, hwaccel=options.hwaccel) as source:
+            clip = source.clip
+            plan = resolve_output(clip, options.folder / item.output if item.fixed else None, settings.output)
+        name = item.output if item.fixed or plan.path.suffix == item.output.suffix else item.fallback
+        notes = [note.replace(plan.path.name, name.name) for note in plan.notes]
+        frames = clip.frames
+        if frames is None and clip.duration is not None and clip.rate is not None:
+            frames = round(clip.duration * clip.rate)
+        facts |= {
+            "stream": clip.stream, "tolerate": options.tolerate, "hwaccel": options.hwaccel,
+            "encoder": [plan.container, plan.encoder, plan.pix_fmt, plan.options],
+            "settings": settings.model_dump(mode="json", exclude={"segment": {"weights"}}),
+        }  # fmt: skip
+    else:
+        name = item.output
+        only = settings.model_dump(mode="json", exclude={"segment": {"weights"}, "time": True, "output": True})
+        facts |= {"settings": only, "quality": settings.output.quality}
+    try:
+        digest = digest_of({**facts, **_contents(item), "output": str(name)})
+    except OSError as cause:
+        raise InputError(
+            f"{cause.filename or item.input}: can't be read ({cause.strerror}). Check the path."
+        ) from cause
+    state, record = _state(digest, name, options)
+    return Prepared(digest, name, frames, state, tuple(notes), record)
+
+
+def _contents(item: Item) -> dict[str, Any]:
+    network = segments(item)
+    weights = item.settings.segment.weights
+    if network and weights is None:
+        from streamct.segment.weights import cached
+
+        weights = cached(item.settings.segment.segmenter)
+    return {
+        "input": input_identity(item.input),
+        "reference": content(item.reference),
+        "mask": content(item.mask),
+        "ref_mask": content(item.ref_mask),
+        "cuts": content(item.cuts),
+        "weights": content(weights) if network else None,
+        "versions": versions(network),
+    }
+
+
+def segments(item: Item) -> bool:
+    """Whether a network has something to tell apart."""
+    return item.settings.segment.segmenter != "none" and (item.mask is None or item.ref_mask is None)
+
+
+def _state(digest: str, name: Path, options: Options) -> tuple[Literal["done", "kept", "new"], Record | None]:
+    """What the ledger knows; refuses an output that is there and not ours."""
+    ledger, target = options.ledger, options.folder / name
+    done = ledger.done(digest, options.folder)
+    if done is not None and not options.restart:
+        return "done", done
+    if target.is_dir():
+        raise OutputError(f"{target}: is a folder. Name another output.")
+    if target.exists() and done is None and not options.overwrite:
+        raise OutputError(
+            f"{target}: exists already, and not as this command wrote it. "
+            "Pass --overwrite (-y) to replace it, or choose another -o."
+        )
+    if options.restart:
+        ledger.drop(digest, name.suffix)
+        return "new", None
+    kept = ledger.kept(digest, name.suffix)
+    return ("new", None) if kept is None else ("kept", kept)
+
+
+def grade_still(item: Item, prepared: Prepared, options: Options, seen: Wanted) -> Record:
+    """Grade a picture, keep the result as its part, and put it into its place; runs in a worker.
+
+    Raises:
+        StreamctError: see `streamct.pipeline.grade_picture`.
+    """
+    part = options.ledger.part(prepared.digest, prepared.name.suffix)
+    report = grade_picture(
+        item.input, item.reference, part, item.settings,
+        mask=item.mask, ref_mask=item.ref_mask, overwrite=True, seen=seen,
+    )  # fmt: skip
+    return place(prepared, options, report)
+
+
+def place(prepared: Prepared, options: Options, report: Report | None) -> Record:
+    """Put what was graded into its place and record it; runs in a worker. report: None where it was kept before."""
+    ledger, digest, ending = options.ledger, prepared.digest, prepared.name.suffix
+    if report is not None:
+        facts = {
+            "frames": report.frames,
+            "seconds": round(report.seconds, 3),
+            "segmenter": report.segmenter,
+            "warnings": list(dict.fromkeys((*prepared.notes, *report.warnings))),
+            "details": report.details,
+        }
+        ledger.keep(digest, ending, facts)
+    return ledger.place(digest, ending, options.folder, str(prepared.name))
+
+
+def make_look(item: Item) -> Wanted:
+    """The palettes of a reference, once for all files that have it; runs in a worker.
+
+    Raises:
+        ReferenceError, MaskError, SegmenterError: it can't be used.
+    """
+    needed = item.mask is None or item.ref_mask is None
+    network, settings = chosen_network(item.settings, Teller(None), needed=needed)
+    found = look(references(item.reference), settings, item.ref_mask, network)
+    return replace(found, picture=np.empty((0, 0, 3), np.float32), matte=None)  # which no file needs
+
+
+def file_task(item: Item, options: Options, seen: Wanted | StreamctError, dry: bool = False) -> Task[FileResult]:
+    """All that is to be done for one file. dry: only find out what would be done.
+
+    Raises:
+        StreamctError: it can't be done.
+    """
+    if isinstance(seen, StreamctError):
+        raise seen
+    prepared: Prepared
+    (prepared,) = values((yield [Job(prepare, (item, options), f"{item.name}: prepare", 0)]))
+    target = options.folder / prepared.name
+    result = FileResult(item.name, item.input, target, "skipped", digest=prepared.digest)
+    if prepared.state == "done" or dry:
+        told = _told(result, prepared.record)
+        status: Status = "skipped" if prepared.state == "done" else "done"
+        return replace(told, status=status, frames=told.frames or prepared.frames or 0)
+    part = options.ledger.part(prepared.digest, target.suffix)
+    try:
+        record = yield from _graded(item, prepared, options, seen, part)
+    except OutputError as error:
+        raise OutputError(str(error).replace(str(part), str(target))) from error
+    return replace(_told(result, record), status="done")
+
+
+def _graded(item: Item, prepared: Prepared, options: Options, seen: Wanted, part: Path) -> Task[Record]:
+    record: Record
+    if prepared.state == "new" and item.kind == "picture":
+        (record,) = values((yield [Job(grade_still, (item, prepared, options, seen), item.name)]))
+        return record
+    report, made = None, list[Path]()
+    if prepared.state == "new":
+        asked = Request(
+            item.input, references(item.reference), part, item.settings,
+            mask=item.mask, ref_mask=item.ref_mask, cuts=item.cuts, overwrite=True, hwaccel=options.hwaccel,
+            tolerate_corrupt=options.tolerate, seen=seen,
+        )  # fmt: skip
+
+        def parts(span: Span) -> Path:
+            made.append(options.ledger.part(span_digest(prepared.digest, span.start, span.stop), ".span"))
+            return made[-1]
+
+        report = yield from clip_task(asked, item.name, parts, options.ledger.folder, Teller(None), options.spans)
+    (record,) = values((yield [Job(place, (prepared, options, report), f"{item.name}: place", 0)]))
+    for path in made:
+        path.unlink(missing_ok=True)
+    return record
+
+
+def _told(result: FileResult, record: Record | None) -> FileResult:
+    """A result with what a record says."""
+    if record is None:
+        return result
+    facts = record.facts
+    return replace(
+        result,
+        frames=facts["frames"],
+        seconds=facts["seconds"],
+        fps=facts["details"].get("fps", 0.0),
+        segmenter=facts["segmenter"],
+        warnings=tuple(facts["warnings"]),
+        sha256=record.sha256,
+        details=facts["details"],
+    )

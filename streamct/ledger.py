@@ -1,0 +1,305 @@
+"""What is done already, told by files alone: parts, what was noted of them, and records of finished outputs.
+
+Everything is named by a digest of all that decides the result (`digest_of`), so a change of input, reference, settings
+or version finds nothing to reuse. In the work folder lie
+
+    <digest>.part<ending>    pictures that are encoded and checked: a whole output, or one span of it
+    <digest>.part.json       its length and SHA-256, and what its job reported; without it a part counts for nothing
+    <digest>.done            what became of an output: its name, length, time and SHA-256, and the report
+
+Each is written under a temporary name, synced and renamed. An output is recorded before it gets its name and its part
+is what gets renamed: whenever a run is killed, the next one finds either the part or the output.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from streamct.errors import OutputError
+from streamct.media.files import alive, fingerprint, writing
+
+FORMAT = 1
+"""Of digests, parts and records; another one reuses nothing."""
+FOLDER = ".streamct"
+"""Of the work folder in the output folder."""
+_LENGTH = 32  # hexadecimal digits: 128 bits
+_LIBRARIES = ("streamct", "av", "numpy", "numba", "pyvips")
+_TEMPORARY = re.compile(
+    r"\..+\.(?P<host>[^.]+)-(?P<process>\d+)\.partial(\.[^.]+)?|\..+\.(?P<own>\d+)\.partial(\.[^.]+)?"
+)
+_STALE = 24 * 3600.0
+"""Seconds after which a temporary file of another machine, whose processes can't be asked for, counts as left over."""
+
+
+def digest_of(facts: Mapping[str, Any]) -> str:
+    """SHA-256 of facts as JSON in one spelling, shortened. facts: whatever JSON holds, and paths."""
+    text = json.dumps({"format": FORMAT, **facts}, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
+
+
+def span_digest(whole: str, start: int, stop: int) -> str:
+    """The digest of the part of an output with the frames `[start, stop)`."""
+    return digest_of({"whole": whole, "span": [start, stop]})
+
+
+def input_identity(path: Path) -> dict[str, Any]:
+    """What tells a large input from any other without reading it: length, time of change, hash of both its ends.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    stat = path.stat()
+    return {"size": stat.st_size, "mtime": stat.st_mtime_ns, "ends": fingerprint(path)}
+
+
+def content(path: Path | None) -> str | None:
+    """SHA-256 of all of a file, or of all files in a folder with their names; None for None.
+
+    A file that was read before is not read again while its length and time stay.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    if path is None:
+        return None
+    if path.is_dir():
+        whole = hashlib.sha256()
+        for entry in sorted(p for p in path.rglob("*") if p.is_file()):
+            whole.update(f"{entry.relative_to(path)}\0{content(entry)}\0".encode())
+        return whole.hexdigest()
+    stat = path.stat()
+    return _content(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _content(path: Path, size: int, mtime: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def versions(network: bool) -> dict[str, str]:
+    """Of what decides pixels and bytes. network: whether one segments."""
+    names = (*_LIBRARIES, "torch", "torchvision") if network else _LIBRARIES
+    return {name: _version(name) for name in names}
+
+
+def _version(name: str) -> str:
+    if name == "streamct":
+        from streamct import __version__
+
+        return __version__
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a file that was written: a part or an output.
+
+    name: of an output, relative to the output folder; "" of a part. size: bytes. mtime: ns. sha256: of its bytes.
+    facts: what its job reported, as JSON has it.
+    """
+
+    name: str
+    size: int
+    mtime: int
+    sha256: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The work folder. Small, and may be sent to any worker that sees the folder."""
+
+    folder: Path
+
+    def open(self) -> None:
+        """Make the folder and remove temporary files that killed runs left in it.
+
+        Raises:
+            OutputError: it can't be made or written to.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as cause:
+            raise OutputError(
+                f"{self.folder}: can't be made into a folder ({cause.strerror}). See --work-dir."
+            ) from cause
+        if not os.access(self.folder, os.W_OK | os.X_OK):
+            raise OutputError(f"{self.folder}: can't be written to. Check its permissions, or see --work-dir.")
+        sweep(self.folder)
+
+    def part(self, digest: str, ending: str) -> Path:
+        """Where a part lies or will. ending: with its dot."""
+        return self.folder / f"{digest}.part{ending}"
+
+    def keep(self, digest: str, ending: str, facts: Mapping[str, Any]) -> Record:
+        """Note of a part that has just been written that it is whole, and what was reported of it."""
+        path = self.part(digest, ending)
+        stat = path.stat()
+        record = Record("", stat.st_size, stat.st_mtime_ns, sha256_of(path), dict(facts))
+        _write(self.folder / f"{digest}.part.json", record)
+        return record
+
+    def kept(self, digest: str, ending: str) -> Record | None:
+        """What was noted of a part that is still as it was then; None where there is none, or another than that."""
+        record = _read(self.folder / f"{digest}.part.json")
+        path = self.part(digest, ending)
+        return record if record is not None and _is(path, record, by_time=False) else None
+
+    def drop(self, digest: str, ending: str) -> None:
+        """Remove a part and its note."""
+        self.part(digest, ending).unlink(missing_ok=True)
+        (self.folder / f"{digest}.part.json").unlink(missing_ok=True)
+
+    def done(self, digest: str, root: Path) -> Record | None:
+        """The record of an output that lies under `root` as it was written; None if there is none or it differs.
+
+        Where length and time are as recorded its ends are compared, else all of it: copies keep what they hold.
+        """
+        record = self.record(digest)
+        return record if record is not None and _is(root / record.name, record, by_time=True) else None
+
+    def record(self, digest: str) -> Record | None:
+        """The record of an output, wherever that may be now."""
+        return _read(self.folder / f"{digest}.done")
+
+    def place(self, digest: str, ending: str, root: Path, name: str) -> Record:
+        """Give a part that was kept its name as an output, `root / name`, and record it. What was there is replaced.
+
+        Raises:
+            OutputError: the folder can't be made, there is no space, or the part is gone.
+        """
+        part, target = self.part(digest, ending), root / name
+        with writing(target):
+            noted = _read(self.folder / f"{digest}.part.json")
+            if noted is None:
+                raise FileNotFoundError(errno.ENOENT, "its part has gone", str(part))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            stat = part.stat()
+            record = Record(name, stat.st_size, stat.st_mtime_ns, noted.sha256, noted.facts)
+            _write(self.folder / f"{digest}.done", record)
+            try:
+                os.replace(part, target)
+            except OSError as cause:
+                if cause.errno != errno.EXDEV:
+                    raise
+                _copy(part, target)
+            _sync(target.parent)
+        self.drop(digest, ending)
+        return record
+
+
+def sweep(folder: Path) -> None:
+    """Remove temporary files in `folder` whose processes are gone."""
+    with suppress(OSError):
+        for entry in folder.iterdir():
+            found = _TEMPORARY.fullmatch(entry.name)
+            if found is not None and _left_over(entry, found["host"], int(found["process"] or found["own"])):
+                if entry.is_dir():
+                    shutil.rmtree(entry, ignore_errors=True)
+                else:
+                    entry.unlink(missing_ok=True)
+
+
+def _left_over(entry: Path, host: str | None, process: int) -> bool:
+    if host is None or host == _host():
+        return not alive(process)
+    return time.time() - entry.stat().st_mtime > _STALE
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9_]", "_", socket.gethostname()) or "host"
+
+
+def sha256_of(path: Path) -> str:
+    """Of all of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is(path: Path, record: Record, by_time: bool) -> bool:
+    """Whether a file holds what was recorded. by_time: an unchanged time of change is proof enough."""
+    try:
+        stat = path.stat()
+        if stat.st_size != record.size:
+            return False
+        if by_time and stat.st_mtime_ns == record.mtime:
+            return True
+        return sha256_of(path) == record.sha256
+    except OSError:
+        return False
+
+
+def _write(path: Path, record: Record) -> None:
+    temporary = path.with_name(f".{path.name}.{_host()}-{os.getpid()}.partial")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(_plain(record), file, indent=1, default=str)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _plain(record: Record) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "name": record.name,
+        "size": record.size,
+        "mtime": record.mtime,
+        "sha256": record.sha256,
+        "facts": record.facts,
+    }
+
+
+def _read(path: Path) -> Record | None:
+    """A record; None where there is none that can be read: then the work is simply done again."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found.pop("format") != FORMAT:
+            return None
+        return Record(**found)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _copy(part: Path, target: Path) -> None:
+    """Across file systems: copied, synced and renamed, the times kept."""
+    temporary = target.with_name(f".{target.name}.{_host()}-{os.getpid()}.partial")
+    try:
+        shutil.copyfile(part, temporary)
+        shutil.copystat(part, temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

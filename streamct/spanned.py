@@ -1,0 +1,384 @@
+"""A clip in spans: what is done in which worker, and the task that puts it together.
+
+The jobs are functions of files and small data: a clip is prepared in one job, each span rendered into a part in one
+of its own, and the parts joined in a last one. Masks, cuts and times are those of the whole clip throughout.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from streamct.errors import DamagedInputError, OutputError, StreamctError
+from streamct.execute import Executor, Job, Shared, Task, values
+from streamct.execute.schedule import State, run_tasks
+from streamct.grade.cuts import ListedCuts
+from streamct.grade.mattes import Given, Mattes, Replayed
+from streamct.grade.regions import Palettes
+from streamct.grade.track import Grade
+from streamct.grade.trackfile import load_track, save_track
+from streamct.grading import pass_over, reach
+from streamct.media.files import written_whole
+from streamct.media.join import Joiner, verify_joins
+from streamct.media.masks import mask_folder
+from streamct.media.output import Y4M, OutputPlan
+from streamct.media.parts import PartWriter, check_part, comes_in_parts, parts_folder
+from streamct.media.passage_reader import PassageReader
+from streamct.media.sequence import SEQUENCE
+from streamct.media.source import Source, open_source
+from streamct.media.timeline import Passage, Timeline, passage, timeline_of
+from streamct.media.verify import verify
+from streamct.model import Clip, Event, Frame, Progress, Report, Span
+from streamct.pipeline import grade_asked
+from streamct.prepare import Prepared, Request, prepare
+from streamct.run import Teller, clip_mattes
+from streamct.segment.choose import load
+from streamct.segment.matte import Matte
+from streamct.segment.none import NoSegmenter
+from streamct.settings import Settings
+from streamct.spans import plan_spans
+from streamct.stream import Stream, decoder_threads, encoder_threads
+
+PartPath = Callable[[Span], Path]
+"""Where the part of a span lies; it may be there from an earlier run."""
+Said = tuple[Event, ...]
+"""Notes and warnings that a job would tell the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that a worker has to know to render any span of a clip.
+
+    mask: the user's matte, None where there is none or it does not matter. segmenting: whether a network makes the
+    masks, unless `track` has them. track: a file with the grades' shots; segmenter: whose masks it holds. folder: where
+    masks are saved.
+    """
+
+    clip: Clip
+    plan: OutputPlan
+    settings: Settings
+    palettes: Palettes | None
+    cuts: ListedCuts | None = None
+    mask: Path | None = None
+    segmenting: bool = False
+    track: Path | None = None
+    segmenter: str = "none"
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Divided:
+    """A clip that was looked at. spans: one where it is not divided, with `why`. passages: how each is decoded. masks:
+    whether there are any to save. details: for the report."""
+
+    recipe: Recipe
+    spans: tuple[Span, ...]
+    passages: tuple[Passage, ...]
+    masks: bool
+    details: dict[str, Any]
+    said: Said
+    why: str | None = None
+
+
+def divide(asked: Request, count: int | None = None) -> Divided:
+    """Check what is asked, look at the reference, and plan the spans. count: how many the user wants.
+
+    Raises:
+        StreamctError: anything wrong with input, reference, masks, settings or output.
+    """
+    told: list[Event] = []
+    say = Teller(told.append)
+    with open_source(asked.input, asked.stream, asked.rate, asked.hwaccel, asked.tolerate_corrupt) as source:
+        ready = prepare(source, asked, say)
+        try:
+            timeline, why = (None, None) if count == 1 else _timeline(source, ready, asked)
+            recipe = _recipe(source, ready, asked)
+            support = ready.mattes.support
+            masked = ready.mattes.name != "none" or recipe.segmenter != "none"
+        finally:
+            ready.mattes.close()
+        spans, passages = [Span(0, source.clip.frames or 1)], list[Passage]()
+        if timeline is not None:
+            lead, tail = reach(recipe.settings, support)
+            spans = plan_spans(timeline.frames, timeline.keys, lead, count)
+            if len(spans) > 1:
+                passages = [passage(timeline, s.start - lead, s.stop + tail) for s in spans]
+        details = ready.details(source, 0, 1.0)
+    said = tuple(event for event in told if event.kind in ("note", "warning"))
+    return Divided(recipe, tuple(spans), tuple(passages), masked, details, said, why)
+
+
+def _timeline(source: Source, ready: Prepared, asked: Request) -> tuple[Timeline | None, str | None]:
+    """The clip's timeline, or why it is graded in one piece."""
+    plan, mask = ready.plan, asked.mask
+    why = None
+    if source.demuxer is not None or source.pictures is not None:
+        why = "what is no video file"
+    elif plan.piped or plan.container in (SEQUENCE, Y4M):
+        why = "this output"
+    elif not comes_in_parts(plan):
+        why = f"what {plan.encoder} encodes as {plan.pix_fmt}"
+    elif ready.held is not None:
+        why = "what a map grades"
+    elif asked.tolerate_corrupt:
+        why = "what is damaged"
+    elif source.hwaccel is not None:
+        why = "what a device decodes"
+    elif mask is not None and isinstance(ready.given, Matte) and not ready.given.counted:
+        why = "a matte video that does not tell its length"
+    if why is not None:
+        return None, f"{why} is graded in one piece"
+    timeline = timeline_of(source.clip)
+    if timeline is None:
+        return None, "its packets don't tell where its frames lie, so it is graded in one piece"
+    return timeline, None
+
+
+def _recipe(source: Source, ready: Prepared, asked: Request) -> Recipe:
+    saved = ready.kept.saved
+    return Recipe(
+        clip=source.clip, plan=ready.plan, settings=ready.settings, palettes=ready.palettes, cuts=ready.kept.cuts,
+        mask=asked.mask if ready.used else None,
+        segmenting=ready.network is not None and ready.mattes.name == ready.network.name,
+        track=asked.track, segmenter="none" if saved is None else saved.segmenter,
+    )  # fmt: skip
+
+
+def find_track(recipe: Recipe, asked: Request, path: Path) -> str:
+    """Look for a clip's shots and their palettes, once for all spans; returns whose masks were counted.
+
+    path: of the track, for the workers; where the user wants it too it is written there as well.
+
+    Raises:
+        DamagedInputError, OutputError: the clip can't be read, or the track not be written.
+    """
+    from streamct.tracks import Tracks
+
+    with open_source(asked.input, asked.stream) as source:
+        kept = Tracks(source, recipe.settings, asked.cuts, None, asked.save_track)
+        mattes = _mattes(recipe)
+        try:
+            assert recipe.palettes is not None  # a map needs no track
+            found = kept.find(recipe.palettes, mattes, recipe.settings, Teller(None))
+        finally:
+            mattes.close()
+        kept.save(found, mattes.name, recipe.settings)
+        save_track(path, found, source.clip, recipe.settings, mattes.name)
+        return mattes.name
+
+
+def _mattes(recipe: Recipe) -> Mattes:
+    clip = recipe.clip
+    given = NoSegmenter() if recipe.mask is None else Matte(recipe.mask)
+    given.begin(clip.frames, clip.width, clip.height)
+    if recipe.track is not None:
+        return Given(given) if recipe.segmenter == given.name else Replayed(recipe.segmenter)
+    network = load(recipe.settings.segment) if recipe.segmenting else None
+    return clip_mattes(clip, recipe.settings, given, network, recipe.cuts)
+
+
+def render_span(recipe: Recipe, span: Span, way: Passage, path: Path) -> bool:
+    """Grade and encode the frames of a span into a part, unless it is there already; returns whether it was.
+
+    way: to the frames that have to be seen for it. A part appears whole or not at all.
+
+    Raises:
+        DamagedInputError, OutputError, MaskError: see `PassageReader`, `PartWriter` and `check_part`.
+    """
+    clip, plan = recipe.clip, recipe.plan
+    times = way.pts[span.start - way.first : span.stop - way.first].tolist()
+    if path.exists():
+        try:
+            check_part(path, clip, plan, times)
+            return True
+        except OutputError:
+            path.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        mattes = _mattes(recipe)
+        stack.callback(mattes.close)
+        track = None if recipe.track is None else load_track(recipe.track, clip).track
+        ours = pass_over(
+            clip, recipe.palettes, mattes, recipe.settings,
+            folder=recipe.folder, cuts=recipe.cuts, track=track, span=span,
+        )  # fmt: skip
+        temporary = stack.enter_context(written_whole(path))
+        reader = stack.enter_context(PassageReader(clip, way, decoder_threads()))
+        with PartWriter(clip, plan, temporary, encoder_threads(plan.encoder)) as writer:
+
+            def render(frame: Frame, grade: Grade) -> Frame:
+                target = writer.allocate(frame)
+                ours.fill(frame, target, grade)
+                return target
+
+            only = range(span.start, span.stop)
+            Stream(reader, ours.sample, ours.grading, render, writer.write, only=only).run()
+            writer.close()
+        check_part(temporary, clip, plan, times)
+    return False
+
+
+def join_parts(recipe: Recipe, parts: tuple[Path, ...], firsts: tuple[int, ...], tolerate: bool = False) -> Said:
+    """Write the output of a clip's parts, with all that is copied beside them. firsts: first frame of each part.
+
+    Raises:
+        DamagedInputError, OutputError: see `Joiner`, `verify` and `verify_joins`.
+    """
+    clip, plan = recipe.clip, recipe.plan
+    told: list[Event] = []
+    say = Teller(told.append)
+    with written_whole(plan.path) as temporary:
+        with Joiner(clip, plan, temporary, tolerate) as joiner:
+            known = len(joiner.notes)
+            for note in joiner.notes:
+                say.note(note)
+            joiner.add(parts)
+            joiner.close()
+        for line in joiner.notes[known:]:
+            say.warning(line)
+        verify(clip, plan, temporary, joiner.index, joiner.times, joiner.copied)
+        verify_joins(plan, temporary, joiner.index, firsts[1:])
+    return tuple(event for event in told if event.kind in ("note", "warning"))
+
+
+def grade_whole(asked: Request) -> tuple[Report, Said]:
+    """Grade a clip in one piece; see `streamct.pipeline.grade_asked`."""
+    told: list[Event] = []
+    report = grade_asked(asked, told.append)
+    return report, tuple(event for event in told if event.kind in ("note", "warning"))
+
+
+def clip_task(
+    asked: Request, name: str, parts: PartPath | None, work: Path | None, say: Teller, count: int | None = None
+) -> Task[Report]:
+    """Grade one clip, in spans where it is long, or where `count` says how many.
+
+    name: what its jobs are called by. parts: where its parts lie; who gives them removes them. work: a folder for what
+    else the workers share, such as a track. Without these, all of it lies in a folder beside the output and goes with
+    the task.
+
+    Raises:
+        StreamctError: anything wrong; the output is then as it was.
+    """
+    began = time.monotonic()
+    (divided,) = values((yield [Job(divide, (asked, count), f"{name}: look", 0)]))
+    spans = divided.spans
+    if len(spans) == 1:
+        if count is not None and count > 1 and divided.why is not None:
+            say.warning(f"{name}: {divided.why}")
+        return (yield from _whole(asked, name, spans[0].stop, say))
+    for event in divided.said:
+        _repeat(event, say)
+    try:
+        return (yield from _in_spans(asked, name, parts, work, say, divided, began))
+    except DamagedInputError as damage:
+        say.warning(f"{damage} It is read again from its beginning.")
+    return (yield from _whole(asked, name, spans[-1].stop, say))
+
+
+def _whole(asked: Request, name: str, frames: int, say: Teller) -> Task[Report]:
+    say.start(frames)
+    (given,) = values((yield [Job(grade_whole, (asked,), name, frames)]))
+    report: Report
+    report, said = given
+    for event in said:
+        _repeat(event, say)
+    return replace(report, warnings=tuple(say.said), details=report.details | {"spans": 1})
+
+
+def _in_spans(
+    asked: Request, name: str, parts: PartPath | None, work: Path | None, say: Teller, divided: Divided, began: float
+) -> Task[Report]:
+    recipe, spans = divided.recipe, divided.spans
+    frames = spans[-1].stop
+    with ExitStack() as stack:
+        if parts is None or work is None:
+            work = stack.enter_context(parts_folder(recipe.plan.path))
+            parts = _in_folder(work)
+        if recipe.settings.time.mode == "shot" and recipe.track is None:
+            path = work / f"{parts(Span(0, frames)).stem}.track.npz"
+            stack.callback(path.unlink, missing_ok=True)
+            say.start(frames)
+            say.note("first pass: looking for the shots and their colours")
+            (made,) = values((yield [Job(find_track, (recipe, asked, path), f"{name}: shots", frames)]))
+            recipe = replace(recipe, track=path, segmenter=made)
+        if asked.save_masks is not None and divided.masks:
+            recipe = replace(recipe, folder=stack.enter_context(mask_folder(asked.save_masks)))
+        say.start(frames)
+        shared = Shared(recipe)
+        paths = tuple(parts(span) for span in spans)
+        outcomes = yield [
+            Job(render_span, (shared, span, way, path), f"{name} [{span.start}, {span.stop})", span.stop - span.start)
+            for span, way, path in zip(spans, divided.passages, paths, strict=True)
+        ]
+        reused = sum(values(outcomes))
+        firsts = tuple(span.start for span in spans)
+        rendered = say.elapsed()
+        (said,) = values((yield [Job(join_parts, (shared, paths, firsts), f"{name}: join", 0)]))
+    for event in said:
+        _repeat(event, say)
+    if asked.save_masks is not None and not divided.masks:
+        say.warning(f"{asked.save_masks}: no masks were saved, because there is no segmenter")
+    segmenter = recipe.segmenter if recipe.track is not None else _name(recipe)
+    details = divided.details | {
+        "fps": round(frames / max(rendered, 1e-6), 2), "spans": len(spans), "parts reused": reused,
+    }  # fmt: skip
+    seconds = time.monotonic() - began
+    return Report(
+        asked.input, asked.colours, recipe.plan.path, frames, seconds, segmenter, tuple(say.said), details
+    )  # fmt: skip
+
+
+def _in_folder(folder: Path) -> PartPath:
+    return lambda span: folder / f"{span.start:08d}.part"
+
+
+def grade_in_spans(
+    asked: Request, executor: Executor, progress: Progress | None = None, count: int | None = None
+) -> Report:
+    """`grade_video` over an executor, in spans where the clip is long; or in `count` spans.
+
+    Raises:
+        StreamctError: as `grade_video`; `ExecutionError`: workers were lost, or nothing went on.
+    """
+    say = _Phases(progress, executor)
+    task = clip_task(asked, asked.input.name, None, None, say, count)
+    for _, result in run_tasks(executor, [(str(asked.input), task)], on_progress=say.watch):
+        if isinstance(result, StreamctError):
+            raise result
+        at = {"engine": executor.name, "workers": executor.workers}
+        return say.done(replace(result, details=result.details | at))
+    raise AssertionError("one task has one result")
+
+
+class _Phases(Teller):
+    """Tells the frames of the phase that is under way: a clip may be read twice."""
+
+    def __init__(self, progress: Progress | None, executor: Executor) -> None:
+        super().__init__(progress)
+        self._executor = executor
+        self._before: int | None = None
+
+    def start(self, total: int | None) -> None:
+        """A phase begins."""
+        self._before = None
+        super().start(total)
+
+    def watch(self, state: State) -> None:
+        """Frames of all jobs so far."""
+        if self._before is None:
+            self._before = state.frames - sum(self._executor.progress().values())
+        self.progress(state.frames - self._before)
+
+
+def _name(recipe: Recipe) -> str:
+    if recipe.segmenting:
+        return recipe.settings.segment.segmenter
+    return "none" if recipe.mask is None else Matte.name
+
+
+def _repeat(event: Event, say: Teller) -> None:
+    (say.note if event.kind == "note" else say.warning)(event.message)

@@ -1,0 +1,203 @@
+"""`streamct batch` as a user meets it: what is printed where, exit codes, and runs that are cut short."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import decoded, moving_picture, write_clip
+
+from streamct.cli import main
+from streamct.media.image import save_png
+
+SCRIPT = [sys.executable, "-W", "error", "-c", "from streamct.cli import main; main()"]
+LONG = 240
+
+
+@dataclass
+class Ran:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def streamct(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """Run the command in this process, with its arguments and its streams."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def run(*arguments: str | Path) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["streamct", "batch", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "100")
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        return Ran(int(end.value.code or 0), *capfd.readouterr())
+
+    yield run
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("made")
+    (root / "in").mkdir()
+    write_clip(root / "in" / "a.mp4", moving_picture(12), audio=True)
+    write_clip(root / "in" / "b.mkv", moving_picture(LONG, seed=1))
+    save_png(root / "in" / "c.png", moving_picture(1, seed=2)[0])
+    save_png(root / "ref.png", moving_picture(1, seed=5)[0][..., ::-1])
+    return root
+
+
+@pytest.fixture
+def root(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def litter(folder: Path) -> list[str]:
+    return [p.name for p in folder.rglob("*") if "partial" in p.name]
+
+
+def test_outputs_are_listed_on_stdout_and_a_table_on_stderr(streamct: Run, root: Path) -> None:
+    run = streamct(root / "in", root / "ref.png", "-o", root / "out", "--report", root / "report.json")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == [str(root / "out" / name) for name in ("a.mp4", "b.mkv", "c.png")]
+    rows = [line.split() for line in run.stderr.splitlines()]
+    assert next(row for row in rows if row[0] == "a.mp4")[1] == "12"
+    assert "3 graded; 253 frames in" in run.stderr
+    assert "(local, 2 workers)" in run.stderr
+    told = json.loads((root / "report.json").read_text())
+    assert [(f["name"], f["status"], f["frames"], f["segmenter"]) for f in told["files"]] == [
+        ("a.mp4", "done", 12, "none"), ("b.mkv", "done", LONG, "none"), ("c.png", "done", 1, "none"),
+    ]  # fmt: skip
+    assert all(len(f["digest"]) == 32 and len(f["sha256"]) == 64 for f in told["files"])
+    run = streamct(root / "in", root / "ref.png", "-o", root / "out")
+    assert run.returncode == 0
+    assert "0 graded, 3 done before" in run.stderr
+
+
+def test_a_failed_file_has_a_line_and_the_exit_code_says_so(streamct: Run, root: Path) -> None:
+    (root / "in" / "text.mp4").write_text("no video")
+    run = streamct(root / "in" / "c.png", root / "in" / "text.mp4", root / "ref.png", "-o", root / "out", "-q")
+    assert run.returncode == 1
+    assert run.stdout.splitlines() == [str(root / "out" / "c.png")]
+    assert run.stderr.splitlines() == [
+        f"failed: {root / 'in' / 'text.mp4'}: can't be opened as a video (Invalid data found when processing input). "
+        "It is damaged, incomplete or not a video."
+    ]
+
+
+def test_json_events_tell_of_each_file_and_of_all(streamct: Run, root: Path) -> None:
+    run = streamct(root / "in", root / "gone.mp4", root / "ref.png", "-o", root / "out", "--json", "-q")
+    assert run.returncode == 1
+    events = [json.loads(line) for line in run.stdout.splitlines()]
+    assert next(e for e in events if e["event"] == "start")["total"] == 4
+    files = {e["name"]: e for e in events if e["event"] == "file"}
+    assert {name: e["status"] for name, e in files.items()} == {
+        "a.mp4": "done", "b.mkv": "done", "c.png": "done", "gone.mp4": "failed",
+    }  # fmt: skip
+    assert "no such file" in files["gone.mp4"]["error"]
+    assert list(files["a.mp4"]["stages"]) == ["prepare", "look", "grade", "place"]
+    assert events[-1]["event"] == "done"
+    assert [f["name"] for f in events[-1]["report"]["files"]] == ["a.mp4", "b.mkv", "c.png", "gone.mp4"]
+
+
+def test_a_dry_run_lists_what_would_be_done(streamct: Run, root: Path) -> None:
+    streamct(root / "in" / "a.mp4", root / "ref.png", "-o", root / "out", "-q")
+    run = streamct(root / "in", root / "ref.png", "-o", root / "out", "-n")
+    assert run.returncode == 0
+    assert run.stdout.splitlines() == [
+        f"done already: {root}/in/a.mp4 -> {root}/out/a.mp4",
+        f"to do: {root}/in/b.mkv -> {root}/out/b.mkv",
+        f"to do: {root}/in/c.png -> {root}/out/c.png",
+    ]
+    assert not (root / "out" / "b.mkv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["in"], "is the only path"),
+        (["in", "in"], "is a folder, but the last path is the reference"),
+        (["in/none*.mp4", "ref.png"], "matches no file"),
+        (["in", "in/a.mp4", "ref.png", "--report", "gone/r.json"], "--report"),
+        (["in", "ref.png", "--crf", "nine"], "crf"),
+    ],
+)
+def test_wrong_usage_is_2_and_makes_nothing(
+    streamct: Run, root: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.chdir(root)
+    run = streamct(*arguments, "-o", "out")
+    assert run.returncode == 2
+    assert said in run.stderr
+    assert not (root / "out").exists()
+
+
+def begun(root: Path, *more: str) -> subprocess.Popen[str]:
+    """A run over three files, of which the first is done and the second, a long one, is under way."""
+    command = [*SCRIPT, "batch", str(root / "in"), str(root / "ref.png"), "-o", str(root / "out"), "-j", "1", "--json"]
+    process = subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["event"] == "file":
+            break
+    return process
+
+
+def test_a_killed_run_goes_on_where_it_was(streamct: Run, root: Path, tmp_path: Path) -> None:
+    write_clip(root / "in" / "b.mkv", moving_picture(LONG, 320, 240, seed=1))
+    lossless = ("--codec", "ffv1")  # x264 gives other bytes each time, with one thread too
+    process = begun(root, *lossless)
+    process.kill()
+    process.communicate()
+    finished = {p: p.stat().st_mtime_ns for p in (root / "out").iterdir() if p.suffix in (".mkv", ".png")}
+    assert 0 < len(finished) < 3
+    run = streamct(root / "in", root / "ref.png", "-o", root / "out", *lossless)
+    assert run.returncode == 0, run.stderr
+    assert f"{len(finished)} done before" in run.stderr
+    assert {p: p.stat().st_mtime_ns for p in finished} == finished
+    assert litter(root) == []
+    assert {p.suffix for p in (root / "out" / ".streamct").iterdir()} == {".done"}
+    clean = streamct(root / "in", root / "ref.png", "-o", root / "clean", *lossless)
+    assert clean.returncode == 0
+    for name in ("a.mkv", "b.mkv"):
+        ours, theirs = decoded(root / "out" / name), decoded(root / "clean" / name)
+        assert [pts for pts, _ in ours] == [pts for pts, _ in theirs]
+        for (_, one), (_, other) in zip(ours, theirs, strict=True):
+            for plane, wanted in zip(one, other, strict=True):
+                np.testing.assert_array_equal(plane, wanted)
+    assert (root / "out" / "c.png").read_bytes() == (root / "clean" / "c.png").read_bytes()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_keeps_what_is_finished_and_the_next_run_completes(
+    streamct: Run, root: Path, number: signal.Signals, code: int
+) -> None:
+    write_clip(root / "in" / "b.mkv", moving_picture(LONG, 320, 240, seed=1))
+    process = begun(root)
+    os.kill(process.pid, number)
+    _, said = process.communicate()
+    assert process.returncode == code, said
+    assert "finished outputs and parts are kept; run the same command again to go on" in said
+    assert "Traceback" not in said
+    assert litter(root) == []
+    kept = [p.name for p in (root / "out").iterdir() if p.is_file()]
+    assert 0 < len(kept) < 3
+    run = streamct(root / "in", root / "ref.png", "-o", root / "out")
+    assert run.returncode == 0, run.stderr
+    assert f"{len(kept)} done before" in run.stderr

@@ -1,0 +1,161 @@
+"""What folders, patterns and lists come to, in which order, and what is refused before any work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from streamct.errors import InputError, SettingsError, UsageError
+from streamct.settings import Settings
+from streamct.sources import Collected, collect
+
+REF = Path("ref.jpg")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "in"
+    for name in ("b10.mp4", "b9.mp4", "A.JPG", "sub/c.mkv", "sub/deep/d.heic", "notes.txt", ".x.mp4", ".y/z.mp4"):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    return root
+
+
+def gathered(root: Path, *sources: Path | str, recursive: bool = True, ref: Path | None = REF) -> Collected:
+    return collect(list(map(Path, sources)), ref, root / "out", Settings(), recursive=recursive)
+
+
+def outputs(found: Collected) -> list[str]:
+    return [str(item.output) for item in found.items]
+
+
+def test_a_folder_is_taken_in_the_order_that_people_number_things(tree: Path, tmp_path: Path) -> None:
+    found = gathered(tmp_path, tree)
+    assert outputs(found) == ["A.JPG", "b9.mp4", "b10.mp4", "sub/c.mkv", "sub/deep/d.png"]
+    assert [item.kind for item in found.items] == ["picture", "clip", "clip", "clip", "picture"]
+    assert found.notes == (f"{tree}: neither videos nor pictures by their endings: notes.txt",)
+
+
+def test_folders_below_wait_for_r_and_the_user_is_told(tree: Path, tmp_path: Path) -> None:
+    found = gathered(tmp_path, tree, recursive=False)
+    assert outputs(found) == ["A.JPG", "b9.mp4", "b10.mp4"]
+    assert "1 folder in it left out; -r goes into them" in found.notes[-1]
+
+
+def test_outputs_within_the_input_folder_are_no_inputs_of_the_next_run(tree: Path) -> None:
+    for name in ("out/b9.mp4", "other/.streamct/x.done", "other/b9.mp4"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_bytes(b"")
+    found = gathered(tree, tree)
+    assert outputs(found) == ["A.JPG", "b9.mp4", "b10.mp4", "sub/c.mkv", "sub/deep/d.png"]
+    assert "outputs of an earlier run" in " ".join(found.notes)
+    assert outputs(gathered(tree, tree / "other")) == ["b9.mp4"]
+
+
+def test_a_pattern_names_outputs_below_its_fixed_part(tree: Path, tmp_path: Path) -> None:
+    assert outputs(gathered(tmp_path, f"{tree}/**/*.mp4")) == ["b9.mp4", "b10.mp4"]
+    assert outputs(gathered(tmp_path, f"{tree}/*/c.*")) == ["sub/c.mkv"]
+    with pytest.raises(UsageError, match="matches no file"):
+        gathered(tmp_path, f"{tree}/*.mpg")
+
+
+def test_a_file_is_taken_whatever_its_ending_and_whether_or_not_it_is_there(tree: Path, tmp_path: Path) -> None:
+    found = gathered(tmp_path, tree / "gone.mov", tree / "b9.mp4", tree / "odd.xyz")
+    assert outputs(found) == ["gone.mov", "b9.mp4", "odd.mkv"]
+
+
+def test_what_is_named_twice_is_done_once(tree: Path, tmp_path: Path) -> None:
+    assert len(gathered(tmp_path, tree, tree / "b9.mp4", tree).items) == 5
+
+
+def test_an_ending_that_changes_gives_way_to_one_that_is_kept(tmp_path: Path) -> None:
+    for name in ("a.heic", "a.png", "a.wmv", "a.mkv", "a.gif", "a.mp4"):
+        (tmp_path / name).write_bytes(b"")
+    found = gathered(tmp_path, tmp_path)
+    assert dict(zip([item.name for item in found.items], outputs(found), strict=True)) == {
+        "a.gif": "a.gif.mp4", "a.heic": "a.heic.png", "a.mkv": "a.mkv", "a.mp4": "a.mp4", "a.png": "a.png",
+        "a.wmv": "a.wmv.mkv",
+    }  # fmt: skip
+    names = [name for item in found.items for name in {item.output, item.fallback}]
+    assert len(names) == len(set(names)), "no two may ever write the same file"
+
+
+@pytest.mark.parametrize("other", ["x.mp4", "X.MP4"])
+def test_two_inputs_with_one_output_are_refused_by_name(tmp_path: Path, other: str) -> None:
+    for folder, name in (("one", "x.mp4"), ("two", other)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(b"")
+    with pytest.raises(UsageError, match="would both become") as caught:
+        gathered(tmp_path, tmp_path / "one", tmp_path / "two")
+    assert f"{tmp_path}/two/{other} and {tmp_path}/one/x.mp4" in str(caught.value)
+
+
+def test_an_output_that_is_an_input_of_the_run_is_refused(tree: Path) -> None:
+    with pytest.raises(UsageError, match="an input is never overwritten"):
+        collect([tree], REF, tree, Settings())
+
+
+def test_nothing_to_do_is_an_error_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "a.doc").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"no videos or pictures.*a\.doc"):
+        gathered(tmp_path, tmp_path)
+
+
+def test_numbered_pictures_belong_to_another_command(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="streamct video"):
+        gathered(tmp_path, tmp_path / "frame_%05d.png")
+
+
+def test_a_text_list_names_one_input_a_line_below_its_folder(tree: Path, tmp_path: Path) -> None:
+    (tree / "list.txt").write_text("# takes\n\nsub/c.mkv\n  b9.mp4  \n/elsewhere/e.mov\n", encoding="utf-8")
+    found = gathered(tmp_path, tree / "list.txt")
+    assert outputs(found) == ["sub/c.mkv", "b9.mp4", "e.mov"]
+    assert found.items[0].input == tree / "sub" / "c.mkv"
+
+
+def test_a_csv_list_gives_each_input_its_own_reference_name_and_settings(tree: Path, tmp_path: Path) -> None:
+    (tree / "look.toml").write_text("[mapping]\nalpha = 0.7\n")
+    (tree / "list.csv").write_text(
+        "input,reference,output,settings,cuts\n"
+        "b9.mp4,day.jpg,day/nine.mkv,mapping.strength=0.5 output.codec=ffv1,\n"
+        '"b9.mp4",,,look.toml,cuts.txt\n'
+    )
+    base = Settings().updated(mapping__strength=0.9)
+    first, second = collect([tree / "list.csv"], REF, tmp_path / "out", base).items
+    assert (first.reference, first.output, first.fixed) == (tree / "day.jpg", Path("day/nine.mkv"), True)
+    assert (first.settings.mapping.strength, first.settings.output.codec) == (0.5, "ffv1")
+    assert (second.reference, second.output, second.fixed) == (REF, Path("b9.mp4"), False)
+    assert (second.settings.mapping.strength, second.settings.mapping.alpha) == (0.9, 0.7)
+    assert second.cuts == tree / "cuts.txt"
+    assert len({first.name, second.name}) == 2, "one input with two looks has two names"
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        ("inptu\na.mp4\n", UsageError, "line 1: unknown column 'inptu' .did you mean 'input'"),
+        ("reference\na.jpg\n", UsageError, "line 1: has no column 'input'"),
+        ("input,reference\na.mp4,b.jpg,c\n", UsageError, "line 2: 3 fields in 2 columns"),
+        ("input,reference\n,b.jpg\n", UsageError, "line 2: names no input"),
+        ("input,output\na.mp4,../a.mp4\n", UsageError, "line 2: output ../a.mp4: should be a name below"),
+        ("input,output\na.mp4,a\n", UsageError, "line 2: output a: has no ending"),
+        ("input,settings\na.mp4,mapping.strenth=1\n", SettingsError, "line 2: .*did you mean 'mapping.strength'"),
+        ("input,settings\na.mp4,strength\n", SettingsError, "line 2: 'strength': should be a .toml file or"),
+        ("input,settings\na.mp4,none.toml\n", SettingsError, "line 2: .*none.toml: can't be read as TOML"),
+        ("input\n", InputError, "names no inputs"),
+    ],
+)
+def test_a_mistake_in_a_list_is_told_with_its_line(
+    tmp_path: Path, text: str, error: type[Exception], said: str
+) -> None:
+    (tmp_path / "list.csv").write_text(text)
+    with pytest.raises(error, match=said):
+        gathered(tmp_path, tmp_path / "list.csv")
+
+
+def test_every_input_needs_a_reference(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("input,reference\na.mp4,a.jpg\nb.mp4,\n")
+    with pytest.raises(UsageError, match="line 3: has no reference"):
+        gathered(tmp_path, tmp_path / "list.csv", ref=None)
