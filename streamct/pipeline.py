@@ -173,7 +173,8 @@ def _grade_source(
         say.warning(no_split(share))
     used = apart or save_masks is not None
     segmenting = network if mask is None and used and kept.saved is None else None
-    mattes = clip_mattes(clip, settings, given if used else NoSegmenter(), segmenting, kept.cuts)
+    shots = kept.cuts if baker is None else baker.cuts
+    mattes = clip_mattes(clip, settings, given if used else NoSegmenter(), segmenting, shots)
     if palettes is not None and (warning := kept.warning(palettes, mask is not None, network, settings)) is not None:
         say.warning(warning)
     say.start(clip.frames)
