@@ -131,6 +131,8 @@ def _grade_source(
 ) -> Report:
     began = time.monotonic()
     clip = source.clip
+    if map is not None:
+        settings = settings.updated(time__mode="window")  # shots and grades are the map's, in one pass
     plan = resolve_output(clip, output, settings.output)
     held = None if map is None else map_for(map, reference, ref_mask, (cuts, track, save_track))
     wanted = reference.paths if reference is not None else ()
