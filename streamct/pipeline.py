@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from streamct.by_map import map_picture, unmasked
 from streamct.color.colormap import ColorMap, apply_to_srgb, color_map
 from streamct.color.correspondence import correspond
-from streamct.errors import MaskError, OutputError, UsageError
+from streamct.errors import UsageError
 from streamct.grade.cuts import ListedCuts
 from streamct.grade.mapped import MapBaker
 from streamct.grade.mattes import Given, Mattes, Replayed
@@ -24,14 +23,13 @@ from streamct.grade.regions import Palettes
 from streamct.grade.shots import Track
 from streamct.grading import Held, pass_over
 from streamct.media.files import check_target
-from streamct.media.image import check_writable, default_output, read_picture, save_png, write_picture
+from streamct.media.image import check_writable, default_output, read_picture, write_picture
 from streamct.media.masks import mask_folder
 from streamct.media.output import OutputPlan
 from streamct.media.pipes import StandardOutput
 from streamct.media.source import Source, open_source
 from streamct.model import Palette, Progress, Report
 from streamct.prepare import Request, prepare, reported
-from streamct.preview import palette_sheet
 from streamct.references import Given as GivenReference
 from streamct.references import Wanted, check_single, look, map_for, references
 from streamct.run import (
@@ -256,66 +254,10 @@ def picture_palette(path: Path, settings: Settings | None = None, *, mask: Path 
     """The palette of a picture, or with a mask of its foreground.
 
     Raises:
-        InputError, MaskError: a file can't be read, or the mask leaves nothing.
+        ReferenceError, MaskError: a file can't be read.
     """
-    looked = picture_palettes(path, settings, mask=mask)
-    return looked.palettes.whole if looked.palettes.split is None else looked.palettes.split[0]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PicturePalettes:
-    """A picture, its palettes and, where it was segmented, by what, and what came of it.
-
-    rgb: (h, w, 3) extended sRGB. matte: (h, w) foreground weights 0..255, None without a segmenter. share: of the
-    foreground, 0..1.
-    """
-
-    rgb: NDArray[np.float32]
-    palettes: Palettes
-    segmenter: str = "none"
-    matte: NDArray[np.uint8] | None = None
-    share: float | None = None
-
-
-def picture_palettes(
-    path: Path, settings: Settings | None = None, *, mask: Path | None = None, progress: Progress | None = None
-) -> PicturePalettes:
-    """The palettes of a picture: whole, and of foreground and background by a mask or `settings.segment`.
-
-    Raises:
-        InputError, MaskError, SegmenterError: a file can't be read, a mask leaves nothing, no such segmenter.
-    """
-    settings = settings or Settings()
-    say = Teller(progress)
-    network, settings = chosen_network(settings, say, needed=mask is None)
-    rgb = read_picture(path).rgb
-    if mask is not None:
-        name, coarse, matte = "matte", still_matte(mask), None
-        matte = resized(coarse, rgb.shape[1], rgb.shape[0])
-    elif network is not None:
-        name, coarse = network.name, picture_mask(rgb, network)
-        matte = picture_full(coarse, rgb)
-    else:
-        return PicturePalettes(rgb, picture_look(rgb, settings, None)[0])
-    palettes, share = picture_look(rgb, settings, coarse)
-    if mask is not None and palettes.split is None:
-        raise MaskError(f"{mask}: has no clear foreground (between 2% and 98% of the picture must be white).")
-    if palettes.split is None:
-        say.warning(f"{path}: {share:.1%} of it are foreground; a split needs 2% to 98%, so it is one region")
-    return PicturePalettes(rgb, palettes, name, matte, share)
-
-
-def write_palette_sheet(looked: PicturePalettes, picture: Path, output: Path, overwrite: bool = False) -> None:
-    """Write a PNG of the picture beside its palette; where it is split, also its matte, and a strip for each part.
-
-    Raises:
-        OutputError: it exists or can't be written.
-    """
-    if output.suffix.lower() != ".png":
-        raise OutputError(f"{output}: the swatches are written as PNG. Name the file .png.")
-    check_target(output, (picture,), overwrite)
-    strips = (looked.palettes.whole,) if looked.palettes.split is None else looked.palettes.split
-    save_png(output, palette_sheet(looked.rgb, strips, looked.matte))
+    found = reference_palettes(path, settings or Settings(), mask)
+    return found.whole if found.split is None else found.split[0]
 
 
 def transfer_image(source: NDArray[Any], reference: NDArray[Any], settings: Settings | None = None) -> NDArray[Any]:

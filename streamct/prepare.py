@@ -106,6 +106,8 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
     clip, settings, mask, ref_mask, save_masks = (
         source.clip, asked.settings, asked.mask, asked.ref_mask, asked.save_masks
     )  # fmt: skip
+    if asked.map is not None:
+        settings = settings.updated(time__mode="window")  # shots and grades are the map's, in one pass
     plan = resolve_output(clip, asked.output, settings.output)
     map = (
         None
@@ -153,7 +155,8 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
             say.warning(no_split(seen.share))
     used = apart or save_masks is not None
     segmenting = network if mask is None and used and kept.saved is None else None
-    mattes = clip_mattes(clip, settings, given if used else NoSegmenter(), segmenting, kept.cuts)
+    shots = kept.cuts if held is None else held.baker.cuts
+    mattes = clip_mattes(clip, settings, given if used else NoSegmenter(), segmenting, shots)
     if palettes is not None and (warning := kept.warning(palettes, mask is not None, network, settings)) is not None:
         say.warning(warning)
     return Prepared(plan, settings, palettes, held, kept, given, network, used, mattes)

@@ -209,7 +209,7 @@ def look(
     """
     seen = [_Seen(item.path, wanted, settings, mask, network) for item in wanted.items]
     if mask is not None and (len(seen) > 1 or seen[0].kind != "picture"):
-        raise UsageError(f"--ref-mask {mask}: belongs to one picture; the references here are {wanted.name}.")
+        raise UsageError(f"{mask}: a mask belongs to one picture; the references here are {wanted.name}. Leave it out.")
     if (wanted.start is not None or wanted.stop is not None) and all(one.kind != "video" for one in seen):
         raise UsageError(f"--ref-from, --ref-to: are for a reference video; {wanted.name} is none.")
     for one in seen:

@@ -31,7 +31,9 @@ _ALIKE = 15.0
 """Shifts that differ by so much (Delta E) make two held colours allies to exp(-1/2)."""
 _DARK, _LIGHT = 2.0, 18.0
 _TRACE = 0.004
-"""Black moves by this share of what a colour of L* 18 or more is moved by: 0.2 for a shift of 50."""
+"""Black moves by this share of what a held colour of L* 18 or more is moved by: 0.2 for a shift of 50."""
+_OWN_DARK = 8.0
+"""Held colours of less L* take black along: a guard so near to them would bend the map within a node's cell."""
 _ROUNDS = 24
 _CLOSE = 0.01
 _SINGULAR = 0.05
@@ -126,8 +128,10 @@ def _step(x: float) -> float:
 
 
 @inlined
-def _light(lightness: float) -> float:
-    return _TRACE + (1.0 - _TRACE) * _step((lightness - _DARK) / (_LIGHT - _DARK))
+def _guarded(lightness: float, place: float) -> float:
+    """What is left at some L* of a shift of a held colour of L* `place`, so that black stays black."""
+    gone = 1.0 - _TRACE - (1.0 - _TRACE) * _step((lightness - _DARK) / (_LIGHT - _DARK))
+    return 1.0 - gone * _step((place - _OWN_DARK) / (_LIGHT - _OWN_DARK))
 
 
 @kernel
@@ -175,7 +179,7 @@ def pull(
             if kept == 0.0:
                 continue
             if black:
-                kept *= min(_light(lightness) / _light(places[j, 0]), 1.0)
+                kept *= min(_guarded(lightness, places[j, 0]) / _guarded(places[j, 0], places[j, 0]), 1.0)
             weight = kept / ((squares[j] + 1.0) * (squares[j] + 1.0) * total)
             out[i, 0] += weight * shifts[j, 0]
             out[i, 1] += weight * shifts[j, 1]

@@ -414,6 +414,8 @@ def _read(path: Path, kind: type[T], name: str) -> T:
         ) from cause
     except _RepeatedError as cause:
         raise LookFileError(f"{path}: {cause}. Delete one of them.") from cause
+    except ValueError as cause:  # an integer of thousands of digits
+        raise LookFileError(f"{path}: holds a number that is none ({cause}). Correct it; {maker}") from cause
     except RecursionError as cause:
         raise LookFileError(f"{path}: is nested too deeply for a {what}. {maker}") from cause
     if not isinstance(values, dict) or values.get("format") != name:

@@ -20,6 +20,7 @@ from streamct.color.correspondence import Correspondence, correspond
 from streamct.color.lut import Lut, LutGrid, mix
 from streamct.errors import LookFileError
 from streamct.grade.bake import ONE, Looked
+from streamct.grade.cuts import ListedCuts
 from streamct.grade.lookfile import (
     MapFile,
     MappedColour,
@@ -69,6 +70,12 @@ class MapBaker:
     def splits(self) -> bool:
         """Whether foreground and background go apart anywhere."""
         return any(self.apart(shot) for shot in self.map.shots)
+
+    @property
+    def cuts(self) -> ListedCuts | None:
+        """Where the map's shots begin; None for a map of one, which says nothing of the clip's."""
+        begun = frozenset(shot.start for shot in self.map.shots[1:])
+        return ListedCuts(begun, frozenset()) if begun else None
 
     def apart(self, shot: MappedShot) -> int:
         """0..256: how far foreground and background of a shot are graded apart."""

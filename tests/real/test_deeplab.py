@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from streamct.color.coding import code_to_rgb
 from streamct.color.lab import srgb_to_lab
 from streamct.color.proxy import proxy_size
+from streamct.mapping import find_palette
 from streamct.media.image import read_picture, save_png
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
 from streamct.model import Palette
-from streamct.pipeline import grade_video, picture_palettes
+from streamct.pipeline import grade_video
 from streamct.segment.matte import resized, still_matte
 from streamct.settings import Settings
 
@@ -70,7 +71,7 @@ def test_each_part_comes_nearer_to_its_own_than_without_the_split(
     classes = read_picture(data / "masks" / "refs-voc" / f"{reference}.png").rgb
     save_png(tmp_path / "part.png", np.repeat(np.uint8(255) * (classes.max(axis=-1, keepdims=True) > 0), 3, axis=2))
     picture = data / "refs" / f"{reference}.jpg"
-    sides = picture_palettes(picture, mask=tmp_path / "part.png").palettes.split
+    sides = find_palette(picture, mask=tmp_path / "part.png").palettes.split
     assert sides is not None
     # Without a limit of reach, which would leave far colours where they are.
     settings = Settings().updated(output__codec="ffv1", mapping__reach=500.0)

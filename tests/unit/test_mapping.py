@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from clips import decoded, moving_picture, write_clip
 from lut3d import through_lut3d
+from networks import RedIsForeground
 
+from streamct import run
 from streamct.color.coding import code_to_rgb
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
 from streamct.errors import LookFileError, UsageError
@@ -171,6 +173,37 @@ def test_foreground_and_background_of_a_picture_come_back_too(folder: Path, tmp_
     grade_picture(folder / "in.png", folder / "ref.png", tmp_path / "a.png", **masks)
     grade_picture(folder / "in.png", None, tmp_path / "b.png", map=tmp_path / "map.json", mask=masks["mask"])
     np.testing.assert_array_equal(read_picture(tmp_path / "a.png").rgb, read_picture(tmp_path / "b.png").rgb)
+
+
+class RedderThanBlue(RedIsForeground):
+    """Takes what is redder than blue for foreground."""
+
+    precision = "exact"
+
+    def memory(self) -> int:
+        return 0
+
+    def segment(self, proxies: Any) -> Any:
+        return (proxies[..., 0] > proxies[..., 2]).astype(np.float32)
+
+
+def test_a_networks_masks_are_made_again_while_a_map_is_rendered(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled = {"segmenter": "deeplabv3-mobilenet", "size": 64, "every": 2, "device": "cpu"}
+    monkeypatch.setattr(run, "resolve", lambda s, note: (s.model_copy(update=filled), None))
+    monkeypatch.setattr(run, "load", lambda s: RedderThanBlue())
+    settings = SHOT.updated(segment__segmenter="auto")
+    write_map(folder / "in.mkv", folder / "ref.png", tmp_path / "map.json", settings)
+    assert [m.region for m in read_map(tmp_path / "map.json").shots[0].mappings] == [
+        "whole",
+        "foreground",
+        "background",
+    ]
+    grade_video(folder / "in.mkv", folder / "ref.png", tmp_path / "shot.mkv", settings)
+    report = grade_video(folder / "in.mkv", None, tmp_path / "map.mkv", settings, map=tmp_path / "map.json")
+    assert report.segmenter == "red"
+    np.testing.assert_array_equal(planes(tmp_path / "map.mkv"), planes(tmp_path / "shot.mkv"))
 
 
 def test_the_map_of_a_whole_clip_fits_any_clip_also_of_another_size(folder: Path, tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from clips import moving_picture, write_clip
+from networks import RedIsForeground
 
 from streamct.color.lab import srgb_to_lab
 from streamct.errors import LookFileError, ReferenceError, UsageError
@@ -169,6 +171,22 @@ def test_a_mask_belongs_to_one_picture(folder: Path) -> None:
         look(references([folder / "red.png", folder / "blue.png"]), FILM, folder / "red.png")
     with pytest.raises(UsageError, match="belongs to one picture"):
         look(references(folder / "two.mkv"), FILM, folder / "red.png")
+
+
+def test_a_video_has_a_foreground_too(tmp_path: Path) -> None:
+    half = flat(RED)
+    half[:, 60:] = BLUE
+    write_clip(tmp_path / "half.mkv", [half] * 6, codec="ffv1", pix_fmt="yuv444p")
+
+    class Redder(RedIsForeground):
+        def segment(self, proxies: Any) -> Any:
+            return (proxies[..., 0] > proxies[..., 2]).astype(np.float32)
+
+    found = look(references(tmp_path / "half.mkv"), FILM, network=Redder())  # type: ignore[arg-type]
+    assert found.share == pytest.approx(60 / 96, abs=0.03)
+    assert found.palettes.split is not None
+    assert share(found.palettes.split[0], RED) > 0.95
+    assert share(found.palettes.split[1], BLUE) > 0.95
 
 
 def test_files_that_are_no_reference_are_said_to_be(folder: Path, tmp_path: Path) -> None:

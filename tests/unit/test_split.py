@@ -15,10 +15,11 @@ from networks import RedIsForeground, iou, moving_scene
 from streamct import run, transcode
 from streamct.color.lab import srgb_to_lab
 from streamct.errors import OutputError, SegmenterError, SettingsError, UsageError
+from streamct.mapping import find_palette
 from streamct.media import source
 from streamct.media.image import save_png
 from streamct.model import Event
-from streamct.pipeline import grade_picture, grade_video, picture_palettes
+from streamct.pipeline import grade_picture, grade_video
 from streamct.segment.matte import still_matte
 from streamct.settings import Settings
 
@@ -242,7 +243,7 @@ def test_the_palette_of_a_split_picture_has_two_parts(
     from streamct.media.image import read_picture
 
     _, reference, _ = scene
-    looked = picture_palettes(reference, settings())
+    looked = find_palette(reference, settings())
     assert looked.share == pytest.approx(0.25, abs=0.02)
     palette(reference, tmp_path / "sheet.png", segmenter="auto")
     told = json.loads(capsys.readouterr().out)

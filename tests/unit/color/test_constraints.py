@@ -84,6 +84,16 @@ def test_several_held_colours_all_come_out_within_2_of_their_targets(name: str) 
     assert np.linalg.norm(out - held.targets - (source - held.sources), axis=1).max() < 2
 
 
+@pytest.mark.parametrize("lightness", [3.0, 6.0, 10.0, 15.0])
+def test_near_black_too_where_lab_is_steepest(lightness: float) -> None:
+    dark = Palette(np.vstack([[lightness, 1.5, -4.0], SOURCE.colours]), np.full(len(SOURCE) + 1, 1 / (len(SOURCE) + 1)))
+    base = color_map(correspond(dark, REFERENCE, FILM), FILM)
+    for target in TARGETS[:4]:
+        bent = constrained(base, Held(dark.colours[:1], target[None]))
+        _, out = rendered(bent, dark.colours[:1], "yuv444p10le")
+        assert np.linalg.norm(out - target) < 2
+
+
 def test_far_colours_that_are_nearer_to_another_palette_colour_move_by_less_than_1() -> None:
     lab = srgb_to_lab(np.stack(np.meshgrid(*[np.linspace(0, 1, 6)] * 3), axis=-1).reshape(-1, 3))
     _, before = rendered(BASE, lab, "gbrp10le")

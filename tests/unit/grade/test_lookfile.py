@@ -211,6 +211,7 @@ def test_a_map_that_cannot_be_is_refused_with_the_place(map: Path, change: Calla
         ("[]", "is no palette"),
         ("null", "is no palette"),
         ('{"format": "streamct palette", "version": 1, "version": 1}', "the field 'version' stands twice in one place"),
+        ('{"version": ' + "9" * 5000 + "}", "holds a number that is none"),
         ("[" * 100_000, "is nested too deeply"),
     ],
 )
