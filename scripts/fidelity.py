@@ -1,15 +1,17 @@
-"""Print, for each video of a data folder, what a grade kept: frames, times, streams, colour tags.
+"""Print, for each video of a data folder, what a grade kept: frames, times, streams, colour tags, HDR data.
 
     python scripts/fidelity.py DATA [NAME ...]
 
 DATA holds clips/, odd/ and refs/ (see CONTRIBUTING.md). NAME: only files whose name contains it. Every file is
 graded with the preset draft into a scratch folder and compared with its source; one that is refused is listed with
-the reason. The last line counts the verdicts; the exit code is 1 if anything is wrong.
+the reason. HDR: luminance of the mastering display and MaxCLL/MaxFALL, in cd/m2. The last line counts the verdicts;
+the exit code is 1 if anything is wrong.
 """
 
 from __future__ import annotations
 
 import hashlib
+import struct
 import sys
 import tempfile
 import time
@@ -32,10 +34,27 @@ class Seen:
 
     times: list[Fraction]
     tags: tuple[str, ...]
+    hdr: tuple[str, ...]
     shape: str
     streams: tuple[str, ...]
     sound: tuple[str, ...]
     container: str
+
+
+def hdr_data(frame: av.VideoFrame) -> tuple[str, ...]:
+    """Luminance of the mastering display, MaxCLL and MaxFALL, and the display's colours, of what the frame has."""
+    try:
+        held = {item.type.name: bytes(item) for item in frame.side_data.keys()}  # noqa: SIM118
+    except ValueError:  # PyAV does not know one of the kinds
+        return ()
+    found = []
+    if "MASTERING_DISPLAY_METADATA" in held:
+        numbers = struct.unpack_from("=22i", held["MASTERING_DISPLAY_METADATA"])
+        values = [n / d if d else 0.0 for n, d in zip(numbers[:20:2], numbers[1:20:2], strict=True)]
+        found += [f"{values[8]:g}-{values[9]:g}", " ".join(f"{value:.4f}" for value in values[:8])]
+    if "CONTENT_LIGHT_LEVEL" in held:
+        found.insert(1, "/".join(map(str, struct.unpack_from("=2I", held["CONTENT_LIGHT_LEVEL"]))))
+    return tuple(found)
 
 
 def best_video(path: Path) -> int:
@@ -63,7 +82,9 @@ def look(path: Path, index: int) -> Seen:
             for packet in container.demux(*(container.streams[index] for index in sounds)):
                 if packet.size:
                     sounds[packet.stream.index].update(bytes(packet))
-    return Seen(times, (*tags, full), shape, kinds, tuple(h.hexdigest()[:12] for h in sounds.values()), name)
+    return Seen(
+        times, (*tags, full), hdr_data(first), shape, kinds, tuple(h.hexdigest()[:12] for h in sounds.values()), name
+    )
 
 
 def compare(source: Path, target: Path, gone: list[int]) -> tuple[list[str], str]:
@@ -84,6 +105,8 @@ def compare(source: Path, target: Path, gone: list[int]) -> tuple[list[str], str
         wrong.append("sound")
     if before.tags != after.tags:
         wrong.append("tags")
+    if before.hdr != after.hdr:
+        wrong.append("HDR data")
     if before.shape != after.shape:
         wrong.append("shape")
     cells = [
@@ -92,6 +115,8 @@ def compare(source: Path, target: Path, gone: list[int]) -> tuple[list[str], str
         f"{len(before.streams)}/{len(after.streams)}",
         " ".join(before.tags),
         " ".join(after.tags),
+        " ".join(before.hdr[:2]) or "-",
+        " ".join(after.hdr[:2]) or "-",
     ]
     return cells, ", ".join(wrong)
 
@@ -104,8 +129,8 @@ def main() -> None:
     reference = data / "refs" / "jr-ocean_sunset.jpg"
     files = [f for folder in ("clips", "odd") for f in sorted((data / folder).iterdir())]
     files = [f for f in files if not wanted or any(word in f.name for word in wanted)]
-    head = ("file", "frames", "pts ms", "streams", "tags in", "tags out", "verdict")
-    widths = (32, 9, 8, 8, 15, 15, 0)
+    head = ("file", "frames", "pts ms", "streams", "tags in", "tags out", "HDR in", "HDR out", "verdict")
+    widths = (32, 9, 8, 8, 15, 15, 18, 18, 0)
     print(" ".join(h.ljust(w) for h, w in zip(head, widths, strict=True)))
     verdicts: Counter[str] = Counter()
     for file in files:

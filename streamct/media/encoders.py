@@ -127,10 +127,11 @@ def encoder_named(name: str) -> str:
         known = sorted({*_ENCODERS, "ffv1", "mjpeg", "dnxhd"})
         close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
         raise SettingsError(
-            f"output.codec = {name!r}: no such encoder (did you mean {close[0]!r}?). Usual ones: {', '.join(known)}."
+            f"--codec {name} (output.codec): no such encoder (did you mean {close[0]!r}?). "
+            f"Usual ones: {', '.join(known)}."
         ) from cause
     if codec.type != "video":
-        raise SettingsError(f"output.codec = {name!r}: encodes {codec.type}, not video")
+        raise SettingsError(f"--codec {name} (output.codec): encodes {codec.type}, not video")
     return wanted
 
 
@@ -209,11 +210,11 @@ def _applicable(encoder: str, settings: OutputSettings, notes: list[str]) -> Out
     quality = _QUALITY.get(encoder)
     crf, preset = settings.crf, settings.encoder_preset
     if crf is not None and quality is None:
-        notes.append(f"output.crf = {crf:g} does not apply to {encoder} and is left out")
+        notes.append(f"--crf {crf:g} (output.crf) does not apply to {encoder} and is left out")
         crf = None
     known = {name for q in _QUALITY.values() for name in q.presets}
     if preset in known and (quality is None or preset not in quality.presets):
-        notes.append(f"output.encoder_preset = {preset!r} does not apply to {encoder} and is left out")
+        notes.append(f"--encoder-preset {preset} (output.encoder_preset) does not apply to {encoder} and is left out")
         preset = None
     return settings.model_copy(update={"crf": crf, "encoder_preset": preset})
 
@@ -222,7 +223,7 @@ def _options(encoder: str, settings: OutputSettings) -> dict[str, str]:
     quality = _QUALITY.get(encoder)
     if quality is None:
         if settings.crf is not None:
-            raise SettingsError(f"output.crf = {settings.crf:g}: {encoder} has no constant quality; leave it out")
+            raise SettingsError(f"--crf {settings.crf:g} (output.crf): {encoder} has no constant quality; leave it out")
         options = dict(_OPTIONS.get(encoder, {}))
         if settings.encoder_preset is not None:
             options["preset"] = settings.encoder_preset
@@ -230,7 +231,7 @@ def _options(encoder: str, settings: OutputSettings) -> dict[str, str]:
     crf = quality.crf if settings.crf is None else settings.crf
     low, high = quality.limits
     if not low <= crf <= high:
-        raise SettingsError(f"output.crf = {crf:g}: {encoder} takes {low:g} (best) to {high:g}")
+        raise SettingsError(f"--crf {crf:g} (output.crf): {encoder} takes {low:g} (best) to {high:g}")
     options = {quality.name: f"{crf:g}", **quality.options}
     preset = settings.encoder_preset or quality.preset
     if preset is not None:
@@ -238,7 +239,7 @@ def _options(encoder: str, settings: OutputSettings) -> dict[str, str]:
             close = difflib.get_close_matches(preset, quality.presets, n=1, cutoff=0.0)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             raise SettingsError(
-                f"output.encoder_preset = {preset!r}: {encoder} has no such preset{hint}; "
+                f"--encoder-preset {preset} (output.encoder_preset): {encoder} has no such preset{hint}; "
                 f"it knows {', '.join(quality.presets) or 'none'}"
             )
         options["preset"] = preset
@@ -316,7 +317,9 @@ def _pixel_format(clip: Clip, encoder: str, wanted: str | None, notes: list[str]
         known = takes or sorted(names)
         if wanted not in known:
             close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)
-            raise SettingsError(f"output.pix_fmt = {wanted!r}: {encoder} does not take it (did you mean {close[0]!r}?)")
+            raise SettingsError(
+                f"--pix-fmt {wanted} (output.pix_fmt): {encoder} does not take it (did you mean {close[0]!r}?)"
+            )
         return wanted, False
     if encoder in _EVEN_SIZES:
         takes = [name for name in takes if _divides(clip, name)]

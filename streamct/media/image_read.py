@@ -1,5 +1,7 @@
 """File -> Picture, through libvips: 8 and 16 bits, profiles, EXIF orientation, alpha.
 
+What libvips can't read goes through FFmpeg (`streamct.media.image_av`).
+
 In between a picture is *extended sRGB*: R'G'B' with the sRGB curve, 0..1 inside the sRGB gamut and beyond it
 where the picture's own profile is wider.
 """
@@ -17,20 +19,21 @@ import pyvips
 from numpy.typing import NDArray
 
 from streamct.errors import DamagedInputError, InputError, StreamctError
-from streamct.media import heif, icc
+from streamct.media import heif, icc, image_av
 
 pyvips.cache_set_max(0)  # libvips' cache of results would hold whole pictures
 logging.getLogger("pyvips").setLevel(logging.WARNING)
 
 WRITABLE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif")
 """Endings of the formats that a picture can be written in."""
-PICTURE_EXTENSIONS = (*WRITABLE_EXTENSIONS, ".gif", ".heic", ".heif")
+PICTURE_EXTENSIONS = (*WRITABLE_EXTENSIONS, ".gif", ".heic", ".heif", *image_av.ENDINGS)
 """Endings by which a file is taken for a picture."""
 
 _CARRIED = ("xmp-data", "iptc-data", "exif-data", "resolution-unit")
 _HARMLESS = re.compile(r"extraneous bytes|Invalid SOS|Adobe color transform|Inconsistent progression|thumbnail")
 _TOPS = {"uchar": 255, "ushort": 65535}
 _SHORTEST, _STILL = 10, 100
+_FROM_FLOAT = "floating point is written as integers of the sRGB curve, clipped to 0..1"
 _LUMA_BANDS = ("b-w", "grey16", "multiband", "histogram", "matrix")
 _RGB_BANDS = ("srgb", "rgb", "rgb16", "scrgb")
 
@@ -68,6 +71,8 @@ def read_picture(path: Path, error: type[StreamctError] = InputError) -> Picture
     """
     data = _bytes(path, error)
     try:
+        if (codec := image_av.codec_for(path, data)) is not None:
+            return _raw(path, image_av.load(codec, data))
         if heif.is_hevc(data):
             image = heif.load(data)
         else:
@@ -76,6 +81,8 @@ def read_picture(path: Path, error: type[StreamctError] = InputError) -> Picture
         return _decoded(path, image.autorot())
     except pyvips.Error as cause:
         raise error(_explain(path, cause)) from cause
+    except image_av.RawDamageError as cause:
+        raise error(f"{path}: the picture is damaged or incomplete ({cause}). Copy or export it again.") from cause
     except heif.NoDecoderError as cause:
         raise error(f"{path}: {cause}") from cause
     except _UnusableError as cause:
@@ -117,7 +124,7 @@ def _refuse_damage(data: bytes) -> None:
 def _explain(path: Path, cause: pyvips.Error) -> str:
     text = str(cause.detail or cause.message)
     if "not in a known format" in text or "unsupported" in text.lower():
-        return f"{path}: is not a picture that can be read. Give a JPEG, PNG, TIFF, WebP, AVIF or GIF."
+        return f"{path}: is not a picture that can be read. Give a JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP, EXR or PPM."
     lines = [line.strip() for line in text.splitlines() if line.strip() and "bad seek" not in line]
     reason = lines[0].split(": ", 1)[-1] if lines else "unknown reason"
     return f"{path}: the picture is damaged or incomplete ({reason}). Copy or export it again."
@@ -141,7 +148,7 @@ def _decoded(path: Path, image: pyvips.Image) -> Picture:
         colour = image.extract_band(0, n=first)
         alpha = _alpha(image.extract_band(first))
     if image.format in ("float", "double") and image.interpretation in (*_LUMA_BANDS, *_RGB_BANDS):
-        lost.append("floating point is written as integers of the sRGB curve, clipped to 0..1")
+        lost.append(_FROM_FLOAT)
         if data is not None:
             colour = (colour.cast("double") * 65535).rint().cast("ushort")
             colour = colour.copy(interpretation="rgb16" if colour.bands >= 3 else "grey16")
@@ -155,6 +162,22 @@ def _decoded(path: Path, image: pyvips.Image) -> Picture:
         lost.append(f"{image.interpretation} is written as sRGB")
         rgb, data = icc.srgb_encode(_three(colour.colourspace("scrgb"))).astype(np.float32), None
     return Picture(path, np.ascontiguousarray(rgb), alpha, depth, data, fields, tuple(lost))
+
+
+def _raw(path: Path, raw: image_av.RawPicture) -> Picture:
+    samples = raw.samples
+    lost: tuple[str, ...] = ()
+    if samples.dtype == np.float32:
+        lost = (_FROM_FLOAT,)
+        rgb = icc.srgb_encode(samples[..., :3].astype(np.float64)).astype(np.float32)
+        alpha = np.clip(samples[..., 3], 0, 1) if samples.shape[-1] == 4 else None
+    else:
+        scaled = samples.astype(np.float32) / np.float32(np.iinfo(samples.dtype).max)
+        rgb, alpha = scaled[..., :3], scaled[..., 3] if samples.shape[-1] == 4 else None
+    if alpha is not None:
+        alpha = np.ascontiguousarray(alpha)
+    depth = 8 if samples.dtype == np.uint8 else 16
+    return Picture(path, np.ascontiguousarray(rgb), alpha, depth, lost=lost)
 
 
 def _profiled(image: pyvips.Image, data: bytes | None) -> tuple[NDArray[np.float32], bytes | None, list[str]]:

@@ -81,7 +81,7 @@ def picture_bytes(path: Path, rgb: NDArray[np.float32], like: Picture, quality: 
     if ending in (".tif", ".tiff") and any(name.startswith("exif-ifd") for name in like.fields or ()):
         notes.append(f"{path.name}: EXIF is not kept in TIFF; PNG, JPEG, WebP and AVIF keep it")
     try:
-        data = image.write_to_buffer(ending, **_options(ending, quality, bits, image))
+        data = image.write_to_buffer(ending, keep=_kept(like), **_options(ending, quality, bits, image))
     except pyvips.Error as cause:
         lines = str(cause.detail or cause.message).strip().splitlines()
         raise OutputError(
@@ -162,6 +162,12 @@ def _with_fields(image: pyvips.Image, like: Picture) -> pyvips.Image:
     if "exif-data" in fields:  # else libvips writes the source's orientation, out of the copied EXIF block
         image.set_type(pyvips.GValue.gint_type, "orientation", 1)
     return image
+
+
+def _kept(like: Picture) -> int:
+    """Kinds of metadata to write: no EXIF, which libvips would make of the resolution, where there was none."""
+    kinds = pyvips.enums.ForeignKeep
+    return int(kinds.ALL if "exif-data" in (like.fields or {}) else kinds.ALL & ~kinds.EXIF)
 
 
 def _options(ending: str, quality: int, bits: int, image: pyvips.Image) -> dict[str, Any]:

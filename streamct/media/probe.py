@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import struct
 import threading
 from collections.abc import Iterable
@@ -190,7 +191,15 @@ def _first_frame(packets: Iterable[Packet], stream: av.video.stream.VideoStream,
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """The nine numbers that turn a frame for display, 16.16 and 2.30 fixed point; None if it is shown as coded."""
     data = _side_data(frame, "DISPLAYMATRIX")
-    return struct.unpack("=9i", data) if data is not None else None
+    if data is None:
+        return _turned(frame.rotation) if frame.rotation else None
+    return struct.unpack("=9i", data)
+
+
+def _turned(degrees: int) -> tuple[int, ...]:
+    """The display matrix of a counter-clockwise turn."""
+    cosine, sine = (round(f(math.radians(degrees)) * 65536) for f in (math.cos, math.sin))
+    return cosine, -sine, 0, sine, cosine, 0, 0, 0, 1 << 30
 
 
 def mastering_display(frame: av.VideoFrame) -> MasteringDisplay | None:
@@ -215,7 +224,10 @@ def content_light(frame: av.VideoFrame) -> tuple[int, int] | None:
 
 
 def _side_data(frame: av.VideoFrame, kind: str) -> bytes | None:
-    side_data: Any = frame.side_data
+    try:
+        side_data: Any = frame.side_data
+    except ValueError:  # PyAV can't list them if it does not know one of the kinds, such as EXIF
+        return None
     for item in side_data.keys():  # noqa: SIM118  (iterating yields keys that look-up refuses)
         if item.type.name == kind:
             return bytes(item)

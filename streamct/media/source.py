@@ -13,6 +13,7 @@ from av.codec.hwaccel import HWAccel
 from streamct.errors import UsageError
 from streamct.media.demuxer import Demuxer
 from streamct.media.hardware import decoder_of
+from streamct.media.image_read import PICTURE_EXTENSIONS
 from streamct.media.pipes import DASH
 from streamct.media.probe import probe
 from streamct.media.reader import Reader, threading_of
@@ -73,7 +74,7 @@ def open_source(
 
     Raises:
         InputError, NoVideoError: see `probe`, `Demuxer` and `streamct.media.sequence`.
-        UsageError: a rate that is none, or for what has its own; no such kind of device.
+        UsageError: a single picture; a rate that is none, or for what has its own; no such kind of device.
     """
     pattern = None if input == DASH or input.exists() else pattern_of(input)
     if pattern is not None:
@@ -93,8 +94,25 @@ def open_source(
             yield Source(demuxer.clip, demuxer, notes=(line,) if line is not None else ())
     elif input.suffix.lower() == ".webp" and input.is_file():
         clip, animated = probe_animation(input)
+        if len(animated) == 1:
+            raise _still(input)
         yield Source(clip, pictures=animated)
     else:
         clip = probe(input, stream)
+        if _is_still(clip):
+            raise _still(input)
         device, line = (None, None) if hwaccel is None else decoder_of(clip, hwaccel)
         yield Source(clip, hwaccel=device, notes=(line,) if line is not None else ())
+
+
+def _is_still(clip: Clip) -> bool:
+    """Whether a file holds one picture: opened by a demuxer of pictures, or of films but named as one."""
+    of_pictures = clip.container.endswith("_pipe") or clip.container == "image2"
+    return of_pictures or (clip.frames == 1 and clip.path.suffix.lower() in PICTURE_EXTENSIONS)
+
+
+def _still(path: Path) -> UsageError:
+    return UsageError(
+        f"{path}: is a picture, not a video. Grade it with `streamct image`; numbered pictures are a video if named "
+        "by a pattern, such as frame_%05d.png."
+    )

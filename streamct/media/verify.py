@@ -24,7 +24,7 @@ from streamct.media.probe import (
     reason,
     video_stream,
 )
-from streamct.model import Clip
+from streamct.model import Clip, MasteringDisplay
 
 _CLOCKS = {
     "matroska": Fraction(1, 1000),
@@ -36,6 +36,8 @@ _SHIFTING = {"mpegts", "avi", "flv", "nut"}
 """Containers that start where they like, NUT so that no decoding time lies before 0, with all streams together; the
 others shift only what would begin before 0."""
 _FULL = 2  # of AVColorRange
+_POINT_STEP = Fraction(1, 10_000)
+_LIGHT_STEP = Fraction(1, 1000)
 _ASPECT_STEP = Fraction(1, 500)
 
 
@@ -213,12 +215,25 @@ def _decode_ends(path: Path, index: int, clip: Clip, plan: OutputPlan) -> str | 
             return f"its {clip.fields} field does not come first any more"
         if clip.light is not None and carries_hdr(plan.encoder) and content_light(first) != clip.light:
             return f"the content light level is {content_light(first)} instead of {clip.light}"
-        if clip.mastering is not None and carries_hdr(plan.encoder) and mastering_display(first) is None:
-            return "the mastering display's data are lost"
+        if clip.mastering is not None and carries_hdr(plan.encoder):
+            found = mastering_display(first)
+            if found is None or not _same_display(found, clip.mastering):
+                return "the mastering display's data are " + ("lost" if found is None else "not the same")
     count, corrupt = _decoded(path, index, sought=True)
     if not count:  # MPEG-TS has no index: a short file may be sought past its last key frame
         count, corrupt = _decoded(path, index, sought=False)
     return None if count and not corrupt else "its last frames can't be decoded"
+
+
+def _same_display(found: MasteringDisplay, wanted: MasteringDisplay) -> bool:
+    """Whether two displays are the same but for the steps in which codecs count."""
+    points = [
+        abs(a - b)
+        for one, other in zip((*found.primaries, found.white), (*wanted.primaries, wanted.white), strict=True)
+        for a, b in zip(one, other, strict=True)
+    ]
+    lights = [abs(a - b) <= _LIGHT_STEP + b / 1000 for a, b in zip(found.luminance, wanted.luminance, strict=True)]
+    return max(points) <= _POINT_STEP and all(lights)
 
 
 def _decoded_by(

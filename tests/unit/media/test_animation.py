@@ -14,7 +14,7 @@ import streams
 from clips import decoded
 
 from streamct import Settings, transfer_video
-from streamct.errors import InputError
+from streamct.errors import InputError, UsageError
 
 SAME = Settings().updated(
     palette__size=4, palette__proxy_size=32, time__radius=60, mapping__strength=0, mapping__transport_iterations=10
@@ -73,15 +73,17 @@ def test_delays_too_short_for_a_browser_are_those_that_it_takes(tmp_path: Path) 
     assert streams.packet_times(report.output, "video") == [0, Fraction(1, 10), Fraction(2, 10)]
 
 
-def test_a_webp_without_motion_is_a_clip_of_one_frame(tmp_path: Path) -> None:
-    path = pictures.save(tmp_path / "a.webp", pictures.gradient(24, 32))
-    reference = pictures.save(tmp_path / "ref.png", pictures.gradient(20, 20))
-    assert transfer_video(path, reference, tmp_path / "b.mp4", SAME).frames == 1
-
-
 def test_a_broken_webp_is_refused(tmp_path: Path) -> None:
     path = animation(tmp_path / "a.webp", DELAYS, lossless=True)
     path.write_bytes(path.read_bytes()[:60])
     reference = pictures.save(tmp_path / "ref.png", pictures.gradient(20, 20))
     with pytest.raises(InputError, match=r"a\.webp: .*(damaged|is not a picture)"):
         transfer_video(path, reference, tmp_path / "b.mp4", SAME)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "a.gif", "a.avif"])
+def test_a_single_picture_is_no_video(tmp_path: Path, name: str) -> None:
+    path = pictures.save(tmp_path / name, pictures.gradient(24, 32))
+    with pytest.raises(UsageError, match=rf"a{name[1:]}: is a picture, not a video\. Grade it with `streamct image`"):
+        transfer_video(path, path, tmp_path / "out.mp4", SAME)
+    assert not (tmp_path / "out.mp4").exists()

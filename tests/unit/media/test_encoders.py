@@ -91,8 +91,8 @@ def test_a_preset_meant_for_another_encoder_is_left_out_and_said_but_a_misspelt_
     path = made(tmp_path / "a.mkv", "ffv1", "yuv420p")
     found = plan(path, encoder_preset="ultrafast", crf=23)
     assert "preset" not in found.options
-    assert any("output.crf = 23 does not apply to ffv1" in note for note in found.notes)
-    assert any("output.encoder_preset = 'ultrafast' does not apply to ffv1" in note for note in found.notes)
+    assert any("--crf 23 (output.crf) does not apply to ffv1" in note for note in found.notes)
+    assert any("--encoder-preset ultrafast (output.encoder_preset) does not apply" in note for note in found.notes)
     with pytest.raises(SettingsError, match="has no such preset"):
         plan(made(tmp_path / "b.mp4", "libx264", "yuv420p"), encoder_preset="ultrafats")
 

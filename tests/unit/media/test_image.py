@@ -277,3 +277,13 @@ def test_save_png_writes_the_codes_it_was_given(tmp_path: Path) -> None:
     save_png(tmp_path / "a.png", source)
     with PIL.Image.open(tmp_path / "a.png") as written:
         np.testing.assert_array_equal(np.asarray(written), source)
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".webp", ".tif", ".avif"])
+def test_a_picture_without_exif_gets_none(tmp_path: Path, ending: str) -> None:
+    path = pictures.save(tmp_path / f"a{ending}", pictures.gradient(24, 32), keep=0)
+    back(path, tmp_path / f"b{ending}")
+    assert b"Exif" not in (tmp_path / f"b{ending}").read_bytes()
+    assert b"eXIf" not in (tmp_path / f"b{ending}").read_bytes()
+    fields = pyvips.Image.new_from_file(str(tmp_path / f"b{ending}")).get_fields()
+    assert not [name for name in fields if name.startswith("exif")]

@@ -5,9 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
+import pictures
 import pytest
+import pyvips
 import streams
 from faults import unprivileged
+from rewrite import rewrite
 
 from streamct.errors import InputError, NoVideoError
 from streamct.media.probe import probe
@@ -147,3 +151,28 @@ def test_a_video_whose_first_frame_is_rubbish_has_no_decodable_frame(tmp_path: P
     path.write_bytes(bytes(data))
     with pytest.raises(NoVideoError, match=r"a\.mov: .*(can be decoded|no decodable frame)"):
         probe(path)
+
+
+@pytest.mark.parametrize(("orientation", "rotation"), [(1, None), (6, -90), (8, 90), (3, 180)])
+def test_motion_jpeg_with_exif_is_read_and_turned_as_that_says(
+    tmp_path: Path, orientation: int, rotation: int | None
+) -> None:
+    image = pyvips.Image.new_from_array(pictures.gradient(32, 48)).copy(interpretation="srgb")
+    image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
+    jpeg = image.jpegsave_buffer()
+    assert b"Exif" in jpeg
+    path = tmp_path / "a.mov"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25, width=48, height=32)
+        stream.pix_fmt = "yuvj420p"
+        for number in range(3):
+            packet = av.Packet(jpeg)
+            packet.pts = packet.dts = number
+            packet.time_base, packet.stream, packet.is_keyframe = Fraction(1, 25), stream, True
+            container.mux(packet)
+    frames = [streams.random_planes("yuv420p", 48, 32)]
+    plain = streams.write_planes(tmp_path / "b.mov", "yuv420p", frames, (48, 32), codec="libx264", rotation=rotation)
+    clip = probe(path)
+    assert clip.display_matrix == probe(plain).display_matrix
+    plan, _ = rewrite(path, tmp_path / "c.mov")
+    assert probe(plan.path).display_matrix == clip.display_matrix

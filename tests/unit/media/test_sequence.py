@@ -157,7 +157,7 @@ def test_what_fits_no_file_or_is_no_picture_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no file fits this pattern, such as f_00001\.png"):
         grade(tmp_path / "in" / "f_%05d.png", tmp_path / "a.mkv")
     with pytest.raises(InputError, match=r"no pictures by this ending are known\. Use \.jpg"):
-        grade(tmp_path / "in" / "f_%05d.exr", tmp_path / "a.mkv")
+        grade(tmp_path / "in" / "f_%05d.psd", tmp_path / "a.mkv")
     sequence(tmp_path / "in", "f_%05d.png", 1, 1)
     with pytest.raises(OutputError, match="can't be written"):
         grade(tmp_path / "in" / "f_%05d.png", tmp_path / "a_%d.exr")

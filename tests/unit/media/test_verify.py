@@ -12,12 +12,14 @@ import streams
 from rewrite import rewrite
 
 from streamct.errors import OutputError
-from streamct.media.output import OutputPlan
+from streamct.media.output import OutputPlan, resolve_output
 from streamct.media.passthrough import CopiedStream
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
 from streamct.media.verify import verify
+from streamct.media.writer import Writer
 from streamct.model import Clip, MasteringDisplay
+from streamct.settings import OutputSettings
 
 TAGS = (1, 1, 1, 1)
 
@@ -135,6 +137,29 @@ def test_lost_fields_and_hdr_data_are_found(written: tuple[Clip, OutputPlan, lis
     display = MasteringDisplay((point, point, point), point, (Fraction(0), Fraction(1000)))
     with pytest.raises(OutputError, match=r"the mastering display's data are lost"):
         verify(dataclasses.replace(clip, mastering=display), plan, plan.path, 0, times)
+
+
+def test_data_of_another_mastering_display_are_found(tmp_path: Path) -> None:
+    point = (Fraction(1, 4), Fraction(1, 4))
+    display = MasteringDisplay((point, point, point), point, (Fraction(1, 100), Fraction(1000)))
+    frames = [streams.random_planes("yuv420p10le", 64, 48)]
+    source = streams.write_planes(tmp_path / "a.mkv", "yuv420p10le", frames, (64, 48), tags=(9, 9, 16, 1))
+    clip = dataclasses.replace(probe(source), mastering=display)
+    plan = resolve_output(clip, tmp_path / "b.mkv", OutputSettings(codec="hevc"))
+    with Reader(clip) as reader, Writer(clip, plan, plan.path) as writer:
+        for frame in reader:
+            writer.write(frame)
+        writer.close()
+    verify(clip, plan, plan.path, 0, writer.times)
+    moved = (Fraction(1, 4), Fraction(13, 50))
+    for other in (
+        dataclasses.replace(display, luminance=(Fraction(1, 100), Fraction(600))),
+        dataclasses.replace(display, luminance=(Fraction(1, 20), Fraction(1000))),
+        dataclasses.replace(display, white=moved),
+        dataclasses.replace(display, primaries=(point, moved, point)),
+    ):
+        with pytest.raises(OutputError, match="the mastering display's data are not the same"):
+            verify(dataclasses.replace(clip, mastering=other), plan, plan.path, 0, writer.times)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
