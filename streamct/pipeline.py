@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,9 @@ from streamct.media.pipes import StandardOutput
 from streamct.media.sequence import SEQUENCE
 from streamct.media.source import Source, open_source
 from streamct.model import Frame, Palette, Progress, Report
+from streamct.moments import Moment
+from streamct.part_shots import find_part
+from streamct.parts import is_anywhere, reach, trimmed
 from streamct.preview import palette_sheet
 from streamct.render import Renderer
 from streamct.run import (
@@ -72,6 +75,8 @@ def grade_video(
     rate: Fraction | float | str | None = None,
     hwaccel: str | None = None,
     tolerate_corrupt: bool = False,
+    start: Moment | None = None,
+    stop: Moment | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Grade a video with the colours of a reference picture, in bounded memory: in one pass, `shot` in two.
@@ -84,8 +89,10 @@ def grade_video(
     which shots begin, instead of looking for them. save_track: a file for what the first pass of `shot` finds; track:
     such a file, which spares that pass. stream: index of the video stream to grade, None for the best; the others
     are copied. rate: frames/s of numbered pictures, 24 by default. hwaccel: a device that decodes if it can, such as
-    `cuda`. tolerate_corrupt: grade what decodes of a damaged file and warn, instead of refusing it. progress is
-    called from the calling thread.
+    `cuda`. tolerate_corrupt: grade what decodes of a damaged file and warn, instead of refusing it. start, stop: the
+    part to write, seconds after the first frame or text such as "00:12.5": frames from `start` on to the last before
+    `stop`, graded as in a run over all, with what is copied cut likewise; the output begins at 0. progress is called
+    from the calling thread.
 
     Raises:
         StreamctError: anything wrong with input, reference, masks, settings or output. Nothing is left under
@@ -98,7 +105,7 @@ def grade_video(
     with open_source(input, stream, rate, hwaccel) as source:
         report = _grade_source(
             source, input, reference, output, settings, mask, ref_mask, save_masks, _path(cuts), _path(track),
-            _path(save_track), overwrite, tolerate_corrupt, say,
+            _path(save_track), overwrite, tolerate_corrupt, say, start, stop,
         )  # fmt: skip
     return say.done(report)
 
@@ -118,6 +125,8 @@ def _grade_source(
     overwrite: bool,
     tolerate_corrupt: bool,
     say: Teller,
+    start: Moment | None = None,
+    stop: Moment | None = None,
 ) -> Report:
     began = time.monotonic()
     clip = source.clip
@@ -129,6 +138,7 @@ def _grade_source(
         check_target(plan.path, (input, *others), overwrite)
     kept = Tracks(source, settings, cuts, track, save_track)
     kept.check((input, *others, plan.path), mask is not None, overwrite)
+    trim = trimmed(clip, start, stop, save_track)
     for note in source.notes:
         say.note(note)
     for note in plan.notes:
@@ -150,7 +160,13 @@ def _grade_source(
     mattes = clip_mattes(clip, settings, given if used else NoSegmenter(), segmenting, kept.cuts)
     if (warning := kept.warning(palettes, mask is not None, network, settings)) is not None:
         say.warning(warning)
-    say.start(clip.frames)
+    total = clip.frames
+    if trim is not None:
+        total, source = trim.frames, replace(source, trim=trim)
+        anywhere = is_anywhere(mask, kept.cuts, kept.saved is not None)
+        if settings.time.mode != "shot" or kept.saved is not None:
+            trim.prepare(reach(settings, mattes), anywhere)
+    say.start(total)
     with ExitStack() as stack:
         stack.callback(mattes.close)
         temporary: Path | StandardOutput = stack.enter_context(place(plan, overwrite))
@@ -159,16 +175,21 @@ def _grade_source(
         if save_masks is not None and masked:
             folder = stack.enter_context(mask_folder(save_masks))
         if settings.time.mode == "shot":
-            found = (
-                kept.find(palettes, mattes, settings, say, tolerate_corrupt) if kept.saved is None else kept.saved.track
-            )
+            if kept.saved is not None:
+                found = kept.saved.track
+            elif trim is not None:
+                found = find_part(
+                    source, palettes, mattes, settings, kept.cuts, anywhere, tolerate_corrupt, say.progress
+                )
+            else:
+                found = kept.find(palettes, mattes, settings, say, tolerate_corrupt)
             name = mattes.name if kept.saved is None else kept.saved.segmenter
             kept.save(found, name, settings)
             if mask is not None:
                 given = Matte(mask)  # its first reading is over
                 given.begin(clip.frames, clip.width, clip.height)
             mattes = Given(given) if mattes.name == given.name and name == given.name else Replayed(name)
-            say.start(clip.frames)
+            say.start(total)
             frames = _render_clip(
                 source, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt, track=found
             )
@@ -176,7 +197,7 @@ def _grade_source(
             frames = _render_clip(
                 source, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt, cuts=kept.cuts
             )
-        if mattes.name == given.name:
+        if mattes.name == given.name and trim is None:
             given.end(frames)
     if save_masks is not None and folder is None:
         say.warning(f"{save_masks}: no masks were saved, because there is no segmenter")
@@ -209,16 +230,19 @@ def _render_clip(
     track: Track | None = None,
 ) -> int:
     """track: grades that are known already."""
-    clip = source.clip
+    clip, only = source.clip, None if source.trim is None else source.trim.wanted
     ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base) if clip.rate else None
     grid = LutGrid(clip.coding, clip.format.depth)
     sample: Callable[[Frame], Any]
     grading: Grading
     if track is not None:
-        sample, grading = (lambda frame: frame.index), Replay(track, Baker(palettes, grid, settings))
+        sample, grading = (lambda frame: frame.index), Replay(track, Baker(palettes, grid, settings), only)
     else:
         sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings))
-        sample, grading = sampler.look, Analyst(sampler, mattes, Grader(palettes, grid, settings, ticks, cuts))
+        sample, grading = (
+            sampler.look,
+            Analyst(sampler, mattes, Grader(palettes, grid, settings, ticks, cuts, only), only),
+        )
     renderer = Renderer(clip.format, interlaced=clip.fields is not None)
 
     def fill(frame: Frame, target: Frame, grade: Grade) -> None:
@@ -226,7 +250,7 @@ def _render_clip(
         if len(grade.luts) > 1 or folder is not None:
             mask = mattes.full(frame, grade.mask)
         if folder is not None and mask is not None:
-            save_mask(folder / mask_name(frame.index), mask)
+            save_mask(folder / mask_name(target.index), mask)
         renderer.render(frame, target, grade, mask)
 
     return transcode(source, plan, temporary, sample, grading, fill, settings, say, tolerate)

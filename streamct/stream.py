@@ -67,6 +67,7 @@ class Stream:
 
     frames: the source. sample, render, write: what is done to each; `render` is called from several threads.
     on_stop: called when the pass ends early, perhaps twice, from any thread; it should end a wait in `frames`.
+    keep: whether a frame of this pts, once sampled, is rendered and written; `grader` gives a grade for those only.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Stream:
         render: Render,
         write: Write,
         on_stop: Callable[[], None] = lambda: None,
+        keep: Callable[[int], bool] | None = None,
     ) -> None:
         self._frames = frames
         self._sample = sample
@@ -84,6 +86,7 @@ class Stream:
         self._render = render
         self._write = write
         self._on_stop = on_stop
+        self._keep = keep
         workers = render_workers()
         self._decoded: queue.Queue[Frame | None] = queue.Queue(_DECODED_AHEAD)
         self._rendered: queue.Queue[Future[Frame] | None] = queue.Queue(2 * workers)
@@ -140,7 +143,8 @@ class Stream:
     def _analyse(self) -> None:
         ring: deque[Frame] = deque()
         while (frame := self._get(self._decoded)) is not None:
-            ring.append(frame)
+            if self._keep is None or self._keep(frame.pts):
+                ring.append(frame)
             for grade in self._grader.push(self._sample(frame)):
                 self._submit(ring.popleft(), grade)
         for grade in self._grader.finish():

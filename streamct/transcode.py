@@ -47,7 +47,7 @@ def transcode(
     Raises:
         DamagedInputError, OutputError: see `Reader`, `Writer` and `verify`.
     """
-    clip = source.clip
+    clip, trim = source.clip, source.trim
     with ExitStack() as stack:
         reader = source.reader(tolerate, decoder_threads())
         stack.callback(reader.close)
@@ -58,11 +58,12 @@ def transcode(
             say.note(note)
 
         def render(frame: Frame, grade: Grade) -> Frame:
-            target = writer.allocate(frame)
+            target = writer.allocate(frame if trim is None else trim.moved(frame))
             fill(frame, target, grade)
             return target
 
-        frames = Stream(reader, sample, grading, render, writer.write, source.stop).run(say.progress)
+        keep = None if trim is None else trim.holds
+        frames = Stream(reader, sample, grading, render, writer.write, source.stop, keep).run(say.progress)
         writer.close()
     for line in (*reader.warnings, *writer.notes[known:]):
         say.warning(line)
@@ -83,4 +84,6 @@ def _writer(
         return PictureWriter(source.clip, plan, temporary, settings.output.quality)
     alone = source.pictures is not None
     threads = encoder_threads(plan.encoder)
-    return Writer(source.clip, plan, temporary, threads, tolerate=tolerate, demuxer=source.demuxer, alone=alone)
+    return Writer(
+        source.clip, plan, temporary, threads, tolerate=tolerate, demuxer=source.demuxer, alone=alone, trim=source.trim
+    )

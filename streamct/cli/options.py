@@ -97,6 +97,11 @@ Radius = Annotated[
     int | None,
     _option("--radius", help="Frames either side that steady a frame, 1..120; 16 by default.", panel=TIME),
 ]
+Start = Annotated[
+    str | None,
+    _option("--from", help="Begin here: seconds, hh:mm:ss.mmm or hh:mm:ss:ff from the first frame.", panel=TIME),
+]
+Stop = Annotated[str | None, _option("--to", help="End before this time; counted likewise.", panel=TIME)]
 Cuts = Annotated[
     Path | None,
     _option("--cuts", help="Where shots begin: a list of frames or timecodes, or an EDL. Else found.", panel=TIME),

@@ -33,6 +33,8 @@ def video(
     protect_skin: o.ProtectSkin = None,
     temporal: o.Temporal = None,
     radius: o.Radius = None,
+    start: o.Start = None,
+    stop: o.Stop = None,
     cuts: o.Cuts = None,
     track: o.Track = None,
     save_track: o.SaveTrack = None,
@@ -100,5 +102,5 @@ def video(
             input, reference, output, settings,
             mask=mask, ref_mask=ref_mask, save_masks=save_masks, cuts=cuts, track=track, save_track=save_track,
             overwrite=overwrite, stream=stream, rate=rate, hwaccel=hwaccel, tolerate_corrupt=tolerate_corrupt,
-            progress=display,
+            start=start, stop=stop, progress=display,
         )  # fmt: skip

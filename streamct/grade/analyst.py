@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
 from streamct.grade.mattes import Mattes
@@ -13,9 +13,13 @@ from streamct.segment import Mask
 
 
 class Analyst:
-    """Turns a clip's looks, pushed in order, into grades, which come out in order and at most `delay` later."""
+    """Turns a clip's looks, pushed in order, into grades, which come out in order and at most `delay` later.
 
-    def __init__(self, sampler: Sampler, mattes: Mattes, grader: Grader) -> None:
+    only: as the grader's, the numbers of the frames whose grades are wanted.
+    """
+
+    def __init__(self, sampler: Sampler, mattes: Mattes, grader: Grader, only: Container[int] | None = None) -> None:
+        self._only = only
         self._sampler = sampler
         self._mattes = mattes
         self._grader = grader
@@ -33,7 +37,8 @@ class Analyst:
 
     def _graded(self, matted: Iterable[tuple[Look, Mask | None]]) -> Iterator[Grade]:
         for look, mask in matted:
-            self._masks.append(mask)
+            if self._only is None or look.index in self._only:
+                self._masks.append(mask)
             yield from self._with_masks(self._grader.push(self._sampler.count(look, mask)))
 
     def _with_masks(self, grades: Iterable[Grade]) -> Iterator[Grade]:

@@ -8,7 +8,7 @@ so nothing can flicker. What the first pass found may be kept in a file (`stream
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,6 +91,11 @@ class ShotFinder:
         while self._next + LOOK < self._pushed:
             self._advance()
 
+    @property
+    def closed(self) -> int:
+        """How many frames lie in shots that have ended so far."""
+        return self._shots[-1].stop if self._shots else 0
+
     def finish(self) -> Track:
         """The clip has ended."""
         while self._next < self._pushed:
@@ -143,9 +148,13 @@ class ShotFinder:
 
 
 class Replay:
-    """Gives the grades of a track's frames one by one; what is pushed does not matter."""
+    """Gives the grades of a track's frames one by one; what is pushed does not matter.
 
-    def __init__(self, track: Track, baker: Baker) -> None:
+    only: numbers of the frames whose grades are wanted, of which the last need not be the track's; None for all.
+    """
+
+    def __init__(self, track: Track, baker: Baker, only: Container[int] | None = None) -> None:
+        self._only = only
         self._track = track
         self._baker = baker
         self._next = self._at = 0
@@ -163,9 +172,9 @@ class Replay:
         if self._next == shots[self._at].stop:
             self._at += 1
             self._luts = self._baker.luts(shots[self._at].looked)
-        mask = self._track.mask(self._next)
-        self._next += 1
-        yield Grade(self._luts, shots[self._at].content, mask)
+        index, self._next = self._next, self._next + 1
+        if self._only is None or index in self._only:
+            yield Grade(self._luts, shots[self._at].content, self._track.mask(index))
 
     def finish(self) -> Iterator[Grade]:
         """Nothing is left.
@@ -173,6 +182,6 @@ class Replay:
         Raises:
             TrackError: the clip has fewer frames than the track.
         """
-        if self._next < self._track.frames:
+        if self._only is None and self._next < self._track.frames:
             raise TrackError(f"the clip has {self._next} frames, its track {self._track.frames}. Make the track again.")
         yield from ()
