@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
@@ -27,15 +27,19 @@ from streamct.color.lattice import HALD_LEVEL, hald, map_lattice
 from streamct.color.palette import extract
 from streamct.errors import OutputError, UsageError
 from streamct.grade.regions import SPLIT_SHARES, Colours, Palettes, add_colours
-from streamct.grade.sample import FrameSample, Sampler, sample_picture
+from streamct.grade.sample import Look, Sampler, sample_picture
 from streamct.grade.summed import Shot, ShotSum
 from streamct.media.files import check_target, written_whole
 from streamct.media.image import PICTURE_EXTENSIONS, encode_png, read_picture
 from streamct.media.probe import probe
-from streamct.media.reader import Reader
+from streamct.media.source import Source
+from streamct.media.trim import Trim
 from streamct.metrics.delta_e import delta_e_2000
 from streamct.model import Clip, Palette, Progress, Report
+from streamct.moments import Moment
+from streamct.parts import is_anywhere, trimmed
 from streamct.run import Teller, chosen_network, clip_mattes, described, no_split, reference_look
+from streamct.segment import Mask
 from streamct.segment.matte import Matte, resized, still_matte
 from streamct.segment.none import NoSegmenter
 from streamct.segment.still import picture_mask
@@ -71,6 +75,8 @@ def write_luts(
     per_shot: bool = False,
     mask: Path | str | None = None,
     ref_mask: Path | str | None = None,
+    start: Moment | None = None,
+    stop: Moment | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -79,6 +85,7 @@ def write_luts(
     output: its ending says what is written: .cube, .3dl, .png (a HALD picture of level 8, 16 bits) or .cdl (ASC CDL,
     best fit). None for `<stem>.cube` beside the input. size: nodes an axis, 17, 33 or 65; None for 33, in a .3dl 17.
     per_shot: a file for each shot, `<stem>.shot001.<timecode><ending>`, with `<stem>.edl` and `<stem>.csv`.
+    start, stop: the part of the clip that the look is made from, see `grade_video`.
     With masks for both, foreground and background go into `<stem>.foreground<ending>` and `<stem>.background<ending>`.
 
     Returns: a report whose details list the `files` and, for ASC CDL, the mean CIEDE2000 it falls short (`cdl_error`).
@@ -102,12 +109,15 @@ def write_luts(
         say.warning(no_split(share))
     apart = wanted.split is not None
     clip = None if is_picture else _sdr(probe(input))
+    if clip is None and (start, stop) != (None, None):
+        raise UsageError("--from, --to: a picture has no time. Leave them out.")
+    trim = None if clip is None else trimmed(clip, start, stop)
     if clip is None:
         say.start(1)
         shots = [_picture_shot(input, settings, mask if apart else None, network if apart else None)]
         say.progress(1)
     else:
-        shots = _clip_shots(clip, settings, mask if apart else None, network if apart else None, per_shot, say)
+        shots = _clip_shots(clip, settings, mask if apart else None, network if apart else None, per_shot, say, trim)
     writer = _Writer(output, size, _comments(input, reference, settings), per_shot, clip.rate if clip else None)
     entries, files = writer.render(shots, wanted, settings, input.name)
     inputs = (input, reference, *(m for m in (mask, ref_mask) if m is not None))
@@ -124,7 +134,7 @@ def write_luts(
     if network is not None:
         details["network"] = described(network, settings)
     name = "matte" if mask is not None else network.name if network is not None else "none"
-    frames = shots[-1].stop
+    frames = shots[-1].stop - shots[0].start
     elapsed = time.monotonic() - began
     return say.done(Report(input, reference, next(iter(files)), frames, elapsed, name, tuple(say.said), details))
 
@@ -164,9 +174,15 @@ def _picture_shot(path: Path, settings: Settings, mask: Path | None, network: De
 
 
 def _clip_shots(
-    clip: Clip, settings: Settings, mask: Path | None, network: DeepLab | None, per_shot: bool, say: Teller
+    clip: Clip,
+    settings: Settings,
+    mask: Path | None,
+    network: DeepLab | None,
+    per_shot: bool,
+    say: Teller,
+    trim: Trim | None,
 ) -> list[Shot]:
-    """The clip's colours, every frame looked at as the render does."""
+    """The clip's colours, or those of a part of it, every frame looked at as the render does."""
     given = Matte(mask) if mask is not None else NoSegmenter()
     given.begin(clip.frames, clip.width, clip.height)
     mattes = clip_mattes(clip, settings, given, network if mask is None else None)
@@ -175,24 +191,34 @@ def _clip_shots(
     shots: list[Shot] = []
     done = 0
 
-    def take(sample: FrameSample) -> None:
-        shots.extend(total.push(sample))
+    def take(look: Look, matte: Mask | None) -> None:
+        if trim is None or look.index in trim.wanted:
+            shots.extend(total.push(sampler.count(look, matte)))
 
+    source = Source(clip, trim=trim)
+    if trim is not None:
+        trim.prepare(mattes.support + 1, is_anywhere(mask, None, False))
     with ExitStack() as stack:
         stack.callback(mattes.close)
-        reader = stack.enter_context(Reader(clip))
-        say.start(clip.frames)
+        reader = source.reader(tolerate=False)
+        stack.callback(reader.close)
+        say.start(clip.frames if trim is None else trim.frames)
         for frame in reader:
             for look, matte in mattes.push(sampler.look(frame)):
-                take(sampler.count(look, matte))
+                take(look, matte)
             done += 1
-            say.progress(done)
+            say.progress(done if trim is None else len(trim.wanted))
         for look, matte in mattes.finish():
-            take(sampler.count(look, matte))
-        given.end(done)
+            take(look, matte)
+        if trim is None:
+            given.end(done)
     for line in reader.warnings:
         say.warning(line)
-    return [*shots, *total.finish()]
+    shots += total.finish()
+    if trim is None or trim.opened is None:
+        return shots
+    moved = trim.skipped - trim.opened.index
+    return [replace(shot, start=shot.start + moved, stop=shot.stop + moved) for shot in shots]
 
 
 def _comments(input: Path, reference: Path, settings: Settings) -> list[str]:

@@ -34,6 +34,8 @@ def lut(
     assignment: o.Assignment = None,
     reach: o.Reach = None,
     protect_skin: o.ProtectSkin = None,
+    start: o.Start = None,
+    stop: o.Stop = None,
     segmenter: o.Segmenter = None,
     classes: o.Classes = None,
     weights: o.Weights = None,
@@ -75,7 +77,8 @@ def lut(
     with Display("frame", quiet=quiet, as_json=as_json) as display:
         report = write_luts(
             input, reference, output, settings,
-            size=size, per_shot=per_shot, mask=mask, ref_mask=ref_mask, overwrite=overwrite, progress=display,
+            size=size, per_shot=per_shot, mask=mask, ref_mask=ref_mask, start=start, stop=stop,
+            overwrite=overwrite, progress=display,
         )  # fmt: skip
     if not as_json:
         for path in report.details["files"][1:]:
