@@ -19,7 +19,7 @@ import numpy as np
 from streamct.color.cdl import Cdl, fit_cdl, format_cdl
 from streamct.color.colormap import ColorMap, apply_to_srgb, color_map
 from streamct.color.correspondence import correspond
-from streamct.color.cube import Lattice, nodes, unit_lattice
+from streamct.color.cube import Cube, Lattice, nodes, unit_lattice
 from streamct.color.cube_text import format_3dl, format_cube
 from streamct.color.histogram import Counter, Points
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
@@ -29,6 +29,7 @@ from streamct.errors import OutputError, UsageError
 from streamct.grade.regions import SPLIT_SHARES, Colours, Palettes, add_colours
 from streamct.grade.sample import Look, Sampler, sample_picture
 from streamct.grade.summed import Shot, ShotSum
+from streamct.input_lut import picture_through_lut, read_cube, through_lut
 from streamct.media.files import check_target, written_whole
 from streamct.media.image import PICTURE_EXTENSIONS, encode_png, read_picture
 from streamct.media.probe import probe
@@ -38,7 +39,15 @@ from streamct.metrics.delta_e import delta_e_2000
 from streamct.model import Clip, Palette, Progress, Report
 from streamct.moments import Moment
 from streamct.parts import is_anywhere, trimmed
-from streamct.run import Teller, chosen_network, clip_mattes, described, no_split, reference_look
+from streamct.run import (
+    Teller,
+    chosen_network,
+    clip_mattes,
+    described,
+    no_split,
+    reference_look,
+    region_palettes,
+)
 from streamct.segment import Mask
 from streamct.segment.matte import Matte, resized, still_matte
 from streamct.segment.none import NoSegmenter
@@ -105,10 +114,11 @@ def write_luts(
     size = _checked(output, size, per_shot, is_picture)
     network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
     wanted, share = reference_look(reference, settings, ref_mask, network)
+    wanted = region_palettes(wanted, settings, mask is not None or network is not None)
     if wanted.split is None and (mask is not None or network is not None):
         say.warning(no_split(share))
     apart = wanted.split is not None
-    clip = None if is_picture else _sdr(probe(input))
+    clip = None if is_picture else _sdr(through_lut(probe(input), settings))
     if clip is None and (start, stop) != (None, None):
         raise UsageError("--from, --to: a picture has no time. Leave them out.")
     trim = None if clip is None else trimmed(clip, start, stop)
@@ -118,9 +128,12 @@ def write_luts(
         say.progress(1)
     else:
         shots = _clip_shots(clip, settings, mask if apart else None, network if apart else None, per_shot, say, trim)
-    writer = _Writer(output, size, _comments(input, reference, settings), per_shot, clip.rate if clip else None)
+    first = None if settings.input.lut is None else read_cube(settings.input.lut)
+    if first is not None and (per_shot or output.suffix.lower() == ".cdl"):
+        say.note(f"ASC CDL can't hold {settings.input.lut}: it is the look behind it")
+    writer = _Writer(output, size, _comments(input, reference, settings), per_shot, clip.rate if clip else None, first)
     entries, files = writer.render(shots, wanted, settings, input.name)
-    inputs = (input, reference, *(m for m in (mask, ref_mask) if m is not None))
+    inputs = (input, reference, *(m for m in (mask, ref_mask, settings.input.lut) if m is not None))
     for path in files:
         check_target(path, inputs, overwrite)
     for path, data in files.items():
@@ -167,7 +180,7 @@ def _sdr(clip: Clip) -> Clip:
 
 
 def _picture_shot(path: Path, settings: Settings, mask: Path | None, network: DeepLab | None) -> Shot:
-    rgb = read_picture(path).rgb
+    rgb = picture_through_lut(read_picture(path).rgb, settings)
     matte = still_matte(mask) if mask is not None else picture_mask(rgb, network) if network is not None else None
     source = None if matte is None else lambda width, height: resized(matte, width, height)
     return Shot(0, 1, 0, 0, sample_picture(rgb, source, settings.palette, Counter()))
@@ -223,9 +236,14 @@ def _clip_shots(
 
 def _comments(input: Path, reference: Path, settings: Settings) -> list[str]:
     used = {"palette": settings.palette, "mapping": settings.mapping}
+    rec709 = "R'G'B' 0..1 full range, Rec.709/sRGB primaries, display-referred"
+    first = settings.input.lut
+    ends = [f"Input and output: {rec709}"]
+    if first is not None:
+        ends = [f"Input: what {first.name} takes, which comes first", f"Output: {rec709}"]
     return [
         f"streamct {version('streamct')}: {input.name} towards {reference.name}",
-        "Input and output: R'G'B' 0..1 full range, Rec.709/sRGB primaries, display-referred",
+        *ends,
         *(f"{section}: {values.model_dump_json()}" for section, values in used.items()),
     ]
 
@@ -233,13 +251,22 @@ def _comments(input: Path, reference: Path, settings: Settings) -> list[str]:
 class _Writer:
     """Renders files in memory, so that all of them are there before the first is written."""
 
-    def __init__(self, output: Path, size: int, comments: list[str], per_shot: bool, rate: Fraction | None) -> None:
+    def __init__(
+        self,
+        output: Path,
+        size: int,
+        comments: list[str],
+        per_shot: bool,
+        rate: Fraction | None,
+        first: Cube | None = None,
+    ) -> None:
         self._output = output
         self._size = size
         self._comments = comments
         self._per_shot = per_shot
         self._rate = rate
         self._counter = Counter()
+        self._first = first
 
     def render(
         self, shots: Sequence[Shot], wanted: Palettes, settings: Settings, name: str
@@ -280,7 +307,7 @@ class _Writer:
             assert cdl is not None
             text = f"{comments[0]}; best fit, mean CIEDE2000 to the whole look {error:.2f}"
             return format_cdl(cdl, path.stem, text).encode()
-        lattice = _lattice(look.mapping, self._size)
+        lattice = _lattice(look.mapping, self._size, self._first)
         if ending == ".cube":
             return format_cube(lattice, path.stem, comments).encode()
         if ending == ".3dl":
@@ -288,8 +315,15 @@ class _Writer:
         return encode_png(hald(lattice))
 
 
-def _lattice(mapping: ColorMap | None, size: int) -> Lattice:
-    return unit_lattice(nodes(size)) if mapping is None else map_lattice(mapping, size)
+def _lattice(mapping: ColorMap | None, size: int, first: Cube | None) -> Lattice:
+    """first: what comes before the map."""
+    if first is None:
+        return unit_lattice(nodes(size)) if mapping is None else map_lattice(mapping, size)
+    table = first(nodes(size))
+    if mapping is not None:
+        flat = table.reshape(size * size, size, 3).astype(np.float32)
+        table = apply_to_srgb(mapping, flat).astype(np.float64).reshape(table.shape)
+    return unit_lattice(table)
 
 
 def _looks(shot: Shot, wanted: Palettes, settings: Settings, counter: Counter) -> list[_Look]:
@@ -306,10 +340,11 @@ def _looks(shot: Shot, wanted: Palettes, settings: Settings, counter: Counter) -
     split = SPLIT_SHARES[0] <= regions.share <= SPLIT_SHARES[1]
     if wanted.split is None or regions.foreground is None or regions.background is None or not split:
         return [look("", regions.whole, wanted.whole)]
-    return [
-        look("foreground", regions.foreground, wanted.split[0]),
-        look("background", regions.background, wanted.split[1]),
-    ]
+    sides = {
+        "fg": look("foreground", regions.foreground, wanted.split[0]),
+        "bg": look("background", regions.background, wanted.split[1]),
+    }
+    return [sides[side] for side in sides if settings.mapping.regions in (side, "both")]
 
 
 def _fitted(look: _Look) -> tuple[Cdl, float]:

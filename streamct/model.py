@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -58,13 +58,23 @@ class Coding:
     """How coded samples become R'G'B': what the colour code needs to know of a format.
 
     matrix: "rgb" (planes are G, B, R) or the Y'CbCr matrix. full_range: 0..2^depth-1 instead of the
-    studio range. transfer, primaries: "srgb" for SDR; "pq", "hlg" and "bt2020" for HDR and wide gamut.
+    studio range. transfer, primaries: "srgb" for SDR; "pq", "hlg" and "bt2020" for HDR and wide gamut. lut: a function
+    R'G'B' (..., 3) -> R'G'B' that comes first and gives display-referred BT.709, for which the rest then holds: how
+    camera log is read.
     """
 
     matrix: Matrix
     full_range: bool
     transfer: Literal["srgb", "pq", "hlg"] = "srgb"
     primaries: Literal["bt709", "bt2020", "p3"] = "bt709"
+    lut: Callable[[FloatArray], FloatArray] | None = None
+
+    @property
+    def written(self) -> Coding:
+        """How graded samples are coded: as they were, behind a `lut` by the matrix of BT.709."""
+        if self.lut is None:
+            return self
+        return replace(self, matrix="rgb" if self.matrix == "rgb" else "bt709", lut=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from streamct.grade.regions import Palettes
 from streamct.grade.sample import Sampler
 from streamct.grade.shots import Replay, Track
 from streamct.grade.track import Grade, Grader
+from streamct.input_lut import picture_through_lut, source_through_lut
 from streamct.media.files import check_target
 from streamct.media.image import check_writable, default_output, read_picture, save_png, write_picture
 from streamct.media.masks import check_mask_folder, mask_folder, mask_name, save_mask
@@ -48,6 +49,7 @@ from streamct.run import (
     no_split,
     picture_look,
     reference_look,
+    region_palettes,
 )
 from streamct.segment.matte import Matte, resized, still_matte
 from streamct.segment.none import NoSegmenter
@@ -102,7 +104,8 @@ def grade_video(
     input, reference = Path(input), Path(reference)
     output, mask, ref_mask, save_masks = _path(output), _path(mask), _path(ref_mask), _path(save_masks)
     say = Teller(progress)
-    with open_source(input, stream, rate, hwaccel) as source:
+    with open_source(input, stream, rate, hwaccel) as opened:
+        source = source_through_lut(opened, settings)
         report = _grade_source(
             source, input, reference, output, settings, mask, ref_mask, save_masks, _path(cuts), _path(track),
             _path(save_track), overwrite, tolerate_corrupt, say, start, stop,
@@ -131,7 +134,8 @@ def _grade_source(
     began = time.monotonic()
     clip = source.clip
     plan = resolve_output(clip, output, settings.output)
-    others = (reference, *(path for path in (mask, ref_mask, cuts, track) if path is not None))
+    given_files = (mask, ref_mask, cuts, track, settings.input.lut)
+    others = (reference, *(path for path in given_files if path is not None))
     if plan.container == SEQUENCE:
         check_pictures(clip, plan.path, others, overwrite)
     elif not plan.piped:
@@ -151,6 +155,7 @@ def _grade_source(
     given.begin(clip.frames, clip.width, clip.height)
     network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
     palettes, share = reference_look(reference, settings, ref_mask, network)
+    palettes = region_palettes(palettes, settings, mask is not None or network is not None)
     if ref_mask is not None and mask is None and network is None:
         say.warning("--ref-mask alone does nothing: the clip has no mask (--mask, --segmenter), so it is one region")
     if palettes.split is None and (mask is not None or network is not None):
@@ -280,11 +285,13 @@ def grade_picture(
     began = time.monotonic()
     say = Teller(progress)
     source = read_picture(input)
+    source = replace(source, rgb=picture_through_lut(source.rgb, settings))
     path = output or default_output(input)
     check_writable(path)
     check_target(path, (input, reference, *(p for p in (mask, ref_mask) if p is not None)), overwrite)
     network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
     palettes, share = reference_look(reference, settings, ref_mask, network)
+    palettes = region_palettes(palettes, settings, mask is not None or network is not None)
     if palettes.split is None and (mask is not None or network is not None):
         say.warning(no_split(share))
     say.start(1)
@@ -408,6 +415,8 @@ def transfer_image(source: NDArray[Any], reference: NDArray[Any], settings: Sett
     other = _as_srgb(reference, "reference")[0]
     network, settings = chosen_network(settings, Teller(None), needed=True)
     palettes = picture_look(other, settings, None if network is None else picture_mask(other, network))[0]
+    palettes = region_palettes(palettes, settings, network is not None)
+    rgb = picture_through_lut(rgb, settings)
     matte = None
     if network is not None and palettes.split is not None:
         matte = picture_full(picture_mask(rgb, network), rgb)
@@ -453,11 +462,13 @@ def _grade_array(
     def mapped(own: Palette, other: Palette) -> NDArray[np.float32]:
         return apply_to_srgb(_map(own, other, settings), rgb, workers)
 
-    if source.split is None or reference.split is None or matte is None:
+    regions = settings.mapping.regions
+    if reference.split is None or matte is None or (source.split is None and regions == "both"):
         return mapped(source.whole, reference.whole)
     weight = resized(matte, rgb.shape[1], rgb.shape[0])[..., None].astype(np.float32) / 255
-    front = mapped(source.split[0], reference.split[0])
-    back = mapped(source.split[1], reference.split[1])
+    own = source.split or (source.whole, source.whole)
+    front = mapped(own[0], reference.split[0]) if regions != "bg" else rgb
+    back = mapped(own[1], reference.split[1]) if regions != "fg" else rgb
     return back + weight * (front - back)
 
 

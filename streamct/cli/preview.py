@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streamct.settings import Settings
 
 _VARIED = (
-    "preset", "strength", "lightness", "palette-size", "correspondence", "propagation", "assignment", "reach",
+    "preset", "strength", "chroma", "lightness", "palette-size", "correspondence", "propagation", "assignment", "reach",
     "temporal", "radius",
 )  # fmt: skip
 
@@ -50,6 +50,9 @@ def preview(
     assignment: o.Assignment = None,
     reach: o.Reach = None,
     protect_skin: o.ProtectSkin = None,
+    chroma: o.Chroma = None,
+    regions: o.Regions = None,
+    lut_in: o.LutIn = None,
     temporal: o.Temporal = None,
     radius: o.Radius = None,
     overwrite: o.Overwrite = False,
@@ -72,6 +75,9 @@ def preview(
         "assignment": assignment,
         "reach": reach,
         "protect_skin": protect_skin,
+        "chroma": chroma,
+        "regions": regions,
+        "lut_in": lut_in,
         "temporal": temporal,
         "radius": radius,
     }

@@ -84,12 +84,14 @@ class LutGrid:
         shape = (len(CHROMA_NODES), len(CHROMA_NODES), len(LUMA_NODES))
         self._place = _nearest_used(used.reshape(shape), _neutral(coding))
         self._units = units[self._used]
-        self._rgb = rgb[self._used]
+        self._rgb = rgb[self._used] if coding.lut is None else coding.lut(rgb[self._used])
         self._lab = coded_to_lab(self._rgb, coding)
 
     @cached_property
     def identity(self) -> Lut:
-        """The Lut that changes nothing."""
+        """The Lut that changes nothing, but for what the coding's own does."""
+        if self.coding.lut is not None:
+            return self.bake_rgb(lambda rgb: rgb)
         return Lut(_spread(np.zeros_like(self._units), self._place, LUMA_NODES, CHROMA_NODES))
 
     def bake(self, mapping: ColorMap) -> Lut:
@@ -98,7 +100,7 @@ class LutGrid:
         Colours that leave the R'G'B' gamut are brought back into it; nodes that lie outside already may stay as
         far outside, so codes beyond the nominal range survive.
         """
-        matrix, offset = code_matrix(self.coding, self.depth)
+        matrix, offset = code_matrix(self.coding.written, self.depth)
         shifts = np.empty_like(self._units)
         _bake(
             self._lab, self._rgb, self._units, mapping.source, mapping.shifts, mapping.softness,
@@ -109,7 +111,7 @@ class LutGrid:
 
     def bake_rgb(self, function: Callable[[FloatArray], FloatArray]) -> Lut:
         """A function of R'G'B' (n, 3), 0..1 nominal, at every node; what leaves the gamut is left to the code range."""
-        shifts = rgb_to_code(function(self._rgb), self.coding, self.depth) - self._units
+        shifts = rgb_to_code(function(self._rgb), self.coding.written, self.depth) - self._units
         return Lut(_spread(shifts, self._place, LUMA_NODES, CHROMA_NODES))
 
 

@@ -55,7 +55,14 @@ class Baker:
         return Looked(palette, (self._palette(parts[0], weights), self._palette(parts[1], weights)), blend)
 
     def luts(self, looked: Looked) -> tuple[Lut, ...]:
-        """One Lut, or those of foreground and background."""
+        """One Lut, or those of foreground and background; a region that is not to be graded keeps its colours."""
+        luts = self._luts(looked)
+        regions = self._settings.mapping.regions
+        if regions == "both":
+            return luts
+        return (luts[0], self._grid.identity) if regions == "fg" else (self._grid.identity, luts[-1])
+
+    def _luts(self, looked: Looked) -> tuple[Lut, ...]:
         blend = looked.split if self._reference.split is not None and looked.sides is not None else 0
         whole = self._lut(looked.whole, self._reference.whole) if blend < ONE else None
         if blend == 0 or looked.sides is None or self._reference.split is None:
