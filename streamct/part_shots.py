@@ -37,11 +37,12 @@ def find_part(
     seek: bool,
     tolerate: bool,
     progress: Callable[[int], None],
+    times: list[int] | None = None,
 ) -> Track:
     """The shots that `source.trim` reaches into, from the frame on with which the trim now begins to read.
 
     The shot in which the part begins is looked for backwards, farther and farther. seek: whether reading may begin
-    anywhere; masks by number forbid it.
+    anywhere; masks by number forbid it. times: takes the pts of the frames that were read, by their numbers.
     """
     trim, clip = source.trim, source.clip
     assert trim is not None
@@ -59,6 +60,8 @@ def find_part(
     finder = ShotFinder(baker, cuts, keep_masks=isinstance(mattes, Segmented))
     with closing(source.reader(tolerate)) as reader:
         for frame in reader:
+            if times is not None:
+                times.append(frame.pts)
             for look, mask in mattes.push(sampler.look(frame)):
                 finder.push(sampler.count(look, mask), mask)
             progress(len(trim.wanted))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamct.color.colormap import ColorMap, apply_to_srgb, color_map
-from streamct.color.correspondence import correspond
 from streamct.color.lut import LutGrid
+from streamct.comparison import USUAL_SECONDS, Comparer, Comparison, preview_path
 from streamct.errors import MaskError, OutputError, UsageError
 from streamct.grade.analyst import Analyst
 from streamct.grade.bake import Baker
@@ -36,7 +34,7 @@ from streamct.media.pipes import StandardOutput
 from streamct.media.sequence import SEQUENCE
 from streamct.media.source import Source, open_source
 from streamct.model import Frame, Palette, Progress, Report
-from streamct.moments import Moment
+from streamct.moments import Moment, as_seconds
 from streamct.part_shots import find_part
 from streamct.parts import is_anywhere, reach, trimmed
 from streamct.preview import palette_sheet
@@ -55,6 +53,7 @@ from streamct.segment.matte import Matte, resized, still_matte
 from streamct.segment.none import NoSegmenter
 from streamct.segment.still import picture_full, picture_mask
 from streamct.settings import Settings
+from streamct.stills import grade_array
 from streamct.stream import Grading
 from streamct.tracks import Tracks, small_size
 from streamct.transcode import place, transcode
@@ -79,6 +78,7 @@ def grade_video(
     tolerate_corrupt: bool = False,
     start: Moment | None = None,
     stop: Moment | None = None,
+    compare: Comparison | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Grade a video with the colours of a reference picture, in bounded memory: in one pass, `shot` in two.
@@ -93,8 +93,9 @@ def grade_video(
     are copied. rate: frames/s of numbered pictures, 24 by default. hwaccel: a device that decodes if it can, such as
     `cuda`. tolerate_corrupt: grade what decodes of a damaged file and warn, instead of refusing it. start, stop: the
     part to write, seconds after the first frame or text such as "00:12.5": frames from `start` on to the last before
-    `stop`, graded as in a run over all, with what is copied cut likewise; the output begins at 0. progress is called
-    from the calling thread.
+    `stop`, graded as in a run over all, with what is copied cut likewise; the output begins at 0. compare: show
+    the source beside the graded picture, or both parted by a line; the default output is then `<stem>.preview<ext>`,
+    and it ends 10 s after `start` where no `stop` is given. progress is called from the calling thread.
 
     Raises:
         StreamctError: anything wrong with input, reference, masks, settings or output. Nothing is left under
@@ -108,7 +109,7 @@ def grade_video(
         source = source_through_lut(opened, settings)
         report = _grade_source(
             source, input, reference, output, settings, mask, ref_mask, save_masks, _path(cuts), _path(track),
-            _path(save_track), overwrite, tolerate_corrupt, say, start, stop,
+            _path(save_track), overwrite, tolerate_corrupt, say, start, stop, compare,
         )  # fmt: skip
     return say.done(report)
 
@@ -130,10 +131,14 @@ def _grade_source(
     say: Teller,
     start: Moment | None = None,
     stop: Moment | None = None,
+    compare: Comparison | None = None,
 ) -> Report:
     began = time.monotonic()
     clip = source.clip
-    plan = resolve_output(clip, output, settings.output)
+    plan = resolve_output(clip if compare is None else compare.shape(clip), output, settings.output)
+    if compare is not None:
+        stop = stop if stop is not None else (as_seconds(start, "--from", clip) or 0) + USUAL_SECONDS
+        plan = plan if output is not None else replace(plan, path=preview_path(input, plan.path.suffix))
     given_files = (mask, ref_mask, cuts, track, settings.input.lut)
     others = (reference, *(path for path in given_files if path is not None))
     if plan.container == SEQUENCE:
@@ -196,11 +201,31 @@ def _grade_source(
             mattes = Given(given) if mattes.name == given.name and name == given.name else Replayed(name)
             say.start(total)
             frames = _render_clip(
-                source, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt, track=found
+                source,
+                plan,
+                temporary,
+                palettes,
+                mattes,
+                settings,
+                folder,
+                say,
+                tolerate_corrupt,
+                track=found,
+                compare=compare,
             )
         else:
             frames = _render_clip(
-                source, plan, temporary, palettes, mattes, settings, folder, say, tolerate_corrupt, cuts=kept.cuts
+                source,
+                plan,
+                temporary,
+                palettes,
+                mattes,
+                settings,
+                folder,
+                say,
+                tolerate_corrupt,
+                cuts=kept.cuts,
+                compare=compare,
             )
         if mattes.name == given.name and trim is None:
             given.end(frames)
@@ -233,6 +258,7 @@ def _render_clip(
     tolerate: bool,
     cuts: ListedCuts | None = None,
     track: Track | None = None,
+    compare: Comparison | None = None,
 ) -> int:
     """track: grades that are known already."""
     clip, only = source.clip, None if source.trim is None else source.trim.wanted
@@ -258,7 +284,10 @@ def _render_clip(
             save_mask(folder / mask_name(target.index), mask)
         renderer.render(frame, target, grade, mask)
 
-    return transcode(source, plan, temporary, sample, grading, fill, settings, say, tolerate)
+    if compare is None:
+        return transcode(source, plan, temporary, sample, grading, fill, settings, say, tolerate)
+    filled, shape = Comparer(compare, clip, grid, fill).fill, compare.shape(clip)
+    return transcode(source, plan, temporary, sample, grading, filled, settings, say, tolerate, shape)
 
 
 def grade_picture(
@@ -298,7 +327,7 @@ def grade_picture(
     matte = still_matte(mask) if mask is not None else None
     if matte is None and network is not None and palettes.split is not None:
         matte = picture_full(picture_mask(source.rgb, network), source.rgb)
-    graded = _grade_array(source.rgb, palettes, settings, matte)
+    graded = grade_array(source.rgb, palettes, settings, matte)
     for note in write_picture(path, graded, source, settings.output.quality):
         say.note(note)
     say.progress(1)
@@ -420,7 +449,7 @@ def transfer_image(source: NDArray[Any], reference: NDArray[Any], settings: Sett
     matte = None
     if network is not None and palettes.split is not None:
         matte = picture_full(picture_mask(rgb, network), rgb)
-    graded = _grade_array(rgb, palettes, settings, matte)
+    graded = grade_array(rgb, palettes, settings, matte)
     out = np.array(source, copy=True)
     if top == 1:
         out[..., :3] = graded
@@ -451,29 +480,6 @@ def _as_srgb(image: NDArray[Any], name: str) -> tuple[NDArray[np.float32], int]:
     if not np.isfinite(rgb).all():
         raise UsageError(f"{name}: holds values that are not finite")
     return rgb, top
-
-
-def _grade_array(
-    rgb: NDArray[np.float32], reference: Palettes, settings: Settings, matte: NDArray[np.uint8] | None
-) -> NDArray[np.float32]:
-    source = picture_look(rgb, settings, matte)[0]
-    workers = os.cpu_count() or 2
-
-    def mapped(own: Palette, other: Palette) -> NDArray[np.float32]:
-        return apply_to_srgb(_map(own, other, settings), rgb, workers)
-
-    regions = settings.mapping.regions
-    if reference.split is None or matte is None or (source.split is None and regions == "both"):
-        return mapped(source.whole, reference.whole)
-    weight = resized(matte, rgb.shape[1], rgb.shape[0])[..., None].astype(np.float32) / 255
-    own = source.split or (source.whole, source.whole)
-    front = mapped(own[0], reference.split[0]) if regions != "bg" else rgb
-    back = mapped(own[1], reference.split[1]) if regions != "fg" else rgb
-    return back + weight * (front - back)
-
-
-def _map(source: Palette, reference: Palette, settings: Settings) -> ColorMap:
-    return color_map(correspond(source, reference, settings.mapping), settings.mapping)
 
 
 def _path(given: Path | str | None) -> Path | None:

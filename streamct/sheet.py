@@ -23,6 +23,7 @@ _LINE = 24
 _TALLEST = 390
 _SCOPE = 172
 _STRIP, _TARGETS, _LINKS = 34, 22, 54
+_BETWEEN = " · "
 
 Picture = NDArray[np.float32]
 """(h, w, 3) sRGB values, 0..1 nominal."""
@@ -42,17 +43,19 @@ class Match:
     """Two palettes and how they meet.
 
     becomes: (k, 3) Lab, what the map makes of the source colours; their targets are what it draws them towards.
+    region: "foreground", "background", or "" for the whole picture.
     """
 
     source: Palette
     reference: Palette
     correspondence: Correspondence
     becomes: FloatArray
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heading:
-    """The two lines at the top of a sheet."""
+    """What stands at the top of a sheet. settings: parts between dots, on as many lines as they take."""
 
     title: str
     settings: str
@@ -185,9 +188,17 @@ def _stacked(
 
 
 def _heading(heading: Heading, width: int) -> NDArray[np.uint8]:
-    canvas = _canvas(54, width)
+    lines = [""]
+    for part in heading.settings.split(_BETWEEN):
+        longer = f"{lines[-1]}{_BETWEEN if lines[-1] else ''}{part}"
+        if lines[-1] and text_width(longer, _LETTERS) > width:
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    canvas = _canvas(_LINE + 6 + _LINE * len(lines), width)
     write(canvas, fitted(heading.title, 14, width), 0, 2, 14, _TEXT)
-    write(canvas, fitted(heading.settings, _LETTERS, width), 0, 30, _LETTERS, _DIM)
+    for number, line in enumerate(lines):
+        write(canvas, fitted(line, _LETTERS, width), 0, _LINE + 6 + _LINE * number, _LETTERS, _DIM)
     return canvas
 
 
@@ -195,7 +206,8 @@ def _match(match: Match, width: int) -> NDArray[np.uint8]:
     """The source palette over what its colours become, the reference palette below, a line from each to the
     reference colour nearest to its target; as wide as their weights."""
     canvas = _canvas(_LINE + _STRIP + _TARGETS + _LINKS + _STRIP + _LINE + _GAP, width)
-    write(canvas, "source palette, and what it becomes", 0, 8, _LETTERS, _TEXT)
+    whose = f"{match.region} " if match.region else ""
+    write(canvas, f"source {whose}palette, and what it becomes", 0, 8, _LETTERS, _TEXT)
     top = _LINE
     own, wanted = _edges(match.source, width), _edges(match.reference, width)
     _swatches(canvas[top : top + _STRIP], match.source.colours, own)
@@ -208,7 +220,7 @@ def _match(match: Match, width: int) -> NDArray[np.uint8]:
         _link(canvas[top : top + _LINKS], (own[i] + own[i + 1]) / 2, (wanted[j] + wanted[j + 1]) / 2, colour)
     top += _LINKS
     _swatches(canvas[top : top + _STRIP], match.reference.colours, wanted)
-    write(canvas, "reference palette", 0, top + _STRIP + 8, _LETTERS, _TEXT)
+    write(canvas, f"reference {whose}palette", 0, top + _STRIP + 8, _LETTERS, _TEXT)
     note = "lines: the reference colour nearest to each target"
     write(canvas, note, width - text_width(note, _SMALL), top + _STRIP + 9, _SMALL, _DIM)
     return canvas
@@ -228,7 +240,7 @@ def _swatches(canvas: NDArray[np.uint8], colours: FloatArray, edges: IntArray) -
 def _link(canvas: NDArray[np.uint8], start: float, stop: float, colour: NDArray[np.uint8]) -> None:
     """A smooth line from column `start` at the top to `stop` at the bottom, drawn light where the colour is dark."""
     rows, columns = canvas.shape[:2]
-    shade = np.maximum(colour.astype(np.float64), 84)
+    shade = np.maximum(colour.astype(np.float64), 112)
     t = np.linspace(0, 1, rows * 8)
     x = start + (stop - start) * t * t * (3 - 2 * t)
     # Points close enough for flat stretches as well: a step in x is filled.
