@@ -43,7 +43,7 @@ class Match:
     """Two palettes and how they meet.
 
     becomes: (k, 3) Lab, what the map makes of the source colours; their targets are what it draws them towards.
-    region: "foreground", "background", or "" for the whole picture.
+    region: "foreground", "background", or "" for the whole picture; of_reference: likewise, of the reference.
     """
 
     source: Palette
@@ -51,6 +51,7 @@ class Match:
     correspondence: Correspondence
     becomes: FloatArray
     region: str = ""
+    of_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,8 +207,8 @@ def _match(match: Match, width: int) -> NDArray[np.uint8]:
     """The source palette over what its colours become, the reference palette below, a line from each to the
     reference colour nearest to its target; as wide as their weights."""
     canvas = _canvas(_LINE + _STRIP + _TARGETS + _LINKS + _STRIP + _LINE + _GAP, width)
-    whose = f"{match.region} " if match.region else ""
-    write(canvas, f"source {whose}palette, and what it becomes", 0, 8, _LETTERS, _TEXT)
+    own_region, region = (f"{name} " if name else "" for name in (match.region, match.of_reference))
+    write(canvas, f"source {own_region}palette, and what it becomes", 0, 8, _LETTERS, _TEXT)
     top = _LINE
     own, wanted = _edges(match.source, width), _edges(match.reference, width)
     _swatches(canvas[top : top + _STRIP], match.source.colours, own)
@@ -220,7 +221,7 @@ def _match(match: Match, width: int) -> NDArray[np.uint8]:
         _link(canvas[top : top + _LINKS], (own[i] + own[i + 1]) / 2, (wanted[j] + wanted[j + 1]) / 2, colour)
     top += _LINKS
     _swatches(canvas[top : top + _STRIP], match.reference.colours, wanted)
-    write(canvas, f"reference {whose}palette", 0, top + _STRIP + 8, _LETTERS, _TEXT)
+    write(canvas, f"reference {region}palette", 0, top + _STRIP + 8, _LETTERS, _TEXT)
     note = "lines: the reference colour nearest to each target"
     write(canvas, note, width - text_width(note, _SMALL), top + _STRIP + 9, _SMALL, _DIM)
     return canvas

@@ -161,16 +161,21 @@ def _matches(colours: Sequence[Regions], wanted: Wanted) -> list[Match]:
     shares = [r.share for r in colours if r.foreground is not None]
     apart = bool(fronts) and SPLIT_SHARES[0] <= sum(shares) / len(shares) <= SPLIT_SHARES[1]
     if wanted.palettes.split is None or not apart:
-        return [_match([r.whole for r in colours], wanted.palettes.whole, wanted.settings, "")]
+        return [_match([r.whole for r in colours], wanted.palettes.whole, wanted.settings, "", "")]
     sides = (
         ("fg", "foreground", fronts, wanted.palettes.split[0]),
         ("bg", "background", backs, wanted.palettes.split[1]),
     )
     regions = wanted.settings.mapping.regions
-    return [_match(own, other, wanted.settings, name) for key, name, own, other in sides if regions in (key, "both")]
+    one = wanted.palettes.split[0] is wanted.palettes.split[1]
+    return [
+        _match(own, other, wanted.settings, name, "" if one else name)
+        for key, name, own, other in sides
+        if regions in (key, "both")
+    ]
 
 
-def _match(colours: Sequence[Colours], reference: Palette, settings: Settings, region: str) -> Match:
+def _match(colours: Sequence[Colours], reference: Palette, settings: Settings, region: str, of_reference: str) -> Match:
     own = extract(add_colours(colours, [1] * len(colours), Counter()), settings.palette)
     met = correspond(own, reference, settings.mapping)
-    return Match(own, reference, met, color_map(met, settings.mapping)(own.colours), region)
+    return Match(own, reference, met, color_map(met, settings.mapping)(own.colours), region, of_reference)
