@@ -152,9 +152,8 @@ class Previewer:
         rows: list[Row] = []
         colours: list[Regions] = []
         with Excerpt(self._clip) as excerpt:
-            first = excerpt.first
             times = [self._within(parse_time(text, "--at", self._clip.rate), text) for text in at]
-            times = times or self._spread(count, first)
+            times = times or self._spread(count, excerpt)
             self._say.start(len(times))
             for run in self._runs(sorted(set(times))):
                 rows += self._graded(excerpt, run, colours)
@@ -172,7 +171,7 @@ class Previewer:
             raise UsageError(f"--at {text}: lies behind the clip's end at {end}.")
         return seconds
 
-    def _spread(self, count: int, first: int) -> list[Fraction]:
+    def _spread(self, count: int, excerpt: Excerpt) -> list[Fraction]:
         """Times of frames that look as different as possible.
 
         Chosen from keyframes, which encoders set at cuts; shown is what lies so far behind them that nothing before
@@ -183,8 +182,8 @@ class Previewer:
         end = clip.duration or Fraction(0)
         high = end if high is None else min(high, end) if end else high
         places = _CANDIDATES * count
-        found = keyframes(clip, [low + (high - low) * k / places for k in range(places)])
-        moments = [(frame, (frame.pts - first) * clip.time_base) for frame in found]
+        found = keyframes(excerpt, [low + (high - low) * k / places for k in range(places)])
+        moments = [(frame, (frame.pts - excerpt.first) * clip.time_base) for frame in found]
         within = [(frame, moment) for frame, moment in moments if moment >= low]
         times = [moment for _, moment in within]
         proxies = [self._proxy(frame.planes, _SMALL) for frame, _ in within]

@@ -104,8 +104,10 @@ def write_sheet(
         low, high = as_seconds(start, "--from", clip), as_seconds(stop, "--to", clip)
         if (low, high) != (None, None):
             Trim(clip, low, high)  # which says what is wrong with them
-        with Excerpt(clip) as excerpt:
-            listed = None if cuts is None else read_cuts(cuts, clip, excerpt.first)
+        listed = None
+        if cuts is not None:
+            with Excerpt(clip) as excerpt:
+                listed = read_cuts(cuts, clip, excerpt.first)
         rows, colours = Previewer(clip, chosen, say, masked, listed, low, high).rows(count, at)
     names = [path.name for path in (mask, ref_mask) if path is not None]
     heading = Heading(f"{input.name} → {reference.name}", _described(settings, bool(variants), names))

@@ -96,10 +96,10 @@ def test_only_what_lies_around_the_frames_is_decoded(
 
 
 def test_keyframes_are_found_by_seeking(folder: Path) -> None:
-    clip = probe(folder / "in.mp4")
-    found = keyframes(clip, [Fraction(k, 4) for k in range(10)])
+    with Excerpt(probe(folder / "in.mp4")) as excerpt:
+        found = keyframes(excerpt, [Fraction(k, 4) for k in range(10)])
     assert all(frame.key for frame in found)
-    assert found[0].pts == Excerpt(clip).first
+    assert found[0].pts == excerpt.first
     assert len({frame.pts for frame in found}) == len(found)
 
 
