@@ -170,6 +170,16 @@ class Palette:
     def __len__(self) -> int:
         return len(self.colours)
 
+    def _repr_html_(self) -> str:
+        from streamct.notebook import palette_html
+
+        return palette_html(self)
+
+    def _repr_png_(self) -> bytes:
+        from streamct.notebook import palette_png
+
+        return palette_png(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -206,3 +216,8 @@ class Report:
     segmenter: str
     warnings: tuple[str, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        from streamct.notebook import report_html
+
+        return report_html(self)
