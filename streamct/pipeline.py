@@ -173,7 +173,7 @@ def _grade_source(
     total = clip.frames
     if trim is not None:
         total, source = trim.frames, replace(source, trim=trim)
-        anywhere = is_anywhere(mask, kept.cuts, kept.saved is not None)
+        anywhere = source.sought and is_anywhere(mask, kept.cuts, kept.saved is not None)
         if settings.time.mode != "shot" or kept.saved is not None:
             trim.prepare(reach(settings, mattes), anywhere)
     say.start(total)

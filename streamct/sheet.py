@@ -19,7 +19,7 @@ _BACK, _TEXT, _DIM = (40, 40, 40), (228, 228, 228), (160, 160, 160)
 _MARGIN, _GAP = 16, 8
 _SIDE = 348
 _LETTERS, _SMALL = 11, 9
-_LINE = 24
+_LINE, _NEXT_LINE = 24, 19
 _TALLEST = 390
 _SCOPE = 172
 _STRIP, _TARGETS, _LINKS = 34, 22, 54
@@ -152,12 +152,15 @@ def _grid(cells: Sequence[tuple[Picture, str, tuple[int, int, int]]], per_row: i
     room = WIDTH - 2 * _MARGIN - _SIDE - 2 * _GAP
     tall = max(picture.shape[0] for picture, _, _ in cells)
     wide = max(picture.shape[1] for picture, _, _ in cells)
-    step = tall + _LINE + _GAP
+    labels = [_wrapped(label, wide) for _, label, _ in cells]
+    above = _LINE + _NEXT_LINE * (max(len(lines) for lines in labels) - 1)
+    step = tall + above + _GAP
     canvas = _canvas(-(-len(cells) // per_row) * step, room)
-    for index, (picture, label, colour) in enumerate(cells):
+    for index, (picture, _, colour) in enumerate(cells):
         top, left = index // per_row * step, index % per_row * (wide + _GAP)
-        write(canvas, fitted(label, _LETTERS, wide), left, top + 8, _LETTERS, colour)
-        canvas[top + _LINE : top + _LINE + picture.shape[0], left : left + picture.shape[1]] = _codes(picture)
+        for number, line in enumerate(labels[index]):
+            write(canvas, line, left, top + 8 + _NEXT_LINE * number, _LETTERS, colour)
+        canvas[top + above : top + above + picture.shape[0], left : left + picture.shape[1]] = _codes(picture)
     return canvas
 
 
@@ -188,18 +191,24 @@ def _stacked(
     return sheet
 
 
-def _heading(heading: Heading, width: int) -> NDArray[np.uint8]:
+def _wrapped(text: str, width: int) -> list[str]:
+    """The text on lines of so many columns, broken between its parts; a part that is too long is shortened."""
     lines = [""]
-    for part in heading.settings.split(_BETWEEN):
+    for part in text.split(_BETWEEN):
         longer = f"{lines[-1]}{_BETWEEN if lines[-1] else ''}{part}"
         if lines[-1] and text_width(longer, _LETTERS) > width:
             lines.append(part)
         else:
             lines[-1] = longer
+    return [fitted(line, _LETTERS, width) for line in lines]
+
+
+def _heading(heading: Heading, width: int) -> NDArray[np.uint8]:
+    lines = _wrapped(heading.settings, width)
     canvas = _canvas(_LINE + 6 + _LINE * len(lines), width)
     write(canvas, fitted(heading.title, 14, width), 0, 2, 14, _TEXT)
     for number, line in enumerate(lines):
-        write(canvas, fitted(line, _LETTERS, width), 0, _LINE + 6 + _LINE * number, _LETTERS, _DIM)
+        write(canvas, line, 0, _LINE + 6 + _LINE * number, _LETTERS, _DIM)
     return canvas
 
 

@@ -48,6 +48,11 @@ class Source:
         """Whether it can be read more than once."""
         return self.demuxer is None
 
+    @property
+    def sought(self) -> bool:
+        """Whether reading may begin in its middle: it is a video file."""
+        return self.demuxer is None and self.pictures is None
+
     def reader(self, tolerate: bool, threads: int | None = None) -> Reader | PictureReader | TrimmedReader:
         """The frames, of a part with those around it; of standard input once. tolerate, threads: see `Reader`."""
         if self.trim is None:
