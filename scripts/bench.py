@@ -5,6 +5,7 @@
     python scripts/bench.py video DATA        `streamct video`, a plain transcode and one with lut3d
     python scripts/bench.py scale DATA        clip length, resolution, cores
     python scripts/bench.py startup DATA      help, the second still of 1080p, a video's first frame
+    python scripts/bench.py preview DATA      sheets of six clips towards two references
     python scripts/bench.py memory DATA       peak memory of 1080p, one length and five
 
 DATA holds clips/ and refs/ (see CONTRIBUTING.md). --rounds N: rounds that the median is taken of, in each of which
@@ -16,6 +17,7 @@ color-matcher, which is under the GPL and so lives in an environment of its own.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from statistics import median
 
@@ -72,12 +74,36 @@ def memory(data: Path, rounds: int, as_json: bool) -> None:
     show("memory, 1080p", ["frames", "peak MB", "frames/s"], rows, as_json)
 
 
+_SHOWN = ("mdn-flower", "davis-dance-twirl", "cosmos-30s", "ax-portrait_4k60", "intel-car-detection", "sam2-bedroom")
+
+
+def preview(data: Path, rounds: int, as_json: bool) -> None:
+    """What a sheet costs beyond start-up, which is measured beside it: everything imported, nothing shown."""
+    start = [sys.executable, "-c", "import streamct.cli.app, streamct.sheets"]
+    with scratch() as folder:
+        sheet = str(folder / "sheet.png")
+        rows = []
+        for name in _SHOWN:
+            for reference in ("jr-ocean_sunset.jpg", "jr-storm.jpg"):
+                clip, wanted = str(data / "clips" / f"{name}.mp4"), str(data / "refs" / reference)
+                command = streamct("preview", clip, wanted, "-o", sheet, "-y", "-q")
+                if not rows:
+                    measure(command)
+                runs, starts = [], []
+                for _ in range(rounds):
+                    starts.append(measure(start))
+                    runs.append(measure(command))
+                run, before = medians(runs), medians(starts)
+                rows.append([name, reference, run.wall - before.wall, run.cpu - before.cpu, run.peak])
+    show("preview, a sheet of 4 frames", ["clip", "reference", "wall s", "CPU s", "peak MB"], rows, as_json)
+
+
 def _graded(clip: Path, data: Path, folder: Path) -> Run:
     reference = str(data / "refs" / "jr-autumn.jpg")
     return measure(streamct("video", str(clip), reference, "-o", str(folder / "graded.mp4"), "-y", "-q"))
 
 
-_BENCHES = {"kernel": kernel, "startup": startup, "memory": memory}
+_BENCHES = {"kernel": kernel, "startup": startup, "preview": preview, "memory": memory}
 _WITH_FRAMES = {"video": video, "scale": scale}
 
 

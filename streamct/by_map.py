@@ -19,7 +19,7 @@ def unmasked(map: MapFile, settings: Settings, splits: bool, masked: bool) -> st
     has = any(m.region != "whole" for shot in map.shots for m in shot.mappings)
     if has and not splits and not masked and settings.segment.segmenter == "none":
         return "has foreground and background, but there are no masks (--segmenter, --mask), so `whole` is used"
-    if not has and (masked or settings.segment.segmenter != "none"):
+    if not has and settings.mapping.regions == "both" and (masked or settings.segment.segmenter != "none"):
         return "has no foreground of its own, so the whole frame is graded as one region"
     return None
 

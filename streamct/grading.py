@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -71,23 +71,26 @@ def pass_over(
     cuts: ListedCuts | None = None,
     track: Track | None = None,
     span: Span | None = None,
+    only: Container[int] | None = None,
 ) -> Pass:
     """What is done to the frames of a clip. palettes: of the reference, unless a map is `held`. folder: where masks
-    are saved. track: grades that are known already. span: the frames that are graded, None for all."""
+    are saved. track: grades that are known already. span: the frames that are graded, None for all.
+    only: the same by their numbers, which may become known on the way."""
     ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base) if clip.rate else None
     grid = LutGrid(clip.coding, clip.format.depth)
-    only = None if span is None else range(span.start, span.stop)
+    if span is not None:
+        only = range(span.start, span.stop)
     sample: Callable[[Frame], Any]
     grading: Grading
     if held is not None:
         looks = isinstance(mattes, Segmented)  # only a network needs to look at the frames
         sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings))
         sample = sampler.look if looks else lambda frame: frame.index
-        grading = Mapped(held.path, held.baker, grid, (clip.width, clip.height), mattes if looks else None)
+        grading = Mapped(held.path, held.baker, grid, (clip.width, clip.height), mattes if looks else None, only)
     elif palettes is None:
         raise ValueError("a pass needs the palettes of a reference, or a map")
     elif track is not None:
-        sample, grading = (lambda frame: frame.index), Replay(track, Baker(palettes, grid, settings), span)
+        sample, grading = (lambda frame: frame.index), Replay(track, Baker(palettes, grid, settings), span, only)
     else:
         sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings))
         grader = Grader(palettes, grid, settings, ticks, cuts, only)
@@ -99,7 +102,7 @@ def pass_over(
         if len(grade.luts) > 1 or folder is not None:
             mask = mattes.full(frame, grade.mask)
         if folder is not None and mask is not None:
-            save_mask(folder / mask_name(frame.index), mask)
+            save_mask(folder / mask_name(target.index), mask)
         renderer.render(frame, target, grade, mask)
 
     return Pass(sample, grading, fill)

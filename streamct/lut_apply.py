@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from streamct.color.apply import Content
-from streamct.color.cube import Cube
-from streamct.color.cube_text import parse_cube
 from streamct.color.lut import LutGrid
-from streamct.errors import LutError, UsageError
+from streamct.errors import UsageError
 from streamct.grade.track import Grade
+from streamct.input_lut import read_cube
 from streamct.media.files import check_target
 from streamct.media.image import PICTURE_EXTENSIONS, check_writable, default_output, read_picture, write_picture
 from streamct.media.output import resolve_output
@@ -28,25 +27,6 @@ from streamct.settings import Settings
 from streamct.transcode import place, transcode
 
 _ROWS = 1 << 16
-
-
-def read_cube(path: Path) -> Cube:
-    """The cube of a .cube file.
-
-    Raises:
-        LutError: missing, unreadable, of another format, or not as the format's specification has it.
-    """
-    if path.suffix.lower() != ".cube":
-        raise LutError(f"{path}: is no .cube file; other LUT formats are not read. Export the LUT as .cube.")
-    try:
-        data = path.read_bytes()
-    except OSError as cause:
-        raise LutError(f"{path}: can't be read ({cause.strerror or cause}).") from cause
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")  # only titles and comments may hold more than ASCII, and any byte is one there
-    return parse_cube(text, str(path))
 
 
 def apply_lut(

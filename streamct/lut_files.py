@@ -5,10 +5,11 @@ The palettes are those of all frames together, so a LUT is what `video` would ba
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
@@ -19,28 +20,32 @@ import numpy as np
 from streamct.color.cdl import Cdl, fit_cdl, format_cdl
 from streamct.color.colormap import ColorMap, apply_to_srgb, color_map
 from streamct.color.correspondence import correspond
-from streamct.color.cube import Lattice, nodes, unit_lattice
+from streamct.color.cube import Cube, Lattice, nodes, unit_lattice
 from streamct.color.cube_text import format_3dl, format_cube
 from streamct.color.histogram import Counter, Points
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
 from streamct.color.lattice import HALD_LEVEL, hald, map_lattice
 from streamct.color.palette import extract, extract_joint
 from streamct.errors import OutputError, UsageError
-from streamct.grade.bake import ONE
-from streamct.grade.lookfile import MapFile, MappedShot, Region
+from streamct.grade.lookfile import MapFile, MappedShot
 from streamct.grade.mapped import MapBaker
 from streamct.grade.regions import SPLIT_SHARES, Colours, Palettes, add_colours
-from streamct.grade.sample import FrameSample, Sampler, sample_picture
+from streamct.grade.sample import Look, Sampler, sample_picture
 from streamct.grade.summed import Shot, ShotSum
+from streamct.input_lut import picture_through_lut, read_cube, through_lut
 from streamct.media.files import check_target, written_whole
 from streamct.media.image import PICTURE_EXTENSIONS, encode_png, read_picture
 from streamct.media.probe import probe
-from streamct.media.reader import Reader
+from streamct.media.source import Source
 from streamct.media.tags import PRIMARIES_NAMES
+from streamct.media.trim import Trim
 from streamct.metrics.delta_e import delta_e_2000
 from streamct.model import Clip, Palette, Progress, Report
+from streamct.moments import Moment, as_seconds
+from streamct.parts import is_anywhere, trimmed
 from streamct.references import Given, as_points, check_single, look, map_for, references
-from streamct.run import Teller, chosen_network, clip_mattes, described, no_split
+from streamct.run import Teller, chosen_network, clip_mattes, described, no_split, region_palettes
+from streamct.segment import Mask
 from streamct.segment.matte import Matte, resized, still_matte
 from streamct.segment.none import NoSegmenter
 from streamct.segment.still import picture_mask
@@ -77,6 +82,8 @@ def write_luts(
     per_shot: bool = False,
     mask: Path | str | None = None,
     ref_mask: Path | str | None = None,
+    start: Moment | None = None,
+    stop: Moment | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -87,6 +94,7 @@ def write_luts(
     output: its ending says what is written: .cube, .3dl, .png (a HALD picture of level 8, 16 bits) or .cdl (ASC CDL,
     best fit). None for `<stem>.cube` beside the input. size: nodes an axis, 17, 33 or 65; None for 33, in a .3dl 17.
     per_shot: a file for each shot, `<stem>.shot001.<timecode><ending>`, with `<stem>.edl` and `<stem>.csv`.
+    start, stop: the part of the clip that the look is made from, see `grade_video`; a map's shots that reach there.
     With masks for both, foreground and background go into `<stem>.foreground<ending>` and `<stem>.background<ending>`.
 
     Returns: a report whose details list the `files` and, for ASC CDL, the mean CIEDE2000 it falls short (`cdl_error`).
@@ -105,34 +113,58 @@ def write_luts(
         say.note("hard assignment has borders between colours; a LUT blurs them, and soft assignment has none")
     is_picture = input.suffix.lower() in PICTURE_EXTENSIONS
     size = _checked(output, size, per_shot, is_picture)
-    clip = None if is_picture else _sdr(probe(input))
+    clip = None if is_picture else _sdr(through_lut(probe(input), settings))
+    if clip is None and (start, stop) != (None, None):
+        raise UsageError("--from, --to: a picture has no time. Leave them out.")
+    trim = None if clip is None else trimmed(clip, start, stop)
+    first = None if settings.input.lut is None else read_cube(settings.input.lut)
+    if first is not None and (per_shot or output.suffix.lower() == ".cdl"):
+        say.note(f"ASC CDL can't hold {settings.input.lut}: it is the look behind it")
     sources = asked.paths if asked is not None else ()
+    inputs = (input, *sources, *(p for p in (map, mask, ref_mask, settings.input.lut) if p is not None))
+    towards = map.name if map is not None else asked.name if asked is not None else ""
+    rate = None if clip is None else clip.rate
+    writer = _Writer(output, size, _comments(input, towards, settings), per_shot, rate, first)
     if map is not None:
         held = map_for(map, asked, ref_mask, (mask,))
-        return _of_map(held, map, input, output, settings, size, per_shot, clip, sources, overwrite, say)
+        if clip is not None:
+            held = _shots_between(held, clip, start, stop)
+        if not per_shot:
+            check_single(held, map)
+        baker = MapBaker(held, settings)
+        looks = [_map_looks(shot, baker) for shot in held.shots]
+        end = held.shots[-1].stop or (clip.frames if clip is not None else 1) or held.shots[-1].start + 1
+        spans = [(shot.start, end if shot.stop is None else shot.stop) for shot in held.shots]
+        say.start(None)
+        entries, files = writer.render(spans, looks, input.name)
+        _written(files, inputs, overwrite)
+        details = _details(entries, files, output, per_shot, say)
+        elapsed = time.monotonic() - began
+        said = sources[0] if sources else map
+        frames = end - spans[0][0]
+        return say.done(Report(input, said, next(iter(files)), frames, elapsed, "none", tuple(say.said), details))
     assert asked is not None
     network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
     seen = look(asked, settings, ref_mask, network, say.warning)
-    wanted, share = seen.palettes, seen.share
+    wanted = region_palettes(seen.palettes, settings, mask is not None or network is not None)
     if wanted.split is None and (mask is not None or network is not None):
-        say.warning(no_split(share))
+        say.warning(no_split(seen.share))
     apart = wanted.split is not None
     if clip is None:
         say.start(1)
         shots = [_picture_shot(input, settings, mask if apart else None, network if apart else None)]
         say.progress(1)
     else:
-        shots = _clip_shots(clip, settings, mask if apart else None, network if apart else None, per_shot, say)
-    writer = _Writer(output, size, _comments(input, asked.name, settings), per_shot, clip.rate if clip else None)
+        shots = _clip_shots(clip, settings, mask if apart else None, network if apart else None, per_shot, say, trim)
     counter = Counter()
     looks = [_looks(shot, wanted, settings, counter) for shot in shots]
     entries, files = writer.render([(shot.start, shot.stop) for shot in shots], looks, input.name)
-    _written(files, (input, *sources, *(m for m in (mask, ref_mask) if m is not None)), overwrite)
+    _written(files, inputs, overwrite)
     details = _details(entries, files, output, per_shot, say)
     if network is not None:
         details["network"] = described(network, settings)
     name = "matte" if mask is not None else network.name if network is not None else "none"
-    frames = shots[-1].stop
+    frames = shots[-1].stop - shots[0].start
     elapsed = time.monotonic() - began
     return say.done(Report(input, sources[0], next(iter(files)), frames, elapsed, name, tuple(say.said), details))
 
@@ -156,40 +188,21 @@ def _details(
     return details
 
 
-def _of_map(
-    held: MapFile,
-    map: Path,
-    input: Path,
-    output: Path,
-    settings: Settings,
-    size: int,
-    per_shot: bool,
-    clip: Clip | None,
-    sources: tuple[Path, ...],
-    overwrite: bool,
-    say: Teller,
-) -> Report:
-    """The LUTs that a map file says. ASC CDL are fitted over the palettes."""
-    began = time.monotonic()
-    if not per_shot:
-        check_single(held, map)
-    baker = MapBaker(held, settings)
-    looks = [_map_looks(shot, baker) for shot in held.shots]
-    frames = held.shots[-1].stop or (clip.frames if clip is not None else 1) or held.shots[-1].start + 1
-    spans = [(shot.start, frames if shot.stop is None else shot.stop) for shot in held.shots]
-    say.start(None)
-    writer = _Writer(output, size, _comments(input, map.name, settings), per_shot, clip.rate if clip else None)
-    entries, files = writer.render(spans, looks, input.name)
-    _written(files, (input, map, *sources), overwrite)
-    details = _details(entries, files, output, per_shot, say)
-    elapsed = time.monotonic() - began
-    said = sources[0] if sources else map
-    return say.done(Report(input, said, next(iter(files)), frames, elapsed, "none", tuple(say.said), details))
+def _shots_between(held: MapFile, clip: Clip, start: Moment | None, stop: Moment | None) -> MapFile:
+    """The map with those of its shots that reach into a part of the clip."""
+    low, high = as_seconds(start, "--from", clip), as_seconds(stop, "--to", clip)
+    ends = [*(shot.seconds for shot in held.shots[1:]), math.inf]
+    kept = [
+        shot
+        for shot, end in zip(held.shots, ends, strict=True)
+        if (low is None or end > low) and (high is None or shot.seconds < high)
+    ]
+    return held.model_copy(update={"shots": kept})
 
 
 def _map_looks(shot: MappedShot, baker: MapBaker) -> list[_Look]:
     """As `_looks`: two files where most of the way foreground and background go apart."""
-    parts: list[Region] = ["foreground", "background"] if baker.apart(shot) >= ONE // 2 else ["whole"]
+    parts = baker.graded(shot)
     looks = []
     for part in parts:
         found = shot.region(part)
@@ -230,16 +243,22 @@ def _sdr(clip: Clip) -> Clip:
 
 
 def _picture_shot(path: Path, settings: Settings, mask: Path | None, network: DeepLab | None) -> Shot:
-    rgb = read_picture(path).rgb
+    rgb = picture_through_lut(read_picture(path).rgb, settings)
     matte = still_matte(mask) if mask is not None else picture_mask(rgb, network) if network is not None else None
     source = None if matte is None else lambda width, height: resized(matte, width, height)
     return Shot(0, 1, 0, 0, sample_picture(rgb, source, settings.palette, Counter()))
 
 
 def _clip_shots(
-    clip: Clip, settings: Settings, mask: Path | None, network: DeepLab | None, per_shot: bool, say: Teller
+    clip: Clip,
+    settings: Settings,
+    mask: Path | None,
+    network: DeepLab | None,
+    per_shot: bool,
+    say: Teller,
+    trim: Trim | None,
 ) -> list[Shot]:
-    """The clip's colours, every frame looked at as the render does."""
+    """The clip's colours, or those of a part of it, every frame looked at as the render does."""
     given = Matte(mask) if mask is not None else NoSegmenter()
     given.begin(clip.frames, clip.width, clip.height)
     mattes = clip_mattes(clip, settings, given, network if mask is None else None)
@@ -248,31 +267,46 @@ def _clip_shots(
     shots: list[Shot] = []
     done = 0
 
-    def take(sample: FrameSample) -> None:
-        shots.extend(total.push(sample))
+    def take(look: Look, matte: Mask | None) -> None:
+        if trim is None or look.index in trim.wanted:
+            shots.extend(total.push(sampler.count(look, matte)))
 
+    source = Source(clip, trim=trim)
+    if trim is not None:
+        trim.prepare(mattes.support + 1, is_anywhere(mask, None, False))
     with ExitStack() as stack:
         stack.callback(mattes.close)
-        reader = stack.enter_context(Reader(clip))
-        say.start(clip.frames)
+        reader = source.reader(tolerate=False)
+        stack.callback(reader.close)
+        say.start(clip.frames if trim is None else trim.frames)
         for frame in reader:
             for look, matte in mattes.push(sampler.look(frame)):
-                take(sampler.count(look, matte))
+                take(look, matte)
             done += 1
-            say.progress(done)
+            say.progress(done if trim is None else len(trim.wanted))
         for look, matte in mattes.finish():
-            take(sampler.count(look, matte))
-        given.end(done)
+            take(look, matte)
+        if trim is None:
+            given.end(done)
     for line in reader.warnings:
         say.warning(line)
-    return [*shots, *total.finish()]
+    shots += total.finish()
+    if trim is None or trim.opened is None:
+        return shots
+    moved = trim.skipped - trim.opened.index
+    return [replace(shot, start=shot.start + moved, stop=shot.stop + moved) for shot in shots]
 
 
 def _comments(input: Path, reference: str, settings: Settings) -> list[str]:
     used = {"palette": settings.palette, "mapping": settings.mapping}
+    rec709 = "R'G'B' 0..1 full range, Rec.709/sRGB primaries, display-referred"
+    first = settings.input.lut
+    ends = [f"Input and output: {rec709}"]
+    if first is not None:
+        ends = [f"Input: what {first.name} takes, which comes first", f"Output: {rec709}"]
     return [
         f"streamct {version('streamct')}: {input.name} towards {reference}",
-        "Input and output: R'G'B' 0..1 full range, Rec.709/sRGB primaries, display-referred",
+        *ends,
         *(f"{section}: {values.model_dump_json()}" for section, values in used.items()),
     ]
 
@@ -280,12 +314,21 @@ def _comments(input: Path, reference: str, settings: Settings) -> list[str]:
 class _Writer:
     """Renders files in memory, so that all of them are there before the first is written."""
 
-    def __init__(self, output: Path, size: int, comments: list[str], per_shot: bool, rate: Fraction | None) -> None:
+    def __init__(
+        self,
+        output: Path,
+        size: int,
+        comments: list[str],
+        per_shot: bool,
+        rate: Fraction | None,
+        first: Cube | None = None,
+    ) -> None:
         self._output = output
         self._size = size
         self._comments = comments
         self._per_shot = per_shot
         self._rate = rate
+        self._first = first
 
     def render(
         self, spans: Sequence[tuple[int, int]], looks: Sequence[Sequence[_Look]], name: str
@@ -326,7 +369,7 @@ class _Writer:
             assert cdl is not None
             text = f"{comments[0]}; best fit, mean CIEDE2000 to the whole look {error:.2f}"
             return format_cdl(cdl, path.stem, text).encode()
-        lattice = _lattice(look.mapping, self._size)
+        lattice = _lattice(look.mapping, self._size, self._first)
         if ending == ".cube":
             return format_cube(lattice, path.stem, comments).encode()
         if ending == ".3dl":
@@ -334,8 +377,15 @@ class _Writer:
         return encode_png(hald(lattice))
 
 
-def _lattice(mapping: ColorMap | None, size: int) -> Lattice:
-    return unit_lattice(nodes(size)) if mapping is None else map_lattice(mapping, size)
+def _lattice(mapping: ColorMap | None, size: int, first: Cube | None) -> Lattice:
+    """first: what comes before the map."""
+    if first is None:
+        return unit_lattice(nodes(size)) if mapping is None else map_lattice(mapping, size)
+    table = first(nodes(size))
+    if mapping is not None:
+        flat = table.reshape(size * size, size, 3).astype(np.float32)
+        table = apply_to_srgb(mapping, flat).astype(np.float64).reshape(table.shape)
+    return unit_lattice(table)
 
 
 def _looks(shot: Shot, wanted: Palettes, settings: Settings, counter: Counter) -> list[_Look]:
@@ -352,10 +402,11 @@ def _looks(shot: Shot, wanted: Palettes, settings: Settings, counter: Counter) -
     split = SPLIT_SHARES[0] <= regions.share <= SPLIT_SHARES[1]
     if wanted.split is None or regions.foreground is None or regions.background is None or not split:
         return [of("", regions.whole, wanted.whole)]
-    return [
-        of("foreground", regions.foreground, wanted.split[0]),
-        of("background", regions.background, wanted.split[1]),
-    ]
+    sides = {
+        "fg": of("foreground", regions.foreground, wanted.split[0]),
+        "bg": of("background", regions.background, wanted.split[1]),
+    }
+    return [sides[side] for side in sides if settings.mapping.regions in (side, "both")]
 
 
 def _fitted(look: _Look) -> tuple[Cdl, float]:

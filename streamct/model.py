@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -59,13 +59,23 @@ class Coding:
 
     matrix: "rgb" (planes are G, B, R) or the Y'CbCr matrix. full_range: 0..2^depth-1 instead of the
     studio range. transfer, primaries: "srgb" for SDR; "pq", "hlg" and "bt2020" for HDR and wide gamut,
-    "p3" for P3 with white at D65 (Display P3), "dci" with that of cinemas.
+    "p3" for P3 with white at D65 (Display P3), "dci" with that of cinemas;
+    lut: a function R'G'B' (..., 3) -> R'G'B' that comes first and gives display-referred BT.709, for which the rest
+    then holds: how camera log is read.
     """
 
     matrix: Matrix
     full_range: bool
     transfer: Literal["srgb", "pq", "hlg"] = "srgb"
     primaries: Literal["bt709", "bt2020", "p3", "dci"] = "bt709"
+    lut: Callable[[FloatArray], FloatArray] | None = None
+
+    @property
+    def written(self) -> Coding:
+        """How graded samples are coded: as they were, behind a `lut` by the matrix of BT.709."""
+        if self.lut is None:
+            return self
+        return replace(self, matrix="rgb" if self.matrix == "rgb" else "bt709", lut=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +173,16 @@ class Palette:
     def __len__(self) -> int:
         return len(self.colours)
 
+    def _repr_html_(self) -> str:
+        from streamct.notebook import palette_html
+
+        return palette_html(self)
+
+    def _repr_png_(self) -> bytes:
+        from streamct.notebook import palette_png
+
+        return palette_png(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -200,3 +220,8 @@ class Report:
     segmenter: str
     warnings: tuple[str, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        from streamct.notebook import report_html
+
+        return report_html(self)

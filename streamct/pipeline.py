@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,36 +13,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.by_map import map_picture, unmasked
-from streamct.color.colormap import ColorMap, apply_to_srgb, color_map
-from streamct.color.correspondence import correspond
+from streamct.color.lut import LutGrid
+from streamct.comparison import Comparer, Comparison
 from streamct.errors import UsageError
 from streamct.grade.cuts import ListedCuts
 from streamct.grade.mapped import MapBaker
 from streamct.grade.mattes import Given, Mattes, Replayed
 from streamct.grade.regions import Palettes
 from streamct.grade.shots import Track
-from streamct.grading import Held, pass_over
+from streamct.grading import pass_over
+from streamct.input_lut import picture_through_lut, source_through_lut
 from streamct.media.files import check_target
 from streamct.media.image import check_writable, default_output, read_picture, write_picture
 from streamct.media.masks import mask_folder
-from streamct.media.output import OutputPlan
 from streamct.media.pipes import StandardOutput
 from streamct.media.source import Source, open_source
 from streamct.model import Palette, Progress, Report
-from streamct.prepare import Request, prepare, reported
+from streamct.moments import Moment
+from streamct.part_shots import find_part
+from streamct.prepare import Prepared, Request, prepare, reported
 from streamct.references import Given as GivenReference
 from streamct.references import Wanted, check_single, look, map_for, references
 from streamct.run import (
     Teller,
+    check_regions,
     chosen_network,
     described,
     no_split,
     picture_look,
     reference_look,
+    region_palettes,
 )
-from streamct.segment.matte import Matte, resized, still_matte
+from streamct.segment.matte import Matte, still_matte
 from streamct.segment.still import picture_full, picture_mask
 from streamct.settings import Settings
+from streamct.stills import grade_array
 from streamct.transcode import place, transcode
 
 
@@ -64,6 +69,9 @@ def grade_video(
     rate: Fraction | float | str | None = None,
     hwaccel: str | None = None,
     tolerate_corrupt: bool = False,
+    start: Moment | None = None,
+    stop: Moment | None = None,
+    compare: Comparison | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Grade a video with the colours of a reference, in bounded memory: in one pass, `shot` in two.
@@ -79,8 +87,11 @@ def grade_video(
     which shots begin, instead of looking for them. save_track: a file for what the first pass of `shot` finds; track:
     such a file, which spares that pass. stream: index of the video stream to grade, None for the best; the others
     are copied. rate: frames/s of numbered pictures, 24 by default. hwaccel: a device that decodes if it can, such as
-    `cuda`. tolerate_corrupt: grade what decodes of a damaged file and warn, instead of refusing it. progress is
-    called from the calling thread.
+    `cuda`. tolerate_corrupt: grade what decodes of a damaged file and warn, instead of refusing it. start, stop: the
+    part to write, seconds after the first frame or text such as "00:12.5": frames from `start` on to the last before
+    `stop`, graded as in a run over all, with what is copied cut likewise; the output begins at 0. compare: show
+    the source beside the graded picture, or both parted by a line; the default output is then `<stem>.preview<ext>`,
+    and it ends 10 s after `start` where no `stop` is given. progress is called from the calling thread.
 
     Raises:
         StreamctError: anything wrong with input, reference, masks, settings or output. Nothing is left under
@@ -90,7 +101,7 @@ def grade_video(
     asked = Request(
         Path(input), None if reference is None and map is not None else references(reference), _path(output),
         settings or Settings(), map, _path(mask), _path(ref_mask), _path(save_masks), _path(cuts), _path(track),
-        _path(save_track), overwrite, stream, rate, hwaccel, tolerate_corrupt,
+        _path(save_track), overwrite, stream, rate, hwaccel, tolerate_corrupt, start, stop, compare,
     )  # fmt: skip
     return grade_asked(asked, progress)
 
@@ -98,8 +109,8 @@ def grade_video(
 def grade_asked(asked: Request, progress: Progress | None = None) -> Report:
     """`grade_video`, with all that is asked in one."""
     say = Teller(progress)
-    with open_source(asked.input, asked.stream, asked.rate, asked.hwaccel, asked.tolerate_corrupt) as source:
-        report = _grade_source(source, asked, say)
+    with open_source(asked.input, asked.stream, asked.rate, asked.hwaccel, asked.tolerate_corrupt) as opened:
+        report = _grade_source(source_through_lut(opened, asked.settings), asked, say)
     return say.done(report)
 
 
@@ -108,8 +119,11 @@ def _grade_source(source: Source, asked: Request, say: Teller) -> Report:
     clip, mask, tolerate = source.clip, asked.mask, asked.tolerate_corrupt
     ready = prepare(source, asked, say)
     plan, kept, settings, palettes = ready.plan, ready.kept, ready.settings, ready.palettes
-    mattes, given = ready.mattes, ready.given
-    say.start(clip.frames)
+    mattes, given, trim = ready.mattes, ready.given, ready.trim
+    total = clip.frames
+    if trim is not None:
+        total, source = trim.frames, replace(source, trim=trim)
+    say.start(total)
     with ExitStack() as stack:
         stack.callback(mattes.close)
         temporary: Path | StandardOutput = stack.enter_context(place(plan, asked.overwrite))
@@ -118,22 +132,25 @@ def _grade_source(source: Source, asked: Request, say: Teller) -> Report:
         if asked.save_masks is not None and masked:
             folder = stack.enter_context(mask_folder(asked.save_masks))
         if settings.time.mode == "shot" and palettes is not None:
-            found = kept.find(palettes, mattes, settings, say, tolerate) if kept.saved is None else kept.saved.track
+            if kept.saved is not None:
+                found = kept.saved.track
+            elif trim is not None:
+                found = find_part(source, palettes, mattes, settings, kept.cuts, ready.anywhere, tolerate, say.progress)
+            else:
+                found = kept.find(palettes, mattes, settings, say, tolerate)
             name = mattes.name if kept.saved is None else kept.saved.segmenter
             kept.save(found, name, settings)
             if mask is not None:
                 given = Matte(mask)  # its first reading is over
                 given.begin(clip.frames, clip.width, clip.height)
             mattes = Given(given) if mattes.name == given.name and name == given.name else Replayed(name)
-            say.start(clip.frames)
-            frames = _render_clip(
-                source, plan, temporary, palettes, mattes, settings, folder, say, tolerate, track=found
-            )
+            say.start(total)
+            frames = _render_clip(source, ready, palettes, mattes, settings, temporary, folder, asked, say, track=found)
         else:
             frames = _render_clip(
-                source, plan, temporary, palettes, mattes, settings, folder, say, tolerate, ready.held, kept.cuts
+                source, ready, palettes, mattes, settings, temporary, folder, asked, say, cuts=kept.cuts
             )
-        if mattes.name == given.name:
+        if mattes.name == given.name and trim is None:
             given.end(frames)
     if asked.save_masks is not None and folder is None:
         say.warning(f"{asked.save_masks}: no masks were saved, because there is no segmenter")
@@ -142,21 +159,30 @@ def _grade_source(source: Source, asked: Request, say: Teller) -> Report:
 
 def _render_clip(
     source: Source,
-    plan: OutputPlan,
-    temporary: Path | StandardOutput,
+    ready: Prepared,
     palettes: Palettes | None,
     mattes: Mattes,
     settings: Settings,
+    temporary: Path | StandardOutput,
     folder: Path | None,
+    asked: Request,
     say: Teller,
-    tolerate: bool,
-    held: Held | None = None,
     cuts: ListedCuts | None = None,
     track: Track | None = None,
 ) -> int:
-    """held: the map that grades; track: grades that are known already."""
-    ours = pass_over(source.clip, palettes, mattes, settings, held=held, folder=folder, cuts=cuts, track=track)
-    return transcode(source, plan, temporary, ours.sample, ours.grading, ours.fill, settings, say, tolerate)
+    """track: grades that are known already."""
+    compare = asked.compare
+    only = None if source.trim is None else source.trim.wanted
+    ours = pass_over(
+        source.clip, palettes, mattes, settings, held=ready.held, folder=folder, cuts=cuts, track=track, only=only
+    )  # fmt: skip
+    fill, shape = ours.fill, None
+    if compare is not None:
+        fill = Comparer(compare, source.clip, LutGrid(source.clip.coding, source.clip.format.depth), fill).fill
+        shape = compare.shape(source.clip)
+    return transcode(
+        source, ready.plan, temporary, ours.sample, ours.grading, fill, settings, say, asked.tolerate_corrupt, shape
+    )  # fmt: skip
 
 
 def grade_picture(
@@ -187,6 +213,7 @@ def grade_picture(
     began = time.monotonic()
     say = Teller(progress)
     source = read_picture(input)
+    source = replace(source, rgb=picture_through_lut(source.rgb, settings))
     path = output or default_output(input)
     check_writable(path)
     others = asked.paths if asked is not None else ()
@@ -199,6 +226,7 @@ def grade_picture(
     masked = mask is not None or network is not None
     palettes, baker = None, None
     if held is not None:
+        check_regions(settings, masked)
         baker = MapBaker(held, settings, split=masked)
         apart = baker.splits
         if (warning := unmasked(held, settings, apart, mask is not None)) is not None:
@@ -206,7 +234,8 @@ def grade_picture(
     else:
         assert asked is not None
         found = seen or look(asked, settings, ref_mask, network, say.warning)
-        palettes, apart = found.palettes, found.palettes.split is not None
+        palettes = region_palettes(found.palettes, settings, masked)
+        apart = palettes.split is not None
         if not apart and masked:
             say.warning(no_split(found.share))
     say.start(1)
@@ -217,7 +246,7 @@ def grade_picture(
         graded = map_picture(source.rgb, baker, matte if apart else None)
     else:
         assert palettes is not None
-        graded = _grade_array(source.rgb, palettes, settings, matte)
+        graded = grade_array(source.rgb, palettes, settings, matte)
     for note in write_picture(path, graded, source, settings.output.quality):
         say.note(note)
     say.progress(1)
@@ -280,10 +309,12 @@ def transfer_image(source: NDArray[Any], reference: NDArray[Any], settings: Sett
     other = _as_srgb(reference, "reference")[0]
     network, settings = chosen_network(settings, Teller(None), needed=True)
     palettes = picture_look(other, settings, None if network is None else picture_mask(other, network))[0]
+    palettes = region_palettes(palettes, settings, network is not None)
+    rgb = picture_through_lut(rgb, settings)
     matte = None
     if network is not None and palettes.split is not None:
         matte = picture_full(picture_mask(rgb, network), rgb)
-    graded = _grade_array(rgb, palettes, settings, matte)
+    graded = grade_array(rgb, palettes, settings, matte)
     out = np.array(source, copy=True)
     if top == 1:
         out[..., :3] = graded
@@ -314,27 +345,6 @@ def _as_srgb(image: NDArray[Any], name: str) -> tuple[NDArray[np.float32], int]:
     if not np.isfinite(rgb).all():
         raise UsageError(f"{name}: holds values that are not finite")
     return rgb, top
-
-
-def _grade_array(
-    rgb: NDArray[np.float32], reference: Palettes, settings: Settings, matte: NDArray[np.uint8] | None
-) -> NDArray[np.float32]:
-    source = picture_look(rgb, settings, matte)[0]
-    workers = os.cpu_count() or 2
-
-    def mapped(own: Palette, other: Palette) -> NDArray[np.float32]:
-        return apply_to_srgb(_map(own, other, settings), rgb, workers)
-
-    if source.split is None or reference.split is None or matte is None:
-        return mapped(source.whole, reference.whole)
-    weight = resized(matte, rgb.shape[1], rgb.shape[0])[..., None].astype(np.float32) / 255
-    front = mapped(source.split[0], reference.split[0])
-    back = mapped(source.split[1], reference.split[1])
-    return back + weight * (front - back)
-
-
-def _map(source: Palette, reference: Palette, settings: Settings) -> ColorMap:
-    return color_map(correspond(source, reference, settings.mapping), settings.mapping)
 
 
 def _path(given: Path | str | None) -> Path | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from streamct.by_map import unmasked
+from streamct.comparison import USUAL_SECONDS, Comparison, preview_path
 from streamct.errors import UsageError
 from streamct.grade.mapped import MapBaker
 from streamct.grade.mattes import Mattes
@@ -19,9 +20,12 @@ from streamct.media.output import OutputPlan, resolve_output
 from streamct.media.picture_writer import check_pictures
 from streamct.media.sequence import SEQUENCE
 from streamct.media.source import Source
+from streamct.media.trim import Trim
 from streamct.model import Report
+from streamct.moments import Moment, as_seconds
+from streamct.parts import is_anywhere, reach, trimmed
 from streamct.references import References, Wanted, look, map_for
-from streamct.run import Teller, chosen_network, clip_mattes, described, no_split
+from streamct.run import Teller, check_regions, chosen_network, clip_mattes, described, no_split, region_palettes
 from streamct.segment import GivenMattes
 from streamct.segment.deeplab import DeepLab
 from streamct.segment.matte import Matte
@@ -54,6 +58,9 @@ class Request:
     rate: Fraction | float | str | None = None
     hwaccel: str | None = None
     tolerate_corrupt: bool = False
+    start: Moment | None = None
+    stop: Moment | None = None
+    compare: Comparison | None = None
     seen: Wanted | None = None
 
     @property
@@ -69,7 +76,8 @@ class Request:
 class Prepared:
     """A run that may begin. plan: of the output. settings: with nothing left open about the segmenter. palettes: of
     the reference; held: the map instead. given: the user's mattes, or none. network: the segmenter, None without one.
-    used: whether masks matter. mattes: of the clip, to be closed."""
+    used: whether masks matter. mattes: of the clip, to be closed. trim: the part that is written, None for all;
+    anywhere: reading may begin in the middle of the clip."""
 
     plan: OutputPlan
     settings: Settings
@@ -80,6 +88,8 @@ class Prepared:
     network: DeepLab | None
     used: bool
     mattes: Mattes
+    trim: Trim | None = None
+    anywhere: bool = False
 
     def details(self, source: Source, frames: int, seconds: float) -> dict[str, Any]:
         """What a report says beside the main facts."""
@@ -108,20 +118,29 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
     )  # fmt: skip
     if asked.map is not None:
         settings = settings.updated(time__mode="window")  # shots and grades are the map's, in one pass
-    plan = resolve_output(clip, asked.output, settings.output)
+    compare, stop = asked.compare, asked.stop
+    plan = resolve_output(clip if compare is None else compare.shape(clip), asked.output, settings.output)
+    if compare is not None:
+        stop = stop if stop is not None else (as_seconds(asked.start, "--from", clip) or 0) + USUAL_SECONDS
+        if asked.output is None:
+            plan = replace(plan, path=preview_path(asked.input, plan.path.suffix))
     map = (
         None
         if asked.map is None
         else map_for(asked.map, asked.reference, ref_mask, (asked.cuts, asked.track, asked.save_track))
     )
     wanted = asked.reference.paths if asked.reference is not None else ()
-    others = (*wanted, *(p for p in (asked.map, mask, ref_mask, asked.cuts, asked.track) if p is not None))
+    others = (
+        *wanted,
+        *(p for p in (asked.map, mask, ref_mask, asked.cuts, asked.track, settings.input.lut) if p is not None),
+    )
     if plan.container == SEQUENCE:
         check_pictures(clip, plan.path, others, asked.overwrite)
     elif not plan.piped:
         check_target(plan.path, (asked.input, *others), asked.overwrite)
     kept = Tracks(source, settings, asked.cuts, asked.track, asked.save_track)
     kept.check((asked.input, *others, plan.path), mask is not None, asked.overwrite)
+    trim = trimmed(clip, asked.start, stop, asked.save_track)
     for note in source.notes:
         say.note(note)
     for note in plan.notes:
@@ -139,6 +158,7 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
     network, settings = chosen_network(settings, say, needed=needed)
     palettes, held = None, None
     if map is not None and asked.map is not None:
+        check_regions(settings, mask is not None or network is not None)
         held = Held(asked.map, MapBaker(map, settings, split=mask is not None or network is not None))
         apart = held.baker.splits
         if (warning := unmasked(map, settings, apart, mask is not None)) is not None:
@@ -146,7 +166,8 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
     else:
         assert asked.reference is not None
         seen = asked.seen or look(asked.reference, settings, ref_mask, network, say.warning)
-        palettes, apart = seen.palettes, seen.palettes.split is not None
+        palettes = region_palettes(seen.palettes, settings, mask is not None or network is not None)
+        apart = palettes.split is not None
         if ref_mask is not None and mask is None and network is None:
             say.warning(
                 "--ref-mask alone does nothing: the clip has no mask (--mask, --segmenter), so it is one region"
@@ -159,7 +180,12 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
     mattes = clip_mattes(clip, settings, given if used else NoSegmenter(), segmenting, shots)
     if palettes is not None and (warning := kept.warning(palettes, mask is not None, network, settings)) is not None:
         say.warning(warning)
-    return Prepared(plan, settings, palettes, held, kept, given, network, used, mattes)
+    anywhere = False
+    if trim is not None:
+        anywhere = source.sought and held is None and is_anywhere(mask, kept.cuts, kept.saved is not None)
+        if settings.time.mode != "shot" or kept.saved is not None:
+            trim.prepare(reach(settings, mattes), anywhere)
+    return Prepared(plan, settings, palettes, held, kept, given, network, used, mattes, trim, anywhere)
 
 
 def reported(

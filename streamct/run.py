@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from streamct.color.histogram import Counter
 from streamct.color.jit import compiled_before
-from streamct.errors import ReferenceError
+from streamct.errors import ReferenceError, UsageError
 from streamct.grade.cuts import ListedCuts
 from streamct.grade.mattes import Given, Mattes, Segmented
 from streamct.grade.regions import SPLIT_SHARES, Palettes, palettes_of
@@ -98,6 +98,30 @@ def described(network: DeepLab, settings: Settings) -> dict[str, Any]:
         "memory": network.memory(),
         "weights": str(settings.segment.weights or "torchvision"),
     }
+
+
+def region_palettes(palettes: Palettes, settings: Settings, masked: bool) -> Palettes:
+    """The reference's palettes for the regions that are graded. Where `regions` names one and the reference has no
+    split, all of it is what that region is to look like. masked: whether the input has masks.
+
+    Raises:
+        UsageError: one region is to be graded, and nothing tells where it is.
+    """
+    check_regions(settings, masked)
+    if settings.mapping.regions == "both":
+        return palettes
+    return palettes if palettes.split is not None else Palettes(palettes.whole, (palettes.whole, palettes.whole))
+
+
+def check_regions(settings: Settings, masked: bool) -> None:
+    """Refuse to grade one region where nothing tells where it is. masked: whether the input has masks.
+
+    Raises:
+        UsageError: so it is.
+    """
+    regions = settings.mapping.regions
+    if regions != "both" and not masked:
+        raise UsageError(f"--regions {regions}: nothing tells where that is. Add --mask or --segmenter.")
 
 
 def no_split(share: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ def parade(pictures: Sequence[NDArray[np.floating]], width: int, height: int) ->
         for picture in pictures:
             columns = np.linspace(0, room - 5, picture.shape[1]).round().astype(int)
             rows = np.rint(bottom - np.clip(picture[..., channel], 0, 1) * (bottom - top)).astype(int)
-            np.add.at(counts, (rows.ravel(), np.broadcast_to(columns, rows.shape).ravel()), 1)
+            counts += _counted(rows, np.broadcast_to(columns, rows.shape), counts.shape)
         _expose(canvas[:, left : left + room - 4], counts, np.array(colour, np.float64))
     return canvas
 
@@ -63,10 +64,16 @@ def vectorscope(pictures: Sequence[NDArray[np.floating]], size: int) -> NDArray[
     counts = np.zeros((size, size))
     for picture in pictures:
         cb, cr = np.moveaxis(_chroma(np.clip(picture, 0, 1).reshape(-1, 3).astype(np.float64)), -1, 0)
-        np.add.at(counts, (np.rint(centre - cr * scale).astype(int), np.rint(centre + cb * scale).astype(int)), 1)
+        counts += _counted(np.rint(centre - cr * scale), np.rint(centre + cb * scale), counts.shape)
     hue = np.stack([(x - centre) / scale, (centre - y) / scale], axis=-1)
     _expose(canvas, counts, _tint(hue))
     return canvas
+
+
+def _counted(rows: NDArray[Any], columns: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """How many points fall on each place of a canvas (height, width)."""
+    places = rows.astype(np.int64) * shape[1] + columns.astype(np.int64)
+    return np.bincount(places.ravel(), minlength=shape[0] * shape[1]).reshape(shape)
 
 
 def _chroma(rgb: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -65,7 +65,11 @@ class MappingSettings(_Section):
         40.0, gt=0, le=500, description="matches farther than this are not taken (Delta E); none: no limit"
     )
     alpha: float = Field(0.3, ge=0, le=1, description="weight of the mapped lightness (Eq. 12)")
+    chroma: float = Field(1.0, ge=0, le=2, description="scales the a,b part of the shift: 0 keeps all hues")
     strength: float = Field(1.0, ge=0, le=2, description="scales the whole shift: 0 nothing, 1 all of it")
+    regions: Literal["both", "fg", "bg"] = Field(
+        "both", description="what is graded where there is a mask: all, the foreground alone or the background alone"
+    )
     protect_skin: bool = Field(False, description="hues in the skin range turn by a few degrees at most")
     gamut: Literal["compress", "clip"] = Field(
         "compress", description="colours that leave the gamut are drawn towards grey, or each channel is cut"
@@ -84,6 +88,14 @@ class TimeSettings(_Section):
     )
     radius: int = Field(16, ge=1, le=120, description="frames on each side that a frame's grade depends on")
     knot_spacing: int = Field(8, ge=1, le=60, description="Luts are baked every so many frames")
+
+
+class InputSettings(_Section):
+    """What the input is taken for."""
+
+    lut: Path | None = Field(
+        None, description="a .cube file that takes the input's codes (camera log) to Rec.709, before all else"
+    )
 
 
 class OutputSettings(_Section):
@@ -124,6 +136,7 @@ class SegmentSettings(_Section):
 class Settings(_Section):
     """All settings of one run; immutable. `Settings()` is the preset `film`."""
 
+    input: InputSettings = InputSettings()
     palette: PaletteSettings = PaletteSettings()
     mapping: MappingSettings = MappingSettings()
     time: TimeSettings = TimeSettings()

@@ -19,10 +19,11 @@ _BACK, _TEXT, _DIM = (40, 40, 40), (228, 228, 228), (160, 160, 160)
 _MARGIN, _GAP = 16, 8
 _SIDE = 348
 _LETTERS, _SMALL = 11, 9
-_LINE = 24
+_LINE, _NEXT_LINE = 24, 19
 _TALLEST = 390
 _SCOPE = 172
 _STRIP, _TARGETS, _LINKS = 34, 22, 54
+_BETWEEN = " · "
 
 Picture = NDArray[np.float32]
 """(h, w, 3) sRGB values, 0..1 nominal."""
@@ -42,17 +43,20 @@ class Match:
     """Two palettes and how they meet.
 
     becomes: (k, 3) Lab, what the map makes of the source colours; their targets are what it draws them towards.
+    region: "foreground", "background", or "" for the whole picture; of_reference: likewise, of the reference.
     """
 
     source: Palette
     reference: Palette
     correspondence: Correspondence
     becomes: FloatArray
+    region: str = ""
+    of_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heading:
-    """The two lines at the top of a sheet."""
+    """What stands at the top of a sheet. settings: parts between dots, on as many lines as they take."""
 
     title: str
     settings: str
@@ -148,12 +152,15 @@ def _grid(cells: Sequence[tuple[Picture, str, tuple[int, int, int]]], per_row: i
     room = WIDTH - 2 * _MARGIN - _SIDE - 2 * _GAP
     tall = max(picture.shape[0] for picture, _, _ in cells)
     wide = max(picture.shape[1] for picture, _, _ in cells)
-    step = tall + _LINE + _GAP
+    labels = [_wrapped(label, wide) for _, label, _ in cells]
+    above = _LINE + _NEXT_LINE * (max(len(lines) for lines in labels) - 1)
+    step = tall + above + _GAP
     canvas = _canvas(-(-len(cells) // per_row) * step, room)
-    for index, (picture, label, colour) in enumerate(cells):
+    for index, (picture, _, colour) in enumerate(cells):
         top, left = index // per_row * step, index % per_row * (wide + _GAP)
-        write(canvas, fitted(label, _LETTERS, wide), left, top + 8, _LETTERS, colour)
-        canvas[top + _LINE : top + _LINE + picture.shape[0], left : left + picture.shape[1]] = _codes(picture)
+        for number, line in enumerate(labels[index]):
+            write(canvas, line, left, top + 8 + _NEXT_LINE * number, _LETTERS, colour)
+        canvas[top + above : top + above + picture.shape[0], left : left + picture.shape[1]] = _codes(picture)
     return canvas
 
 
@@ -184,10 +191,24 @@ def _stacked(
     return sheet
 
 
+def _wrapped(text: str, width: int) -> list[str]:
+    """The text on lines of so many columns, broken between its parts; a part that is too long is shortened."""
+    lines = [""]
+    for part in text.split(_BETWEEN):
+        longer = f"{lines[-1]}{_BETWEEN if lines[-1] else ''}{part}"
+        if lines[-1] and text_width(longer, _LETTERS) > width:
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return [fitted(line, _LETTERS, width) for line in lines]
+
+
 def _heading(heading: Heading, width: int) -> NDArray[np.uint8]:
-    canvas = _canvas(54, width)
+    lines = _wrapped(heading.settings, width)
+    canvas = _canvas(_LINE + 6 + _LINE * len(lines), width)
     write(canvas, fitted(heading.title, 14, width), 0, 2, 14, _TEXT)
-    write(canvas, fitted(heading.settings, _LETTERS, width), 0, 30, _LETTERS, _DIM)
+    for number, line in enumerate(lines):
+        write(canvas, line, 0, _LINE + 6 + _LINE * number, _LETTERS, _DIM)
     return canvas
 
 
@@ -195,7 +216,8 @@ def _match(match: Match, width: int) -> NDArray[np.uint8]:
     """The source palette over what its colours become, the reference palette below, a line from each to the
     reference colour nearest to its target; as wide as their weights."""
     canvas = _canvas(_LINE + _STRIP + _TARGETS + _LINKS + _STRIP + _LINE + _GAP, width)
-    write(canvas, "source palette, and what it becomes", 0, 8, _LETTERS, _TEXT)
+    own_region, region = (f"{name} " if name else "" for name in (match.region, match.of_reference))
+    write(canvas, f"source {own_region}palette, and what it becomes", 0, 8, _LETTERS, _TEXT)
     top = _LINE
     own, wanted = _edges(match.source, width), _edges(match.reference, width)
     _swatches(canvas[top : top + _STRIP], match.source.colours, own)
@@ -208,7 +230,7 @@ def _match(match: Match, width: int) -> NDArray[np.uint8]:
         _link(canvas[top : top + _LINKS], (own[i] + own[i + 1]) / 2, (wanted[j] + wanted[j + 1]) / 2, colour)
     top += _LINKS
     _swatches(canvas[top : top + _STRIP], match.reference.colours, wanted)
-    write(canvas, "reference palette", 0, top + _STRIP + 8, _LETTERS, _TEXT)
+    write(canvas, f"reference {region}palette", 0, top + _STRIP + 8, _LETTERS, _TEXT)
     note = "lines: the reference colour nearest to each target"
     write(canvas, note, width - text_width(note, _SMALL), top + _STRIP + 9, _SMALL, _DIM)
     return canvas
@@ -228,7 +250,7 @@ def _swatches(canvas: NDArray[np.uint8], colours: FloatArray, edges: IntArray) -
 def _link(canvas: NDArray[np.uint8], start: float, stop: float, colour: NDArray[np.uint8]) -> None:
     """A smooth line from column `start` at the top to `stop` at the bottom, drawn light where the colour is dark."""
     rows, columns = canvas.shape[:2]
-    shade = np.maximum(colour.astype(np.float64), 84)
+    shade = np.maximum(colour.astype(np.float64), 112)
     t = np.linspace(0, 1, rows * 8)
     x = start + (stop - start) * t * t * (3 - 2 * t)
     # Points close enough for flat stretches as well: a step in x is filled.

@@ -22,6 +22,7 @@ from streamct.grade.regions import Palettes
 from streamct.grade.track import Grade
 from streamct.grade.trackfile import load_track, save_track
 from streamct.grading import pass_over, reach
+from streamct.input_lut import source_through_lut
 from streamct.media.files import written_whole
 from streamct.media.join import Joiner, verify_joins
 from streamct.media.masks import mask_folder
@@ -92,7 +93,8 @@ def divide(asked: Request, count: int | None = None) -> Divided:
     """
     told: list[Event] = []
     say = Teller(told.append)
-    with open_source(asked.input, asked.stream, asked.rate, asked.hwaccel, asked.tolerate_corrupt) as source:
+    with open_source(asked.input, asked.stream, asked.rate, asked.hwaccel, asked.tolerate_corrupt) as opened:
+        source = source_through_lut(opened, asked.settings)
         ready = prepare(source, asked, say)
         try:
             timeline, why = (None, None) if count == 1 else _timeline(source, ready, asked)
@@ -122,6 +124,8 @@ def _timeline(source: Source, ready: Prepared, asked: Request) -> tuple[Timeline
         why = "this output"
     elif not comes_in_parts(plan):
         why = f"what {plan.encoder} encodes as {plan.pix_fmt}"
+    elif ready.trim is not None:
+        why = "a part of a clip"
     elif ready.held is not None:
         why = "what a map grades"
     elif asked.tolerate_corrupt:
@@ -158,7 +162,8 @@ def find_track(recipe: Recipe, asked: Request, path: Path) -> str:
     """
     from streamct.tracks import Tracks
 
-    with open_source(asked.input, asked.stream) as source:
+    with open_source(asked.input, asked.stream) as opened:
+        source = source_through_lut(opened, asked.settings)
         kept = Tracks(source, recipe.settings, asked.cuts, None, asked.save_track)
         mattes = _mattes(recipe)
         try:
@@ -207,7 +212,8 @@ def render_span(recipe: Recipe, span: Span, way: Passage, path: Path) -> bool:
         )  # fmt: skip
         temporary = stack.enter_context(written_whole(path))
         reader = stack.enter_context(PassageReader(clip, way, decoder_threads()))
-        with PartWriter(clip, plan, temporary, encoder_threads(plan.encoder)) as writer:
+        written = replace(clip, coding=clip.coding.written)
+        with PartWriter(written, plan, temporary, encoder_threads(plan.encoder)) as writer:
 
             def render(frame: Frame, grade: Grade) -> Frame:
                 target = writer.allocate(frame)
@@ -215,7 +221,9 @@ def render_span(recipe: Recipe, span: Span, way: Passage, path: Path) -> bool:
                 return target
 
             only = range(span.start, span.stop)
-            Stream(reader, ours.sample, ours.grading, render, writer.write, only=only).run()
+            Stream(
+                reader, ours.sample, ours.grading, render, writer.write, keep=lambda frame: frame.index in only
+            ).run()
             writer.close()
         check_part(temporary, clip, plan, times)
     return False

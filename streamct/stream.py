@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -62,8 +62,7 @@ class Stream:
 
     frames: the source. sample, render, write: what is done to each; `render` is called from several threads.
     on_stop: called when the pass ends early, perhaps twice, from any thread; it should end a wait in `frames`.
-    only: numbers of the frames that are rendered, None for all; the grader gives grades for these, the others are only
-    sampled.
+    keep: whether a frame, once sampled, is rendered and written, None for all; `grader` gives a grade for those only.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class Stream:
         render: Render,
         write: Write,
         on_stop: Callable[[], None] = lambda: None,
-        only: Container[int] | None = None,
+        keep: Callable[[Frame], bool] | None = None,
     ) -> None:
         self._frames = frames
         self._sample = sample
@@ -82,7 +81,7 @@ class Stream:
         self._render = render
         self._write = write
         self._on_stop = on_stop
-        self._only = only
+        self._keep = keep
         workers = render_workers()
         self._decoded: queue.Queue[Frame | None] = queue.Queue(_DECODED_AHEAD)
         self._rendered: queue.Queue[Future[Frame] | None] = queue.Queue(2 * workers)
@@ -142,7 +141,7 @@ class Stream:
     def _analyse(self) -> None:
         ring: deque[Frame] = deque()
         while (frame := self._get(self._decoded)) is not None:
-            if self._only is None or frame.index in self._only:
+            if self._keep is None or self._keep(frame):
                 ring.append(frame)
             for grade in self._grader.push(self._sample(frame)):
                 self._submit(ring.popleft(), grade)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from streamct.grade.track import Grade
@@ -15,7 +16,7 @@ from streamct.media.sequence import SEQUENCE
 from streamct.media.source import Source
 from streamct.media.verify import verify, verify_piped
 from streamct.media.writer import Writer
-from streamct.model import Frame
+from streamct.model import Clip, Frame
 from streamct.run import Teller
 from streamct.settings import Settings
 from streamct.stream import Grading, Sample, Stream, decoder_threads, encoder_threads
@@ -41,46 +42,56 @@ def transcode(
     settings: Settings,
     say: Teller,
     tolerate: bool = False,
+    shape: Clip | None = None,
 ) -> int:
     """Write a clip, graded, to `temporary`, as `plan` says, with all that is copied beside it; returns the frames.
+
+    shape: the clip as it is written, where `fill` makes pictures of another size.
 
     Raises:
         DamagedInputError, OutputError: see `Reader`, `Writer` and `verify`.
     """
-    clip = source.clip
+    clip, trim = source.clip, source.trim
     with ExitStack() as stack:
         reader = source.reader(tolerate, decoder_threads())
         stack.callback(reader.close)
-        writer = _writer(source, plan, temporary, settings, tolerate)
+        written = replace(clip if shape is None else shape, coding=clip.coding.written)
+        writer = _writer(source, written, plan, temporary, settings, tolerate)
         stack.push(writer.__exit__)
         known = len(writer.notes)
         for note in writer.notes:
             say.note(note)
 
         def render(frame: Frame, grade: Grade) -> Frame:
-            target = writer.allocate(frame)
+            target = writer.allocate(frame if trim is None else trim.moved(frame))
             fill(frame, target, grade)
             return target
 
-        frames = Stream(reader, sample, grading, render, writer.write, source.stop).run(say.progress)
+        keep = None if trim is None else lambda frame: trim.holds(frame.pts)
+        frames = Stream(reader, sample, grading, render, writer.write, source.stop, keep).run(say.progress)
         writer.close()
     for line in (*reader.warnings, *writer.notes[known:]):
         say.warning(line)
     if isinstance(writer, PictureWriter):
         writer.verify()
     elif isinstance(temporary, Path):
-        verify(clip, plan, temporary, writer.index, writer.times, writer.copied)
+        verify(written, plan, temporary, writer.index, writer.times, writer.copied)
     else:
-        verify_piped(clip, plan, writer.times, writer.encoded)
+        verify_piped(written, plan, writer.times, writer.encoded)
     return frames
 
 
 def _writer(
-    source: Source, plan: OutputPlan, temporary: Path | StandardOutput, settings: Settings, tolerate: bool
+    source: Source,
+    clip: Clip,
+    plan: OutputPlan,
+    temporary: Path | StandardOutput,
+    settings: Settings,
+    tolerate: bool,
 ) -> Writer | PictureWriter:
     if plan.container == SEQUENCE:
         assert isinstance(temporary, Path)
-        return PictureWriter(source.clip, plan, temporary, settings.output.quality)
+        return PictureWriter(clip, plan, temporary, settings.output.quality)
     alone = source.pictures is not None
     threads = encoder_threads(plan.encoder)
-    return Writer(source.clip, plan, temporary, threads, tolerate=tolerate, demuxer=source.demuxer, alone=alone)
+    return Writer(clip, plan, temporary, threads, tolerate, source.demuxer, alone, source.trim)

@@ -38,6 +38,11 @@ def lut(
     assignment: o.Assignment = None,
     reach: o.Reach = None,
     protect_skin: o.ProtectSkin = None,
+    chroma: o.Chroma = None,
+    regions: o.Regions = None,
+    lut_in: o.LutIn = None,
+    start: o.Start = None,
+    stop: o.Stop = None,
     segmenter: o.Segmenter = None,
     classes: o.Classes = None,
     weights: o.Weights = None,
@@ -68,6 +73,9 @@ def lut(
         assignment=assignment,
         reach=reach,
         protect_skin=protect_skin,
+        chroma=chroma,
+        regions=regions,
+        lut_in=lut_in,
         segmenter=segmenter,
         classes=classes,
         weights=weights,
@@ -80,7 +88,8 @@ def lut(
     with Display("frame", quiet=quiet, as_json=as_json) as display:
         report = write_luts(
             input, wanted, output, settings,
-            map=map, size=size, per_shot=per_shot, mask=mask, ref_mask=ref_mask, overwrite=overwrite, progress=display,
+            map=map, size=size, per_shot=per_shot, mask=mask, ref_mask=ref_mask, start=start, stop=stop,
+            overwrite=overwrite, progress=display,
         )  # fmt: skip
     if not as_json:
         for path in report.details["files"][1:]:

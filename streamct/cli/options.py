@@ -98,6 +98,23 @@ Reach = Annotated[
         "--reach", help="Matches farther than this (Delta E) are not taken; 40 by default, 500: no limit.", panel=LOOK
     ),
 ]
+Chroma = Annotated[
+    float | None,
+    _option("--chroma", help="How much of the shift in a,b: 0 none, 1 all (default), up to 2.", panel=LOOK),
+]
+Regions = Annotated[
+    str | None,
+    _option(
+        "--regions",
+        help="What is graded where there is a mask: both (default), fg or bg.",
+        values=("both", "fg", "bg"),
+        panel=REGIONS,
+    ),
+]
+LutIn = Annotated[
+    Path | None,
+    _option("--lut-in", help="For log footage: a .cube to Rec.709 that comes before analysis and grade.", panel=LOOK),
+]
 ProtectSkin = Annotated[
     bool | None,
     _option("--protect-skin", help="Hold hues in the skin range nearly where they are.", panel=LOOK),
@@ -115,6 +132,11 @@ Radius = Annotated[
     int | None,
     _option("--radius", help="Frames either side that steady a frame, 1..120; 16 by default.", panel=TIME),
 ]
+Start = Annotated[
+    str | None,
+    _option("--from", help="Begin here: seconds, hh:mm:ss.mmm or hh:mm:ss:ff from the first frame.", panel=TIME),
+]
+Stop = Annotated[str | None, _option("--to", help="End before this time; counted likewise.", panel=TIME)]
 Cuts = Annotated[
     Path | None,
     _option("--cuts", help="Where shots begin: a list of frames or timecodes, or an EDL. Else found.", panel=TIME),
@@ -264,6 +286,9 @@ def build_settings(
     assignment: str | None = None,
     reach: float | None = None,
     protect_skin: bool | None = None,
+    chroma: float | None = None,
+    regions: str | None = None,
+    lut_in: Path | None = None,
     temporal: str | None = None,
     radius: int | None = None,
     segmenter: str | None = None,
@@ -294,6 +319,9 @@ def build_settings(
         "mapping__assignment": ("--assignment", assignment),
         "mapping__reach": ("--reach", reach),
         "mapping__protect_skin": ("--protect-skin", protect_skin),
+        "mapping__chroma": ("--chroma", chroma),
+        "mapping__regions": ("--regions", regions),
+        "input__lut": ("--lut-in", lut_in),
         "time__mode": ("--temporal", temporal),
         "time__radius": ("--radius", radius),
         "segment__segmenter": ("--segmenter", segmenter),

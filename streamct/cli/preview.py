@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streamct.settings import Settings
 
 _VARIED = (
-    "preset", "strength", "lightness", "palette-size", "correspondence", "propagation", "assignment", "reach",
+    "preset", "strength", "chroma", "lightness", "palette-size", "correspondence", "propagation", "assignment", "reach",
     "temporal", "radius",
 )  # fmt: skip
 
@@ -43,6 +43,18 @@ def preview(
     variants: Annotated[
         bool, typer.Option("--variants", help="Show every combination of the given choices side by side.")
     ] = False,
+    wipe: Annotated[
+        bool, typer.Option("--wipe", help="A video instead: source and graded, parted by a line that moves.")
+    ] = False,
+    wipe_at: Annotated[
+        float | None,
+        typer.Option("--wipe-at", help="A line that stands: 0 left .. 1 right; implies --wipe.", show_default=False),
+    ] = None,
+    side_by_side: Annotated[
+        bool, typer.Option("--side-by-side", help="A video instead: source on the left, graded on the right.")
+    ] = False,
+    start: o.Start = None,
+    stop: o.Stop = None,
     preset: o.Preset = None,
     config: o.Config = None,
     palette: o.PaletteFile = None,
@@ -57,8 +69,19 @@ def preview(
     assignment: o.Assignment = None,
     reach: o.Reach = None,
     protect_skin: o.ProtectSkin = None,
+    chroma: o.Chroma = None,
+    regions: o.Regions = None,
+    lut_in: o.LutIn = None,
     temporal: o.Temporal = None,
     radius: o.Radius = None,
+    cuts: o.Cuts = None,
+    segmenter: o.Segmenter = None,
+    classes: o.Classes = None,
+    weights: o.Weights = None,
+    segment_size: o.SegmentSize = None,
+    segment_every: o.SegmentEvery = None,
+    mask: o.Mask = None,
+    ref_mask: o.RefMask = None,
     overwrite: o.Overwrite = False,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
@@ -66,7 +89,8 @@ def preview(
 ) -> None:
     """Show what a grade would look like, in seconds: frames before and after, palettes and scopes on one PNG.
 
-    The frames are graded as `video` grades them; only what lies around them is decoded.
+    The frames are graded as `video` grades them; only what lies around them is decoded. --wipe and --side-by-side
+    write a short video instead, 10 s from --from on unless --to tells otherwise.
 
     Example:  streamct preview in.mp4 ref.jpg --variants preset=film,paper strength=0.5,1
     """
@@ -79,8 +103,16 @@ def preview(
         "assignment": assignment,
         "reach": reach,
         "protect_skin": protect_skin,
+        "chroma": chroma,
+        "regions": regions,
+        "lut_in": lut_in,
         "temporal": temporal,
         "radius": radius,
+        "segmenter": segmenter,
+        "classes": classes,
+        "weights": weights,
+        "segment_size": segment_size,
+        "segment_every": segment_every,
     }
     settings = o.build_settings(preset, config, **given)
     choices = [text for text in reference or () if "=" in text and not Path(text).exists()]
@@ -91,13 +123,27 @@ def preview(
         raise UsageError("--variants: name what to vary, e.g. --variants preset=film,paper strength=0.5,1")
     named = _variants(choices, preset, config, given)
     wanted = o.wanted(references, palette, map, ref_from, ref_to)
+    wipe = wipe or wipe_at is not None
+    if wipe or side_by_side:
+        if named or at or frames or (wipe and side_by_side):
+            raise UsageError("--wipe, --side-by-side: one of them, without --at, --frames and --variants.")
+        from streamct.comparison import Comparison
+        from streamct.pipeline import grade_video
+
+        with Display("frame", quiet=quiet, as_json=as_json) as display:
+            grade_video(
+                input, wanted, output, settings,
+                map=map, mask=mask, ref_mask=ref_mask, cuts=cuts, start=start, stop=stop,
+                compare=Comparison(side_by_side, wipe_at), overwrite=overwrite, progress=display,
+            )  # fmt: skip
+        return
     from streamct.sheets import write_sheet
 
     with Display("frame", quiet=quiet, as_json=as_json) as display:
         write_sheet(
             input, wanted, output, settings,
-            map=map, frames=frames, at=at.split(",") if at else (), variants=named, overwrite=overwrite,
-            progress=display,
+            map=map, frames=frames, at=at.split(",") if at else (), start=start, stop=stop, variants=named,
+            mask=mask, ref_mask=ref_mask, cuts=cuts, overwrite=overwrite, progress=display,
         )  # fmt: skip
 
 

@@ -76,8 +76,8 @@ class ColorMap:
 
 
 def color_map(correspondence: Correspondence, settings: MappingSettings) -> ColorMap:
-    """The map that `settings` ask for: Eq. 11 for a,b and Eq. 12 for L*, both scaled by `strength`."""
-    scale = settings.strength * np.array([settings.alpha, 1.0, 1.0])
+    """The map that `settings` ask for: Eq. 11 for a,b (times `chroma`), Eq. 12 for L*, both times `strength`."""
+    scale = settings.strength * np.array([settings.alpha, settings.chroma, settings.chroma])
     shifts = (correspondence.targets - correspondence.source) * scale
     softness = settings.softness if settings.assignment == "soft" else 0.0
     compress = settings.gamut == "compress"

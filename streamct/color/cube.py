@@ -78,6 +78,11 @@ class Cube:
             out = self.curves(out)
         return out if self.lattice is None else self.lattice(out)
 
+    def _repr_png_(self) -> bytes:
+        from streamct.notebook import cube_png
+
+        return cube_png(self)
+
     def carried(self, rgb: NDArray[np.floating]) -> FloatArray:
         """The cube at rgb (..., 3), with what lies outside the domain added again: a cube that changes nothing then
         changes nothing there either, and no highlight is cut off that the video still holds."""

@@ -104,12 +104,14 @@ class LutGrid:
         shape = (len(CHROMA_NODES), len(CHROMA_NODES), len(LUMA_NODES))
         self._place = _nearest_used(used.reshape(shape), _neutral(coding))
         self._units = units[self._used]
-        self._rgb = rgb[self._used]
+        self._rgb = rgb[self._used] if coding.lut is None else coding.lut(rgb[self._used])
         self._lab = coded_to_lab(self._rgb, coding)
 
     @cached_property
     def identity(self) -> Lut:
-        """The Lut that changes nothing."""
+        """The Lut that changes nothing, but for what the coding's own does."""
+        if self.coding.lut is not None:
+            return self.bake_rgb(lambda rgb: rgb)
         return self._whole(np.zeros_like(self._units))
 
     def bake(self, mapping: ColorMap) -> Lut:
@@ -126,11 +128,11 @@ class LutGrid:
 
     def bake_rgb(self, function: Callable[[FloatArray], FloatArray]) -> Lut:
         """A function of R'G'B' (n, 3), 0..1 nominal, at every node; what leaves the gamut is left to the code range."""
-        return self._whole(rgb_to_code(function(self._rgb), self.coding, self.depth) - self._units)
+        return self._whole(rgb_to_code(function(self._rgb), self.coding.written, self.depth) - self._units)
 
     def shift(self, mapping: ColorMap, numbers: NDArray[np.int64], shifts: FloatArray) -> None:
         """Fill in what a map moves some used nodes by: those rows of shifts (k, 3), in code units."""
-        matrix, offset = code_matrix(self.coding, self.depth)
+        matrix, offset = code_matrix(self.coding.written, self.depth)
         _bake(
             numbers, self._lab, self._rgb, self._units, mapping.source, mapping.shifts, mapping.softness,
             mapping.neutral_blacks, mapping.compress, mapping.skin, mapping.pull.places, mapping.pull.shifts,

@@ -70,12 +70,13 @@ def _sums(plane: NDArray[np.generic], height: int) -> NDArray[np.generic]:
 def planes_proxy_rgb(
     planes: tuple[Plane, ...], layout: PixelFormat, coding: Coding, width: int, height: int
 ) -> FloatArray:
-    """R'G'B' (height, width, 3) float64, 0..1 nominal, of a frame's first three planes."""
+    """R'G'B' (height, width, 3) float64, 0..1 nominal, of a frame's first three planes, behind the coding's Lut."""
     units = np.empty((height, width, 3), np.float64)
     for c, plane in enumerate(planes[:3]):
         _box_means_into(plane, units[..., c])
     units /= 1 << (layout.depth - 8)
-    return code_to_rgb(units, coding, layout.depth)
+    rgb = code_to_rgb(units, coding, layout.depth)
+    return rgb if coding.lut is None else coding.lut(rgb)
 
 
 def picture_proxy_rgb(rgb: NDArray[np.float32], width: int, height: int) -> FloatArray:

@@ -59,7 +59,16 @@ class Baker:
         return Looked(palette, (front, back), blend)
 
     def luts(self, looked: Looked) -> tuple[LutSource, ...]:
-        """One Lut, or those of foreground and background, not baked yet."""
+        """One Lut, or those of foreground and background; a region that is not to be graded keeps its colours.
+
+        They are not baked yet."""
+        luts = self._luts(looked)
+        regions = self._settings.mapping.regions
+        if regions == "both":
+            return luts
+        return (luts[0], self._grid.identity) if regions == "fg" else (self._grid.identity, luts[-1])
+
+    def _luts(self, looked: Looked) -> tuple[LutSource, ...]:
         blend = looked.split if self._reference.split is not None and looked.sides is not None else 0
         whole = self._lut(looked.whole, self._reference.whole) if blend < ONE else None
         if blend == 0 or looked.sides is None or self._reference.split is None:

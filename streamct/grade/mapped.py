@@ -7,7 +7,8 @@ the map's palettes by the settings of the run; what is held goes to its target.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Container, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -41,6 +42,7 @@ from streamct.model import Coding, FloatArray, Palette
 from streamct.settings import MappingSettings, Settings
 
 _SRGB = Coding("rgb", full_range=True)
+_SIDES: dict[str, Region] = {"fg": "foreground", "bg": "background"}
 _ALMOST = Fraction(1, 1000)
 """Seconds by which a written time may lie after its frame."""
 
@@ -65,17 +67,23 @@ class MapBaker:
         self._settings = settings.mapping
         self._split = split
         self.wanted = map.wanted()
+        self._alone = settings.mapping.regions if split else "both"
 
     @property
     def splits(self) -> bool:
-        """Whether foreground and background go apart anywhere."""
-        return any(self.apart(shot) for shot in self.map.shots)
+        """Whether foreground and background go apart anywhere, or one of them stays as it is."""
+        return self._alone != "both" or any(self.apart(shot) for shot in self.map.shots)
 
     @property
     def cuts(self) -> ListedCuts | None:
         """Where the map's shots begin; None for a map of one, which says nothing of the clip's."""
         begun = frozenset(shot.start for shot in self.map.shots[1:])
         return ListedCuts(begun, frozenset()) if begun else None
+
+    def cuts_from(self, first: int, time_base: Fraction) -> ListedCuts | None:
+        """The same by time, for readers that begin anywhere. first: pts of the clip's first frame."""
+        begun = [max(Fraction(shot.seconds) - _ALMOST, Fraction(0)) for shot in self.map.shots[1:]]
+        return ListedCuts(ticks=frozenset(first + math.ceil(s / time_base) for s in begun)) if begun else None
 
     def apart(self, shot: MappedShot) -> int:
         """0..256: how far foreground and background of a shot are graded apart."""
@@ -86,13 +94,34 @@ class MapBaker:
 
     def mapping(self, shot: MappedShot, region: Region, coding: Coding = _SRGB) -> ColorMap | None:
         """The map of one region of a shot; None where the map file has none, for what is left as it is."""
+        if region != "whole" and self._alone != "both":
+            if region != _SIDES[self._alone]:
+                return None
+            if not self.apart(shot):
+                region = "whole"
         found = shot.region(region)
         return None if found is None else region_map(
             found.palette, _part(self.wanted, region), found.held, self._settings, coding
         )  # fmt: skip
 
+    def graded(self, shot: MappedShot) -> list[Region]:
+        """The regions of a shot that have maps of their own: two where most of the way they go apart."""
+        if self.apart(shot) < ONE // 2:
+            return ["whole"]
+        return ["foreground", "background"] if self._alone == "both" else [_SIDES[self._alone]]
+
+    def reference(self, region: Region) -> Palette | None:
+        """What a region is wanted to look like; None where the map does not say."""
+        return _part(self.wanted, region)
+
     def luts(self, shot: MappedShot, grid: LutGrid) -> tuple[Lut, ...]:
-        """One Lut, or those of foreground and background."""
+        """One Lut, or those of foreground and background; a region that is not to be graded keeps its colours."""
+        luts = self._luts(shot, grid)
+        if self._alone == "both":
+            return luts
+        return (luts[0], grid.identity) if self._alone == "fg" else (grid.identity, luts[-1])
+
+    def _luts(self, shot: MappedShot, grid: LutGrid) -> tuple[Lut, ...]:
         blend = self.apart(shot)
         whole = self._lut(shot, "whole", grid) if blend < ONE else None
         if blend == 0:
@@ -110,15 +139,19 @@ class Mapped:
 
     size: (width, height) of the clip; a map made of a larger or smaller copy fits too. mattes: what makes the masks of
     the clip while it is rendered; None where there are none, or the user gives them. Then `push` takes frame
-    numbers, else looks.
+    numbers, else looks. only: numbers of the frames whose grades are wanted, None for all.
     """
 
-    def __init__(self, path: Path, baker: MapBaker, grid: LutGrid, size: tuple[int, int], mattes: Mattes | None):
+    def __init__(
+        self, path: Path, baker: MapBaker, grid: LutGrid, size: tuple[int, int], mattes: Mattes | None,
+        only: Container[int] | None = None,
+    ) -> None:  # fmt: skip
         self._path = path
         self._baker = baker
         self._grid = grid
         self._size = size
         self._mattes = mattes
+        self._only = only
         self._shot = -1
         self._luts: tuple[Lut, ...] = ()
         self._next = 0
@@ -130,10 +163,10 @@ class Mapped:
             LookFileError: the clip has more frames than the map.
         """
         if self._mattes is None or not isinstance(seen, Look):
-            yield self._grade(None)
+            yield from self._grade(None)
             return
         for _, mask in self._mattes.push(seen):
-            yield self._grade(mask)
+            yield from self._grade(mask)
 
     def finish(self) -> Iterator[Grade]:
         """The clip has ended: gives the rest.
@@ -143,12 +176,12 @@ class Mapped:
         """
         if self._mattes is not None:
             for _, mask in self._mattes.finish():
-                yield self._grade(mask)
+                yield from self._grade(mask)
         stop = self._baker.map.shots[-1].stop
-        if stop is not None and self._next < stop:
+        if self._only is None and stop is not None and self._next < stop:
             raise LookFileError(f"{self._path}: has shots up to frame {stop}, but the clip has {self._next}. {_REMEDY}")
 
-    def _grade(self, mask: np.ndarray | None) -> Grade:
+    def _grade(self, mask: np.ndarray | None) -> Iterator[Grade]:
         shots = self._baker.map.shots
         stop = shots[self._shot].stop if self._shot >= 0 else 0
         if stop is not None and self._next >= stop:
@@ -156,8 +189,9 @@ class Mapped:
                 raise LookFileError(f"{self._path}: has shots up to frame {stop}, but the clip goes on. {_REMEDY}")
             self._shot += 1
             self._luts = self._baker.luts(shots[self._shot], self._grid)
-        self._next += 1
-        return Grade(self._luts, content(self._baker.map, shots[self._shot], self._size), mask)
+        index, self._next = self._next, self._next + 1
+        if self._only is None or index in self._only:
+            yield Grade(self._luts, content(self._baker.map, shots[self._shot], self._size), mask)
 
 
 _REMEDY = "Give the clip that it was made of, or make a map with --whole, which fits any clip."

@@ -8,7 +8,7 @@ so nothing can flicker. What the first pass found may be kept in a file (`stream
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,6 +97,11 @@ class ShotFinder:
         while self._next + LOOK < self._pushed:
             self._advance()
 
+    @property
+    def closed(self) -> int:
+        """How many frames lie in shots that have ended so far."""
+        return self._shots[-1].stop if self._shots else 0
+
     def finish(self) -> Track:
         """The clip has ended."""
         while self._next < self._pushed:
@@ -153,10 +158,14 @@ class ShotFinder:
 class Replay:
     """Gives the grades of a track's frames one by one; what is pushed does not matter.
 
-    span: the frames that are wanted, None for all.
+    span: the frames that are pushed, None for all. only: numbers of the frames whose grades are wanted, of which the
+    last need not be the track's; None for all that are pushed.
     """
 
-    def __init__(self, track: Track, baker: Baker, span: Span | None = None) -> None:
+    def __init__(
+        self, track: Track, baker: Baker, span: Span | None = None, only: Container[int] | None = None
+    ) -> None:
+        self._only = only
         self._track = track
         self._baker = baker
         self._next = 0 if span is None else span.start
@@ -176,9 +185,9 @@ class Replay:
         if self._next == shots[self._at].stop:
             self._at += 1
             self._luts = self._baked(self._at)
-        mask = self._track.mask(self._next)
-        self._next += 1
-        yield Grade(self._luts, shots[self._at].content, mask)
+        index, self._next = self._next, self._next + 1
+        if self._only is None or index in self._only:
+            yield Grade(self._luts, shots[self._at].content, self._track.mask(index))
 
     def _baked(self, shot: int) -> tuple[Lut, ...]:
         return tuple(lut.at(None) for lut in self._baker.luts(self._track.shots[shot].looked))
@@ -189,6 +198,6 @@ class Replay:
         Raises:
             TrackError: the clip has fewer frames than the track.
         """
-        if self._next < self._stop:
+        if self._only is None and self._next < self._stop:
             raise TrackError(f"the clip has {self._next} frames, its track {self._track.frames}. Make the track again.")
         yield from ()

@@ -53,6 +53,8 @@ class SavedTrack:
 def analysis_digest(settings: Settings, segmenter: str) -> str:
     """SHA-256 of what a track depends on: the palettes' settings, and the masks' where a network made them."""
     parts: dict[str, Any] = {"palette": settings.palette.model_dump(mode="json"), "segmenter": segmenter}
+    if settings.input.lut is not None:
+        parts["input"] = settings.input.model_dump(mode="json")
     if segmenter not in ("none", "matte"):
         parts["segment"] = settings.segment.model_dump(mode="json", include={"classes", "size", "every", "radius"})
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

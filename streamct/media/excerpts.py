@@ -14,17 +14,16 @@ from streamct.media.reader import Reader, threading_of
 from streamct.model import Clip, Frame
 
 
-def keyframes(clip: Clip, seconds: list[Fraction]) -> list[Frame]:
+def keyframes(excerpt: Excerpt, seconds: list[Fraction]) -> list[Frame]:
     """The keyframes at or before these times after the clip's first frame, in order, each once.
 
     Frames are numbered as they come out; their `pts` say where they lie.
     """
     found: dict[int, Frame] = {}
-    with Excerpt(clip) as excerpt:
-        for time in seconds:
-            frame = next(iter(excerpt.frames(time, key=True)), None)
-            if frame is not None:
-                found.setdefault(frame.pts, frame)
+    for time in seconds:
+        frame = next(iter(excerpt.frames(time, key=True)), None)
+        if frame is not None:
+            found.setdefault(frame.pts, frame)
     return [found[pts] for pts in sorted(found)]
 
 

@@ -18,6 +18,8 @@ from streamct.media.demuxer import Demuxer
 from streamct.media.output import OutputPlan, supported_codecs
 from streamct.media.priming import SampleClock, cut_at_end, primed, primings, sample_clock
 from streamct.media.probe import is_cover, open_input, reason
+from streamct.media.trim import Trim
+from streamct.media.trim_streams import StreamTrim
 from streamct.model import Clip
 
 _CONTAINER_KEYS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
@@ -50,7 +52,7 @@ class Passthrough:
 
     `notes` tells which streams the container can't take, `dropped` which of the output's, by index, had no packets.
     tolerate: damaged ones are copied as far as they can be read. demuxer: what to take them from instead of the file.
-    alone: there are none.
+    alone: there are none. trim: the part of the clip that they are cut to.
 
     Raises (from `advance`):
         DamagedInputError: the input can't be read to its end.
@@ -63,8 +65,10 @@ class Passthrough:
         tolerate: bool = False,
         demuxer: Demuxer | None = None,
         alone: bool = False,
+        trim: Trim | None = None,
     ) -> None:
         self._clip = clip
+        self._trim = None if trim is None else StreamTrim(trim)
         self._tolerate = tolerate
         self._plan = plan
         self._demuxer = demuxer
@@ -90,6 +94,8 @@ class Passthrough:
             if source.index == self._clip.stream:
                 graded = video()
                 _copy_tags(source, graded)
+                if self._trim is not None:
+                    self._trim.retime(graded, self._clip)
                 continue
             added = self._add(output, source)
             if added is not None:
@@ -104,6 +110,8 @@ class Passthrough:
             if key.lower() not in _CONTAINER_KEYS:
                 output.metadata[key] = value
         chapters = self._file.chapters()
+        if self._trim is not None:
+            chapters = self._trim.chapters(chapters)
         if chapters:
             output.set_chapters(chapters)
         self._packets = self._demuxed()
@@ -119,9 +127,23 @@ class Passthrough:
                 return
             self._copy(output, packet)
         if until is None:
+            if self._trim is not None:
+                self.notes += [
+                    f"stream {source} ({told.kind}) has nothing between --from and --to that can be copied"
+                    for source, told in self._copied.items()
+                    if not told.packets and told.kind != "attachment"
+                ]
             self._drop_empty()
 
     def _next(self) -> Packet | None:
+        while (packet := self._following()) is not None:
+            if self._trim is None or self._trim.keep(packet, _is_cover(packet.stream)):
+                return packet
+            if self._demuxer is None and self._trim.is_over([self._file.streams[i] for i in self._targets]):
+                return None
+        return None
+
+    def _following(self) -> Packet | None:
         if self._demuxer is None:
             assert self._packets is not None
             return next(self._packets, None)
@@ -149,7 +171,8 @@ class Passthrough:
             return
         empty = {n: told for n, told in self._copied.items() if not told.packets and told.kind != "attachment"}
         for source, told in empty.items():  # the muxer writes no track without packets
-            self.notes.append(f"stream {source} ({told.kind}) is left out: it is empty")
+            if self._trim is None:
+                self.notes.append(f"stream {source} ({told.kind}) is left out: it is empty")
             self.dropped.append(told.index)
             del self._copied[source]
         for told in self._copied.values():
@@ -266,6 +289,10 @@ class Passthrough:
 
     def _left_out(self, source: Stream, what: str) -> None:
         self.notes.append(f"stream {source.index} ({source.type}) is left out: {self._plan.kind} take no {what}")
+
+
+def _is_cover(stream: Stream) -> bool:
+    return isinstance(stream, VideoStream) and is_cover(stream)
 
 
 def _plain_text(sample: bytes) -> bytes | None:

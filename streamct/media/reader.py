@@ -83,6 +83,11 @@ class Reader:
     ) -> None:
         self.close()
 
+    @property
+    def is_piped(self) -> bool:
+        """Whether it reads what comes once."""
+        return self._demuxer is not None
+
     def close(self) -> None:
         """Stop the decoder and close the file."""
         with self._lock:

@@ -25,6 +25,7 @@ from streamct.media.sequence import (
     probe_animation,
     probe_sequence,
 )
+from streamct.media.trim import Trim, TrimmedReader
 from streamct.model import Clip
 
 
@@ -33,7 +34,7 @@ class Source:
     """An input that has been looked at.
 
     demuxer: of a pipe, None for what can be opened again. pictures: numbered or of an animation, None for a video.
-    hwaccel: the device that decodes. notes: lines for the user.
+    hwaccel: the device that decodes. notes: lines for the user. trim: the part that is wanted, None for all.
     """
 
     clip: Clip
@@ -41,14 +42,26 @@ class Source:
     pictures: Pictures | None = None
     hwaccel: HWAccel | None = None
     notes: tuple[str, ...] = ()
+    trim: Trim | None = None
 
     @property
     def again(self) -> bool:
         """Whether it can be read more than once."""
         return self.demuxer is None
 
-    def reader(self, tolerate: bool, threads: int | None = None) -> Reader | PictureReader:
-        """The frames; of standard input once. tolerate, threads: see `Reader`."""
+    @property
+    def sought(self) -> bool:
+        """Whether reading may begin in its middle: it is a video file."""
+        return self.demuxer is None and self.pictures is None
+
+    def reader(self, tolerate: bool, threads: int | None = None) -> Reader | PictureReader | TrimmedReader:
+        """The frames, of a part with those around it; of standard input once. tolerate, threads: see `Reader`."""
+        if self.trim is None:
+            return self._plain(tolerate, threads)
+        reader = self.trim.sought(tolerate, threads, self.hwaccel) or self._plain(tolerate, threads)
+        return TrimmedReader(reader, self.clip, self.trim, tolerate)
+
+    def _plain(self, tolerate: bool, threads: int | None) -> Reader | PictureReader:
         if self.pictures is not None:
             return PictureReader(self.clip, self.pictures, tolerate)
         return Reader(self.clip, threads, tolerate=tolerate, demuxer=self.demuxer, hwaccel=self.hwaccel)

@@ -24,6 +24,7 @@ from streamct.media.passthrough import CopiedStream, Passthrough
 from streamct.media.pipes import StandardOutput
 from streamct.media.probe import reason
 from streamct.media.reader import plane_views
+from streamct.media.trim import Trim
 from streamct.model import Clip, Frame
 
 _KEYFRAME_SECONDS = 10
@@ -37,7 +38,7 @@ class Writer:
     own choice. After `close`, `times` holds the pts of all frames, in
     the clip's time base, `encoded` the times in seconds of all packets made of them, and `copied` tells what was
     copied beside them. tolerate: other streams may end early. demuxer: where these come from, None for the file.
-    alone: there are none.
+    alone: there are none. trim: the part that is written; frames come with their times in the output.
 
     Raises:
         OutputError: the file can't be written, or the encoder refuses the settings.
@@ -52,6 +53,7 @@ class Writer:
         tolerate: bool = False,
         demuxer: Demuxer | None = None,
         alone: bool = False,
+        trim: Trim | None = None,
     ) -> None:
         self._clip = clip
         self._plan = plan
@@ -62,7 +64,7 @@ class Writer:
         self.times: list[int] = []
         self.encoded: list[Fraction] = []
         self._durations: dict[Fraction, Fraction] = {}
-        self._others = Passthrough(clip, plan, tolerate, demuxer, alone)
+        self._others = Passthrough(clip, plan, tolerate, demuxer, alone, trim)
         try:
             with writing(plan.path):
                 options = {"movie_timescale": str(self._others.clock)} if plan.container in ("mp4", "mov") else {}

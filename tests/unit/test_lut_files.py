@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 from clips import moving_picture, write_clip
 from lut3d import through_haldclut, through_lut3d
+from ocio import through_opencolorio
 
 from streamct.color.cube import nodes, unit_lattice
 from streamct.color.cube_text import format_cube, parse_cube
 from streamct.color.lab import srgb_to_lab
 from streamct.errors import OutputError, UsageError
+from streamct.grade.cutlist import read_cuts
 from streamct.lut_files import write_luts
 from streamct.media.image import read_picture, save_png
+from streamct.media.probe import probe
 from streamct.metrics.delta_e import delta_e_2000
 from streamct.pipeline import transfer_image
 from streamct.settings import Settings, load
@@ -184,3 +187,49 @@ def test_hdr_and_wide_gamut_clips_are_refused(folder: Path, tmp_path: Path, tran
     )
     with pytest.raises(UsageError, match=message):
         write_luts(clip, folder / "ref.png", tmp_path / "look.cube")
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "most"), [("look.cube", 33, 0.3), ("look.cube", 65, 0.1), ("look.3dl", 17, 0.9)]
+)
+def test_opencolorio_reads_what_our_own_map_gives(
+    folder: Path, tmp_path: Path, name: str, size: int, most: float
+) -> None:
+    write_luts(folder / "in.png", folder / "ref.png", tmp_path / name, size=size)
+    (tmp_path / "identity.cube").write_text(format_cube(unit_lattice(nodes(33)), "identity"))
+    source = codes(folder / "in.png")
+    own = transfer_image(source, codes(folder / "ref.png"))
+
+    def through(path: Path) -> np.ndarray:
+        return through_opencolorio(source / np.float32(65535), path) * 65535
+
+    cost = difference(through(tmp_path / "identity.cube"), source)
+    assert cost < 0.01
+    assert difference(through(tmp_path / name), own) <= cost + most
+    assert difference(source, own) > 3
+
+
+def test_opencolorio_reads_the_cdl_that_was_fitted(folder: Path, tmp_path: Path) -> None:
+    report = write_luts(folder / "in.png", folder / "ref.png", tmp_path / "look.cdl")
+    source = codes(folder / "in.png")
+    own = transfer_image(source, codes(folder / "ref.png"))
+    found = through_opencolorio(source / np.float32(65535), tmp_path / "look.cdl") * 65535
+    assert difference(found, own) == pytest.approx(report.details["cdl_error"][0], abs=0.3)
+
+
+def test_a_look_may_be_made_from_a_part_of_a_clip(folder: Path, tmp_path: Path) -> None:
+    pictures = [p[..., ::-1] for p in moving_picture(17, seed=3)]
+    write_clip(tmp_path / "second.mkv", pictures, codec="ffv1", pix_fmt="yuv444p")
+    write_luts(tmp_path / "second.mkv", folder / "ref.png", tmp_path / "alone.cube", size=17)
+    part = {"start": "00:00:00:20", "stop": "00:00:01:13"}
+    report = write_luts(folder / "in.mkv", folder / "ref.png", tmp_path / "look.cube", size=17, **part)
+    assert report.frames == 17
+    alone = (tmp_path / "alone.cube").read_text().split("DOMAIN_MAX")[1]
+    assert (tmp_path / "look.cube").read_text().split("DOMAIN_MAX")[1] == alone
+    report = write_luts(folder / "in.mkv", folder / "ref.png", tmp_path / "b.cube", size=17, per_shot=True, **part)
+    assert [Path(path).name for path in report.details["files"]] == ["b.shot001.00-00-00-20.cube", "b.edl", "b.csv"]
+
+
+def test_the_list_of_shots_is_one_that_video_takes_as_cuts(folder: Path, tmp_path: Path) -> None:
+    write_luts(folder / "in.mkv", folder / "ref.png", tmp_path / "look.cube", per_shot=True, size=17)
+    assert read_cuts(tmp_path / "look.edl", probe(folder / "in.mkv")).frames == {0, 20, 37}

@@ -10,17 +10,20 @@ import numpy as np
 import pytest
 from clips import decoded, moving_picture, write_clip
 
-from streamct import sheets
+from streamct import previewer, sheets
+from streamct.color.cube import nodes, unit_lattice
+from streamct.color.cube_text import format_cube
 from streamct.errors import OutputError, UsageError
 from streamct.media.excerpts import Excerpt, keyframes
 from streamct.media.image import read_picture, save_png
 from streamct.media.probe import probe
 from streamct.model import Frame
+from streamct.moments import parse_time
 from streamct.pipeline import grade_video
 from streamct.settings import Settings, load
-from streamct.sheets import parse_time, write_sheet
+from streamct.sheets import write_sheet
 
-QUICK = Settings().updated(time__radius=3, time__knot_spacing=2)
+QUICK = Settings().updated(time__radius=3, time__knot_spacing=2, palette__size=6)
 
 
 @pytest.fixture(scope="module")
@@ -29,25 +32,38 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_png(folder / "ref.png", moving_picture(1, seed=5)[0][..., ::-1])
     save_png(folder / "in.png", moving_picture(1)[0])
     other = [p[..., ::-1] for p in moving_picture(30, seed=3)]
+    mask = np.zeros((64, 96, 3), np.uint8)
+    mask[:, :40] = 255
+    save_png(folder / "mask.png", mask)
+    (folder / "masks").mkdir()
+    for number in range(60):
+        save_png(folder / "masks" / f"{number:03d}.png", np.roll(mask, number // 2, axis=1))
+    (folder / "log.cube").write_text(format_cube(unit_lattice(nodes(5)), "none"))
     write_clip(folder / "in.mp4", [*moving_picture(30), *other], pix_fmt="yuv444p")
     return folder
 
 
-def test_a_frame_looks_as_the_render_makes_it(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("mode", ["window", "shot", "off"])
+@pytest.mark.parametrize("mask", [None, "mask.png", "masks"])
+def test_a_frame_looks_as_the_render_makes_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, mask: str | None
+) -> None:
     shown: dict[int, list[np.ndarray]] = {}
-    real = sheets._Previewer._rendered
+    real = previewer.Previewer._rendered
 
-    def rendered(self: object, frame: Frame, grade: object) -> object:
-        planes = real(self, frame, grade)
+    def rendered(self: object, frame: Frame, grade: object, mask: object) -> object:
+        planes = real(self, frame, grade, mask)
         shown[frame.pts] = [plane.copy() for plane in planes]
         return planes
 
-    monkeypatch.setattr(sheets._Previewer, "_rendered", rendered)
+    monkeypatch.setattr(previewer.Previewer, "_rendered", rendered)
+    masks = {} if mask is None else {"mask": folder / mask, "ref_mask": folder / "mask.png"}
+    settings = QUICK.updated(time__mode=mode)
     write_sheet(
-        folder / "in.mp4", folder / "ref.png", tmp_path / "sheet.png", QUICK, at=("0", "0:00.75", "1.25", "2.4")
+        folder / "in.mp4", folder / "ref.png", tmp_path / "s.png", settings, at=("0", "0:00.75", "1.25", "2.4"), **masks
     )
-    lossless = QUICK.updated(output__codec="ffv1")
-    grade_video(folder / "in.mp4", folder / "ref.png", tmp_path / "out.mkv", lossless)
+    lossless = settings.updated(output__codec="ffv1")
+    grade_video(folder / "in.mp4", folder / "ref.png", tmp_path / "out.mkv", lossless, **masks)
     frames = {round(pts * Fraction(24, 1000)): planes for pts, planes in decoded(tmp_path / "out.mkv")}
     ticks = probe(folder / "in.mp4").time_base * 24
     assert sorted(round(pts * ticks) for pts in shown) == [0, 18, 30, 57]
@@ -73,17 +89,17 @@ def test_only_what_lies_around_the_frames_is_decoded(
 ) -> None:
     clip = write_clip(tmp_path / "long.mp4", moving_picture(10) * 60, pix_fmt="yuv420p", codec="mpeg4")
     seen = []
-    real = sheets.Sampler.look
-    monkeypatch.setattr(sheets.Sampler, "look", lambda self, frame: seen.append(frame.pts) or real(self, frame))
+    real = previewer.Sampler.look
+    monkeypatch.setattr(previewer.Sampler, "look", lambda self, frame: seen.append(frame.pts) or real(self, frame))
     write_sheet(clip, folder / "ref.png", tmp_path / "s.png", QUICK, at=("3", "20"))
     assert len(seen) <= 2 * (2 * 10 + 5)
 
 
 def test_keyframes_are_found_by_seeking(folder: Path) -> None:
-    clip = probe(folder / "in.mp4")
-    found = keyframes(clip, [Fraction(k, 4) for k in range(10)])
+    with Excerpt(probe(folder / "in.mp4")) as excerpt:
+        found = keyframes(excerpt, [Fraction(k, 4) for k in range(10)])
     assert all(frame.key for frame in found)
-    assert found[0].pts == Excerpt(clip).first
+    assert found[0].pts == excerpt.first
     assert len({frame.pts for frame in found}) == len(found)
 
 
@@ -128,29 +144,84 @@ def test_what_can_not_be_shown_is_said(folder: Path, tmp_path: Path, output: str
     assert not list(tmp_path.iterdir())
 
 
-def test_the_mode_that_needs_the_whole_clip_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_window_and_shot_may_be_compared(folder: Path, tmp_path: Path) -> None:
+    variants = [("window", QUICK), ("shot", QUICK.updated(time__mode="shot"))]
+    report = write_sheet(folder / "in.mp4", folder / "ref.png", tmp_path / "s.png", QUICK, variants=variants)
+    assert report.frames == 2
+
+
+def test_a_shot_is_looked_through_once(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    real = previewer.find_part
+    monkeypatch.setattr(previewer, "find_part", lambda *a: found.append(1) or real(*a))
     shots = QUICK.updated(time__mode="shot")
-    for options in ({"settings": shots}, {"settings": QUICK, "variants": [("window", QUICK), ("shot", shots)]}):
-        with pytest.raises(UsageError, match="--temporal shot: needs the whole clip"):
-            write_sheet(folder / "in.mp4", folder / "ref.png", tmp_path / "s.png", **options)
-    assert not list(tmp_path.iterdir())
+    write_sheet(folder / "in.mp4", folder / "ref.png", tmp_path / "s.png", shots, at=("0.1", "0.9", "1.5", "2.4"))
+    assert len(found) == 2
+
+
+def test_frames_are_chosen_between_two_times(folder: Path, tmp_path: Path) -> None:
+    report = write_sheet(
+        folder / "in.mp4", folder / "ref.png", tmp_path / "s.png", QUICK, start="0.5", stop="00:00:01:00"
+    )
+    assert all(0.5 <= float(label[-6:]) < 1 for label in report.details["times"])
+
+
+def test_regions_have_palettes_of_their_own(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    real = sheets.pair_sheet
+    monkeypatch.setattr(
+        sheets, "pair_sheet", lambda h, p, r, matches: drawn.extend(m.region for m in matches) or real(h, p, r, matches)
+    )
+    masks = {"mask": folder / "mask.png", "ref_mask": folder / "mask.png"}
+    for regions in ("both", "bg"):
+        settings = QUICK.updated(mapping__regions=regions)
+        for name in ("in.mp4", "in.png"):
+            write_sheet(folder / name, folder / "ref.png", tmp_path / f"{regions}{name}.png", settings, **masks)
+    assert drawn == ["foreground", "background"] * 2 + ["background"] * 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"mapping__chroma": 0.5}, "chroma 0.5"),
+        ({"mapping__alpha": 0.75}, "lightness 0.75"),
+        ({"mapping__strength": 0.2}, "strength 0.2"),
+        ({"mapping__protect_skin": True}, "skin protected"),
+        ({"mapping__regions": "fg"}, "regions fg · masks mask.png"),
+        ({"input__lut": "log.cube"}, "behind log.cube"),
+        ({"time__mode": "shot"}, "temporal shot"),
+    ],
+)
+def test_what_was_asked_for_stands_on_the_sheet(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict, said: str
+) -> None:
+    headings: list[str] = []
+    real = sheets.pair_sheet
+    monkeypatch.setattr(
+        sheets, "pair_sheet", lambda heading, *a: headings.append(heading.settings) or real(heading, *a)
+    )
+    if "input__lut" in changes:
+        changes = {"input__lut": folder / "log.cube"}
+    settings = QUICK.updated(**changes)
+    mask = folder / "mask.png" if "mapping__regions" in changes else None
+    write_sheet(folder / "in.mp4", folder / "ref.png", tmp_path / "s.png", settings, at=("1",), mask=mask)
+    assert said in headings[0]
 
 
 def test_hdr_is_shown_as_srgb(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """PQ: 0.5806888 is diffuse white, 203 cd/m2 (BT.2408); 0.44 is 50.5 cd/m2, a quarter of its light."""
     whites = [np.full((64, 96, 3), round(code * 255), np.uint8) for code in (0.5806888, 0.44)]
     shown: list[np.ndarray] = []
-    real = sheets._Previewer._proxy
+    real = previewer.Previewer._proxy
 
-    def proxy(self: object, planes: object, edge: int) -> np.ndarray:
-        shown.append(real(self, planes, edge))
+    def proxy(self: object, planes: object, edge: int, graded: bool = False) -> np.ndarray:
+        shown.append(real(self, planes, edge, graded))
         return shown[-1]
 
     clip = write_clip(tmp_path / "in.mkv", whites, codec="ffv1", pix_fmt="yuv444p10le", tags=(9, 9, 16, 1))
     off = QUICK.updated(time__mode="off", mapping__strength=0.0)
-    monkeypatch.setattr(sheets._Previewer, "_proxy", proxy)
+    monkeypatch.setattr(previewer.Previewer, "_proxy", proxy)
     report = write_sheet(clip, folder / "ref.png", tmp_path / "s.png", off, at=("0", "0.05"))
     assert any("cut off" in line for line in report.warnings)
     levels = [float(np.median(picture)) for picture in shown]
-    assert levels[:2] == pytest.approx([1.0, 1.0], abs=0.02)
-    assert levels[2:] == pytest.approx([0.537, 0.537], abs=0.02)
+    assert sorted(levels) == pytest.approx([0.537, 0.537, 1.0, 1.0], abs=0.02)
