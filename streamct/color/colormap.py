@@ -48,7 +48,7 @@ class ColorMap:
     softness: sigma of the soft assignment in Delta E, 0 for hard. neutral_blacks: the shift fades out towards
     black, which so stays black and neutral. compress: how what leaves the gamut is brought back
     (`streamct.color.gamut`). skin: hues in the skin range are held (`hold_skin`). pull: what takes the colours that a
-    user holds to their targets (`streamct.color.constraints`).
+    user holds to their targets (`streamct.color.constraints`). colour: share of the mapped a,b that is left.
     """
 
     source: FloatArray
@@ -58,6 +58,7 @@ class ColorMap:
     compress: bool = False
     skin: bool = False
     pull: Pull = NO_PULL
+    colour: float = 1.0
 
     def __call__(self, lab: FloatArray) -> FloatArray:
         """Mapped colours of lab (..., 3) float64. Above L* = 100 the shift of L* = 100 holds."""
@@ -69,6 +70,8 @@ class ColorMap:
             map_hard(flat, self.source, self.shifts, self.neutral_blacks, out)
         if self.skin:
             hold_skin(flat, out)
+        if self.colour < 1.0:
+            out[:, 1:] *= self.colour
         if len(self.pull.places):
             p = self.pull
             pull(flat, p.places, p.shifts, p.leeway, p.rivals, p.shares, p.black, out)
@@ -81,7 +84,11 @@ def color_map(correspondence: Correspondence, settings: MappingSettings) -> Colo
     shifts = (correspondence.targets - correspondence.source) * scale
     softness = settings.softness if settings.assignment == "soft" else 0.0
     compress = settings.gamut == "compress"
-    return ColorMap(correspondence.source, shifts, softness, settings.neutral_blacks, compress, settings.protect_skin)
+    colour = 1.0 - correspondence.drained * min(settings.strength * settings.chroma, 1.0)
+    return ColorMap(
+        correspondence.source, shifts, softness, settings.neutral_blacks, compress, settings.protect_skin,
+        colour=colour,
+    )  # fmt: skip
 
 
 def constrained(mapping: ColorMap, held: Held, strength: float = 1.0, in_srgb: bool = True) -> ColorMap:

@@ -14,16 +14,22 @@ from streamct.settings import MappingSettings
 _OFFSET_NEIGHBOURS = 8
 _GREY = 6.0
 """Chroma at which a colour counts as grey by exp(-1/2)."""
+_BLACK_AND_WHITE = 2.0
+"""Chroma that compression leaves in black and white."""
 _SAME_LIGHTNESS = 15.0
 """Greys supply each other over lightness differences of this order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Correspondence:
-    """Where each palette colour goes: source (k, 3) and targets (k, 3) float64 Lab."""
+    """Where each palette colour goes: source (k, 3) and targets (k, 3) float64 Lab.
+
+    drained: 0..1, how far the reference is black and white, so that no colour may be left.
+    """
 
     source: FloatArray
     targets: FloatArray
+    drained: float = 0.0
 
 
 def correspond(source: Palette, reference: Palette, settings: MappingSettings) -> Correspondence:
@@ -35,7 +41,18 @@ def correspond(source: Palette, reference: Palette, settings: MappingSettings) -
     if settings.keep_neutrals > 0:
         kept = settings.keep_neutrals * neutral_shares(source, reference)[:, None]
         targets[:, 1:] += kept * (source.colours[:, 1:] - targets[:, 1:])
-    return Correspondence(source.colours, targets)
+    drained = colourlessness(reference) if settings.correspondence == "transport" else 0.0
+    return Correspondence(source.colours, targets, drained)
+
+
+def colourlessness(reference: Palette) -> float:
+    """0..1: how far a reference is black and white: 1 up to a chroma of 2 of its most colourful colour, 0 from 6.
+
+    Shifts take a picture's colours to greys on the whole, but leave each colour its distance to the others about it.
+    """
+    most = float(np.hypot(reference.colours[:, 1], reference.colours[:, 2]).max())
+    t = min(max((most - _BLACK_AND_WHITE) / (_GREY - _BLACK_AND_WHITE), 0.0), 1.0)
+    return 1.0 - t * t * (3.0 - 2.0 * t)
 
 
 def neutral_shares(source: Palette, reference: Palette) -> FloatArray:

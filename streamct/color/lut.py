@@ -1,8 +1,7 @@
 """ColorMap -> Lut: the map baked into the coded domain of a video.
 
 A Lut holds, for nodes of (plane 0, plane 1, plane 2) code units, the mapped code of each plane in fixed
-point. Between nodes it is trilinear. Nodes lie close about grey (chroma is where a map bends) and, in luma, densely
-up to mid-grey, since Lab is steepest near black, and sparsely above.
+point. Between nodes it is trilinear. In chroma they lie closest about grey, where a map bends.
 
 A *column* of a Lut is its nodes of one pair of chroma codes. A frame of film needs some hundred of the 9,409, so maps
 are baked, and Luts mixed, by columns as frames ask for them (`Baking`).
@@ -30,8 +29,8 @@ from streamct.model import Coding, FloatArray
 ONE = 64
 """Fixed-point value of one code unit."""
 
-LUMA_STEPS = ((4, 128), (8, 256))
-"""(spacing, up to): luma nodes every 4 units up to 128, every 8 up to 256."""
+LUMA_STEPS = ((4, 256),)
+"""(spacing, up to): luma nodes every 4 units."""
 
 CHROMA_STEPS = ((4, 64), (2, 192), (4, 256))
 """The same for both chroma axes: dense about grey, where most colours lie and a map may turn within a few codes."""
@@ -70,7 +69,7 @@ EVERY = np.arange(len(CHROMA_NODES) ** 2)
 
 @dataclass(frozen=True, slots=True)
 class Lut:
-    """table: (97, 97, 3, 49) int16: plane-1 node, plane-2 node, output plane, plane-0 node; in 1/64 code unit."""
+    """table: (97, 97, 3, 65) int16: plane-1 node, plane-2 node, output plane, plane-0 node; in 1/64 code unit."""
 
     table: NDArray[np.int16]
 
@@ -135,15 +134,15 @@ class LutGrid:
         matrix, offset = code_matrix(self.coding.written, self.depth)
         _bake(
             numbers, self._lab, self._rgb, self._units, mapping.source, mapping.shifts, mapping.softness,
-            mapping.neutral_blacks, mapping.compress, mapping.skin, mapping.pull.places, mapping.pull.shifts,
-            mapping.pull.leeway, mapping.pull.rivals, mapping.pull.shares, mapping.pull.black,
+            mapping.neutral_blacks, mapping.compress, mapping.skin, mapping.colour, mapping.pull.places,
+            mapping.pull.shifts, mapping.pull.leeway, mapping.pull.rivals, mapping.pull.shares, mapping.pull.black,
             _CURVES[self.coding.transfer], EASE.get(self.coding.transfer, 1.0), xyz_to_rgb(self.coding.primaries),
             matrix, offset, shifts,
         )  # fmt: skip
 
     @property
     def place(self) -> NDArray[np.int32]:
-        """(97, 97, 49): for each node the number, among the used ones, of that which it moves as."""
+        """(97, 97, 65): for each node the number, among the used ones, of that which it moves as."""
         return self._place
 
     def _whole(self, shifts: FloatArray) -> Lut:
@@ -195,8 +194,8 @@ class Blend:
 
 @kernel
 def _bake(  # type: ignore[no-untyped-def]
-    numbers, lab, rgb, units, source, targets, softness, neutral, compressed, skin, places, pulls, leeway, rivals,
-    shares, black, curve, eased, to_rgb, to_code, offset, shifts,
+    numbers, lab, rgb, units, source, targets, softness, neutral, compressed, skin, colour, places, pulls, leeway,
+    rivals, shares, black, curve, eased, to_rgb, to_code, offset, shifts,
 ):  # fmt: skip
     """Shifts (k, 3) in code units of some of the nodes lab, rgb, units (k, 3), a cache-sized block after the other."""
     size = min(_BLOCK, numbers.shape[0])
@@ -214,6 +213,10 @@ def _bake(  # type: ignore[no-untyped-def]
             map_hard(colours, source, targets, neutral, mapped)
         if skin:
             hold_skin(colours, mapped)
+        if colour < 1.0:
+            for i in range(count):
+                mapped[i, 1] *= colour
+                mapped[i, 2] *= colour
         if places.shape[0] > 0:
             pull(colours, places, pulls, leeway, rivals, shares, black, mapped)
         if curve == _SRGB:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from properties import few
 
 from streamct.color.colormap import ColorMap, apply_to_srgb, color_map, exp_negative
-from streamct.color.correspondence import Correspondence
+from streamct.color.correspondence import Correspondence, correspond
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
+from streamct.model import Palette
 from streamct.settings import MappingSettings
 
 FILM = MappingSettings()
@@ -229,3 +230,31 @@ def test_a_colour_is_mapped_the_same_whatever_is_mapped_beside_it() -> None:
     order = np.random.default_rng(7).permutation(len(lab))
     np.testing.assert_array_equal(mapping(lab[order]), whole[order])
     np.testing.assert_array_equal(np.concatenate([mapping(part) for part in np.array_split(lab, 77)]), whole)
+
+
+def with_chroma(chroma: float) -> Palette:
+    """Greys, and one colour that has some."""
+    colours = np.array([[20.0, 0, 0], [50, 0, 0], [80, 0, 0], [60, chroma, 0]])
+    return Palette(colours, np.array([0.4, 0.3, 0.2, 0.1]))
+
+
+def test_a_black_and_white_reference_leaves_no_colour_anywhere() -> None:
+    source = Palette(drawn(8, 20).source, np.full(20, 0.05))
+    for strength, left in ((1.0, 0.0), (0.25, 0.75)):
+        settings = MappingSettings(strength=strength)
+        mapping = color_map(correspond(source, with_chroma(1.5), settings), settings)
+        moved_alone = color_map(correspond(source, with_chroma(6.0), settings), settings)
+        assert moved_alone.colour == 1
+        assert mapping.colour == pytest.approx(left)
+        lab = colours(9, 500)
+        assert np.hypot(*mapping(lab)[:, 1:].T).max() <= left * np.hypot(*lab[:, 1:].T).max() + 40 * strength
+    assert (mapping(lab)[:, 1:] != 0).any()
+
+
+def test_a_reference_with_a_little_colour_drains_the_less_the_more_it_has() -> None:
+    settings = MappingSettings()
+    source = Palette(drawn(8, 20).source, np.full(20, 0.05))
+    left = [color_map(correspond(source, with_chroma(c), settings), settings).colour for c in (0, 2, 3, 4, 5, 6, 9)]
+    assert left[:2] == [0, 0]
+    assert left[-2:] == [1, 1]
+    assert left == sorted(left)
