@@ -92,6 +92,10 @@ class Demuxer:
         self._bytes -= packet.size
         return packet
 
+    def begun(self, index: int) -> Packet | None:
+        """The first packet of a stream, if it came before the first picture could be decoded."""
+        return next((packet for packet in self._begun if packet.stream.index == index and packet.size), None)
+
     def _open(self) -> av.container.InputContainer:
         try:
             return av.open(self._source, "r", metadata_errors="replace")

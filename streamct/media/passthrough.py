@@ -88,8 +88,8 @@ class Passthrough:
             self._packets = iter(())
             return video()
         graded: VideoStream | None = None
-        if self._plan.container in _DELAYING and self._demuxer is None:
-            self._primings = primings(self._clip.path, self._file)
+        if self._plan.container in _DELAYING:
+            self._primings = primings(self._clip.path, self._demuxer)
         for source in self._file.streams:
             if source.index == self._clip.stream:
                 graded = video()

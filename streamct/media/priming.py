@@ -20,6 +20,7 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.stream import Stream
 
+from streamct.media.demuxer import Demuxer
 from streamct.media.ebml import with_codec_delay
 from streamct.media.probe import open_input
 
@@ -34,27 +35,44 @@ def skipped(packet: Packet) -> int:
     return int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little")
 
 
-def primings(path: Path, container: av.container.InputContainer) -> dict[int, int]:
-    """Samples of priming by stream index, of the sound of an MP4 or MOV file whose streams do not tell it."""
-    if not container.format.name.startswith("mov"):
-        return {}
+def primings(path: Path, demuxer: Demuxer | None) -> dict[int, int]:
+    """Samples of priming by stream index, of the sound of an MP4 or MOV file whose streams do not tell it.
+
+    demuxer: of a pipe, which is asked instead of the file.
+    """
+    if demuxer is not None:
+        if not demuxer.container.format.name.startswith("mov"):
+            return {}
+        begun = {
+            stream.index: _priming(stream, demuxer.begun(stream.index)) for stream in demuxer.container.streams.audio
+        }
+        return {index: samples for index, samples in begun.items() if samples}
     found = {}
     with open_input(path) as beside:
+        if not beside.format.name.startswith("mov"):
+            return {}
         for stream in beside.streams.audio:
             entries = stream.index_entries
-            early = len(entries) > 0 and entries[0].timestamp < 0  # else there is none, and no need to read for it
-            if not early or stream.codec_context is None or stream.codec_context.codec.canonical_name in _OWN_PRIMING:
+            if not len(entries) or entries[0].timestamp >= 0:  # there is none, and no need to read for it
                 continue
             try:
                 beside.seek(0)
                 packet = next((p for p in beside.demux(stream) if p.size), None)
             except (av.FFmpegError, OSError):  # whoever copies the stream will tell the damage
                 continue
-            if packet is not None and packet.pts is not None:
-                samples = -packet.pts * packet.time_base * stream.codec_context.sample_rate
-                if 0 < samples == skipped(packet):
-                    found[stream.index] = skipped(packet)
+            if samples := _priming(stream, packet):
+                found[stream.index] = samples
     return found
+
+
+def _priming(stream: AudioStream, first: Packet | None) -> int:
+    """Samples of priming that the first packet of a sound tells and its codec does not, 0 if there are none."""
+    if first is None or first.pts is None or stream.codec_context is None:
+        return 0
+    if stream.codec_context.codec.canonical_name in _OWN_PRIMING:
+        return 0
+    before = -first.pts * first.time_base * stream.codec_context.sample_rate
+    return skipped(first) if 0 < before == skipped(first) else 0
 
 
 def cut_at_end(packet: Packet) -> None:

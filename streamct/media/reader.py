@@ -19,6 +19,7 @@ from streamct.media.demuxer import Demuxer
 from streamct.media.ebml import missing_bytes
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
 from streamct.media.probe import open_input, reason, video_stream
+from streamct.media.slices import broken_slices
 from streamct.model import Clip, Frame, PixelFormat, Plane
 
 
@@ -63,6 +64,8 @@ class Reader:
         self._clip = clip
         self._tolerate = tolerate
         self._failures: list[str] = []
+        self._broken: set[int | None] = set()
+        self._sliced = False
         self._demuxer = demuxer
         self._container = open_input(clip.path, hwaccel) if demuxer is None else demuxer.container
         self._stream = video_stream(self._container, clip.stream)
@@ -101,13 +104,14 @@ class Reader:
         for decoded in self._decoded():
             pts = self._time(decoded, last)
             last = pts
-            if decoded.is_corrupt:
+            broken = bool(decoded.is_corrupt) or decoded.pts in self._broken
+            if broken:
                 corrupt += 1
                 first_corrupt = first_corrupt if first_corrupt is not None else pts
             frame = self._direct(decoded)
             yield Frame(
                 plane_views(frame, clip.format), clip.format, index, pts, clip.time_base,
-                decoded.duration or 0, bool(decoded.key_frame), bool(decoded.is_corrupt), frame,
+                decoded.duration or 0, bool(decoded.key_frame), broken, frame,
             )  # fmt: skip
             index += 1
         self._check(index, last, corrupt, first_corrupt)
@@ -115,6 +119,8 @@ class Reader:
     def _decoded(self) -> Iterator[av.VideoFrame]:
         count, end = 0, None
         for packet in self._packets():
+            if self._clip.codec == "ffv1" and packet.size:
+                self._check_slices(packet)
             try:
                 frames = self._decoder.decode(packet)
             except (av.FFmpegError, OSError) as cause:
@@ -130,6 +136,13 @@ class Reader:
                 assert isinstance(frame, av.VideoFrame)
                 count, end = count + 1, frame.pts
                 yield frame
+
+    def _check_slices(self, packet: Packet[VideoStream]) -> None:
+        """Mark the frame of a packet of FFV1 that does not match its checksums, or no longer has any."""
+        count = broken_slices(bytes(packet))
+        if count or (count is None and self._sliced):
+            self._broken.add(packet.pts)
+        self._sliced = self._sliced or count is not None
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         try:

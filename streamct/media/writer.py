@@ -199,9 +199,11 @@ class Writer:
                 raise self._refusal(cause) from cause
 
     def _refusal(self, cause: av.FFmpegError) -> OutputError:
-        return OutputError(
-            f"{self._plan.path}: {self._plan.kind} can't take these streams ({reason(cause)}). Name the output .mkv."
-        )
+        plan = self._plan
+        advice = "Name the output .mkv."
+        if plan.container == "matroska":  # which takes nearly all: the streams are at fault
+            advice = f"Those of {self._clip.path} are probably damaged. Export or copy it again."
+        return OutputError(f"{plan.path}: {plan.kind} can't take these streams ({reason(cause)}). {advice}")
 
     def _mux(self, picture: av.VideoFrame | None) -> None:
         with writing(self._plan.path):

@@ -94,9 +94,13 @@ def test_nodes_of_hdr_hold_the_map_in_its_own_lab_and_primaries(coding: Coding) 
     assert usable.sum() > 100
     lab = naive.hdr_to_lab(rgb[usable], coding.transfer)
     targets = mapping.source + mapping.shifts
-    expected = [naive.mapped(colour, mapping.source, targets, alpha=1) for colour in lab]
-    codes = rgb_to_code(lab_to_coded(np.array(expected), coding, lab), coding, 10)
-    assert np.abs(table[i, j, :, n][usable] / ONE - codes).max() <= 0.5 / ONE + 1e-5
+    expected = np.array([naive.mapped(colour, mapping.source, targets, alpha=1) for colour in lab])
+    plain, held = lab_to_coded(expected, coding), lab_to_coded(expected, coding, lab)
+    off = np.abs(table[i, j, :, n][usable] / ONE - rgb_to_code(held, coding, 10)).max(axis=1)
+    as_mapped = (plain == held).all(axis=1)
+    assert as_mapped.sum() > 100
+    assert off[as_mapped].max() <= 0.5 / ONE + 1e-5
+    assert off.max() <= 0.5 / ONE + 1e-4  # near black, where the curves are steeper
 
 
 @pytest.mark.parametrize("coding", [WIDE, PQ, HLG])

@@ -77,14 +77,20 @@ def test_an_output_that_can_not_hold_the_codec_is_refused_and_endings_that_can_a
     [
         (
             {"codec": "prorez"},
-            r"output\.codec = 'prorez': no such encoder \(did you mean 'prores'\?\)\. Usual ones: av1,",
+            r"--codec prorez \(output\.codec\): no such encoder \(did you mean 'prores'\?\)\. Usual ones: av1,",
         ),
-        ({"codec": "aac"}, r"output\.codec = 'aac': encodes audio, not video"),
+        ({"codec": "aac"}, r"--codec aac \(output\.codec\): encodes audio, not video"),
         ({"encoder_preset": "veryfats"}, r"libx264 has no such preset \(did you mean 'veryfast'\?\); it knows ultra"),
-        ({"codec": "hevc", "crf": 60}, r"output\.crf = 60: libx265 takes 0 \(best\) to 51"),
-        ({"codec": "ffv1", "crf": 10}, r"output\.crf = 10: ffv1 has no constant quality; leave it out"),
-        ({"pix_fmt": "yuv420"}, r"output\.pix_fmt = 'yuv420': libx264 does not take it \(did you mean 'yuv420p'\?\)"),
-        ({"codec": "rawvideo", "pix_fmt": "yuv420"}, r"'yuv420': rawvideo does not take it \(did you mean 'yuv420p'"),
+        ({"codec": "hevc", "crf": 60}, r"--crf 60 \(output\.crf\): libx265 takes 0 \(best\) to 51"),
+        ({"codec": "ffv1", "crf": 10}, r"--crf 10 \(output\.crf\): ffv1 has no constant quality; leave it out"),
+        (
+            {"pix_fmt": "yuv420"},
+            r"--pix-fmt yuv420 \(output\.pix_fmt\): libx264 does not take it \(did you mean 'yuv420p'",
+        ),
+        (
+            {"codec": "rawvideo", "pix_fmt": "yuv420"},
+            r"yuv420 \(output\.pix_fmt\): rawvideo does not take it \(did you mean",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_would_be_right(clip: Clip, given: dict[str, object], error: str) -> None:

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pictures
 import pytest
 import streams
 from av.packet import Packet
+from piping import standard_input
 from rewrite import rewrite
 
+from streamct import Settings, transfer_video
 from streamct.media.ebml import with_codec_delay
 from streamct.media.priming import SampleClock
 
+QUICK = Settings().updated(palette__size=4, palette__proxy_size=32, mapping__transport_iterations=10)
 PRIMING = Fraction(1024, 48000)
 
 
@@ -44,6 +48,17 @@ def test_from_mp4_to_matroska_nothing_shifts_and_no_priming_is_heard(clip: Path,
     assert start == 0
     np.testing.assert_array_equal(samples, sound(clip, number)[1])
     assert streams.packet_hashes(tmp_path / "b.mkv") == streams.packet_hashes(clip)
+
+
+def test_priming_that_comes_through_a_pipe_is_told_too(clip: Path, tmp_path: Path) -> None:
+    fast = streams.write_rich(tmp_path / "fast.mp4", options={"bf": "2"}, fast_start=True)
+    reference = pictures.save(tmp_path / "ref.png", pictures.gradient(20, 20))
+    with standard_input(fast.read_bytes()):
+        transfer_video("-", reference, tmp_path / "b.mkv", QUICK)
+    assert streams.packet_times(tmp_path / "b.mkv", "video")[0] == 0
+    start, samples = sound(tmp_path / "b.mkv")
+    assert start == 0
+    np.testing.assert_array_equal(samples, sound(clip)[1])
 
 
 def test_there_and_back_all_times_are_the_same_to_the_sample(clip: Path, tmp_path: Path) -> None:

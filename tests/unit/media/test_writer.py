@@ -14,6 +14,7 @@ from rewrite import rewrite
 
 from streamct.errors import OutputError
 from streamct.media.output import resolve_output
+from streamct.media.passthrough import Passthrough
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
 from streamct.settings import OutputSettings
@@ -253,3 +254,17 @@ def test_h264_takes_odd_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
     rewrite(source(tmp_path / "a.nut", size=size), tmp_path / "b.mp4")
     found = probe(tmp_path / "b.mp4")
     assert (found.width, found.height) == size
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"), [("b.mp4", "Name the output .mkv."), ("b.mkv", r"Those of .*a\.nut are probably damaged\.")]
+)
+def test_streams_that_a_muxer_refuses_are_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, advice: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise av.error.ArgumentError(22, "Invalid argument")
+
+    monkeypatch.setattr(Passthrough, "advance", refuse)
+    with pytest.raises(OutputError, match=rf"files can't take these streams \(Invalid argument\)\. {advice}"):
+        rewrite(source(tmp_path / "a.nut"), tmp_path / name)
