@@ -20,7 +20,7 @@ from streamct.color.constraints import pull
 from streamct.color.gamut import EASE, clip, compress, ease
 from streamct.color.hdr import lab_to_hdr
 from streamct.color.jit import kernel
-from streamct.color.lab import coded_to_lab, lab_to_rgb, xyz_to_rgb
+from streamct.color.lab import coded_to_lab, lab_to_coded, lab_to_rgb, xyz_to_rgb
 from streamct.model import Coding, FloatArray
 
 ONE = 64
@@ -99,16 +99,39 @@ class LutGrid:
         Colours that leave the R'G'B' gamut are brought back into it; nodes that lie outside already may stay as
         far outside, so codes beyond the nominal range survive.
         """
-        matrix, offset = code_matrix(self.coding, self.depth)
-        shifts = np.empty_like(self._units)
-        _bake(
-            self._lab, self._rgb, self._units, mapping.source, mapping.shifts, mapping.softness,
-            mapping.neutral_blacks, mapping.compress, mapping.skin, mapping.pull.places, mapping.pull.shifts,
-            mapping.pull.leeway, mapping.pull.rivals, mapping.pull.shares, mapping.pull.black,
-            _CURVES[self.coding.transfer], EASE.get(self.coding.transfer, 1.0), xyz_to_rgb(self.coding.primaries),
-            matrix, offset, shifts,
-        )  # fmt: skip
+        shifts = self._shifts(mapping, self._lab, self._rgb, self._units)
         return Lut(_spread(shifts, self._place, LUMA_NODES, CHROMA_NODES))
+
+    def outcome(self, mapping: ColorMap, lab: FloatArray) -> FloatArray:
+        """What a Lut of the map would make of colours lab (n, 3), float64 Lab: the mean of the nodes around each."""
+        units = rgb_to_code(lab_to_coded(lab, self.coding), self.coding, self.depth)
+        corners = np.empty((2, 2, 2, *units.shape))
+        shares = np.ones((2, 2, 2, len(units), 1))
+        for axis, nodes in enumerate((LUMA_NODES, CHROMA_NODES, CHROMA_NODES)):
+            low = np.clip(np.searchsorted(nodes, units[:, axis], side="right") - 1, 0, len(nodes) - 2)
+            part = (units[:, axis] - nodes[low]) / (nodes[low + 1] - nodes[low])
+            for side, share in ((0, 1 - part), (1, part)):
+                place = tuple(side if k == axis else slice(None) for k in range(3))
+                corners[(*place, slice(None), axis)] = nodes[low + side]
+                shares[place] *= share[:, None]
+        flat = corners.reshape(-1, 3)
+        rgb = code_to_rgb(flat, self.coding, self.depth)
+        shifts = self._shifts(mapping, coded_to_lab(rgb, self.coding), rgb, flat).reshape(corners.shape)
+        mapped = ((corners + shifts) * shares).sum(axis=(0, 1, 2))
+        return coded_to_lab(code_to_rgb(mapped, self.coding, self.depth), self.coding)
+
+    def _shifts(self, mapping: ColorMap, lab: FloatArray, rgb: FloatArray, units: FloatArray) -> FloatArray:
+        """What a map moves colours by, in code units."""
+        matrix, offset = code_matrix(self.coding, self.depth)
+        shifts = np.empty_like(units)
+        held = mapping.pull
+        _bake(
+            lab, rgb, units, mapping.source, mapping.shifts, mapping.softness, mapping.neutral_blacks,
+            mapping.compress, mapping.skin, held.places, held.shifts, held.leeway, held.rivals, held.shares,
+            held.black, held.goals, _CURVES[self.coding.transfer], EASE.get(self.coding.transfer, 1.0),
+            xyz_to_rgb(self.coding.primaries), matrix, offset, shifts,
+        )  # fmt: skip
+        return shifts
 
     def bake_rgb(self, function: Callable[[FloatArray], FloatArray]) -> Lut:
         """A function of R'G'B' (n, 3), 0..1 nominal, at every node; what leaves the gamut is left to the code range."""
@@ -119,10 +142,11 @@ class LutGrid:
 @kernel
 def _bake(  # type: ignore[no-untyped-def]
     lab, rgb, units, source, targets, softness, neutral, compressed, skin, places, pulls, leeway, rivals, shares,
-    black, curve, eased, to_rgb, to_code, offset, shifts,
+    black, goals, curve, eased, to_rgb, to_code, offset, shifts,
 ):  # fmt: skip
     """Shifts (n, 3) in code units of nodes lab, rgb, units (n, 3), a cache-sized block after the other."""
     block = np.empty((_BLOCK, 3))
+    blended = np.empty((_BLOCK, 3))
     for start in range(0, lab.shape[0], _BLOCK):
         stop = min(start + _BLOCK, lab.shape[0])
         mapped = block[: stop - start]
@@ -132,17 +156,19 @@ def _bake(  # type: ignore[no-untyped-def]
             map_hard(lab[start:stop], source, targets, neutral, mapped)
         if skin:
             hold_skin(lab[start:stop], mapped)
+        own = blended[: stop - start]
+        own[:] = rgb[start:stop]
         if places.shape[0] > 0:
-            pull(lab[start:stop], places, pulls, leeway, rivals, shares, black, mapped)
+            pull(lab[start:stop], places, pulls, leeway, rivals, shares, black, goals, mapped, own)
         if curve == _SRGB:
             lab_to_rgb(mapped, to_rgb, mapped)
         else:
             lab_to_hdr(mapped, curve == _HLG, to_rgb, mapped)
             ease(mapped, rgb[start:stop], eased)
         if compressed:
-            compress(mapped, rgb[start:stop])
+            compress(mapped, own)
         else:
-            clip(mapped, rgb[start:stop])
+            clip(mapped, own)
         for i in range(stop - start):
             r, g, b = mapped[i, 0], mapped[i, 1], mapped[i, 2]
             for p in range(3):
