@@ -6,13 +6,14 @@ blends all shifts with Gaussian weights, so neighbouring pixels never part and n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamct.color.constraints import NO_PULL, Held, Pull, pull, solve
+from streamct.color.constraints import NO_PULL, Held, Pull, solve
 from streamct.color.correspondence import Correspondence
 from streamct.color.gamut import clip, compress
 from streamct.color.jit import inlined, kernel
@@ -63,6 +64,17 @@ class ColorMap:
     def __call__(self, lab: FloatArray) -> FloatArray:
         """Mapped colours of lab (..., 3) float64. Above L* = 100 the shift of L* = 100 holds."""
         flat = np.ascontiguousarray(lab, np.float64).reshape(-1, 3)
+        return self._pulled(flat, None)[0].reshape(lab.shape)
+
+    def to_srgb(self, rgb: NDArray[np.floating]) -> FloatArray:
+        """Mapped colours of rgb (n, 3), sRGB values, 0..1 nominal, brought back into the gamut."""
+        mapped, near = self._pulled(srgb_to_lab(rgb), rgb)
+        out = lab_to_srgb(mapped)
+        (compress if self.compress else clip)(out, near)
+        return out
+
+    def _pulled(self, flat: FloatArray, rgb: NDArray[np.floating] | None) -> tuple[FloatArray, NDArray[np.floating]]:
+        """Mapped colours of flat (n, 3), and what the gamut is to take for their R'G'B' before."""
         out = np.empty_like(flat)
         if self.softness > 0:
             map_soft(flat, self.source, self.shifts, self.softness, self.neutral_blacks, out)
@@ -73,9 +85,8 @@ class ColorMap:
         if self.colour < 1.0:
             out[:, 1:] *= self.colour
         if len(self.pull.places):
-            p = self.pull
-            pull(flat, p.places, p.shifts, p.leeway, p.rivals, p.shares, p.black, out)
-        return out.reshape(lab.shape)
+            return self.pull.apply(flat, out, rgb)
+        return out, out if rgb is None else rgb
 
 
 def color_map(correspondence: Correspondence, settings: MappingSettings) -> ColorMap:
@@ -91,32 +102,31 @@ def color_map(correspondence: Correspondence, settings: MappingSettings) -> Colo
     )  # fmt: skip
 
 
-def constrained(mapping: ColorMap, held: Held, strength: float = 1.0, in_srgb: bool = True) -> ColorMap:
+def constrained(
+    mapping: ColorMap,
+    held: Held,
+    strength: float = 1.0,
+    in_srgb: bool = True,
+    outcome: Callable[[ColorMap, FloatArray], FloatArray] | None = None,
+) -> ColorMap:
     """The map bent so that held colours go to their targets, or `strength` of the way there.
 
-    in_srgb: the result is brought back into the sRGB gamut, which targets near its border are aimed beyond for.
+    in_srgb: the map ends in sRGB or BT.709; bringing colours back into that gamut leaves the targets in place. outcome:
+    what comes of colours (m, 3) in the end where the map is not taken at its word, such as `LutGrid.outcome`.
     """
     if not len(held):
         return mapping
-
-    def finish(source: FloatArray, mapped: FloatArray) -> FloatArray:
-        return _in_gamut(mapping, source, mapped)
-
     aimed = Held(held.sources, held.sources + strength * (held.targets - held.sources))
-    bent = solve(aimed, mapping.source, mapping, finish if in_srgb else None, mapping.neutral_blacks)
-    return replace(mapping, pull=bent)
+    goals = np.clip(lab_to_srgb(aimed.targets), 0, 1) if in_srgb else None
+    tried = None
+    if outcome is not None:
+        tried = lambda pull: outcome(replace(mapping, pull=pull), aimed.sources)  # noqa: E731
+    return replace(mapping, pull=solve(aimed, mapping.source, mapping, mapping.neutral_blacks, goals, tried))
 
 
 def shown_colours(mapping: ColorMap, lab: FloatArray, in_srgb: bool = True) -> FloatArray:
     """What becomes of lab (n, 3) in the end, float64 Lab; in_srgb: see `constrained`."""
-    mapped = mapping(lab)
-    return _in_gamut(mapping, lab, mapped) if in_srgb else mapped
-
-
-def _in_gamut(mapping: ColorMap, source: FloatArray, mapped: FloatArray) -> FloatArray:
-    before, after = lab_to_srgb(source), lab_to_srgb(mapped)
-    (compress if mapping.compress else clip)(after, before)
-    return srgb_to_lab(after)
+    return srgb_to_lab(mapping.to_srgb(lab_to_srgb(lab))) if in_srgb else mapping(lab)
 
 
 def apply_to_srgb(mapping: ColorMap, rgb: NDArray[np.float32], workers: int = 2) -> NDArray[np.float32]:
@@ -128,10 +138,7 @@ def apply_to_srgb(mapping: ColorMap, rgb: NDArray[np.float32], workers: int = 2)
     out = np.empty_like(flat)
 
     def run(start: int) -> None:
-        part = flat[start : start + _CHUNK]
-        mapped = lab_to_srgb(mapping(srgb_to_lab(part)))
-        (compress if mapping.compress else clip)(mapped, part)
-        out[start : start + _CHUNK] = mapped
+        out[start : start + _CHUNK] = mapping.to_srgb(flat[start : start + _CHUNK])
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(run, range(0, len(flat), _CHUNK)))

@@ -14,9 +14,10 @@ that are moved alike, as the lights and shadows of one thing are, do not let go 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamct.color.jit import inlined, kernel
 from streamct.model import FloatArray
@@ -34,7 +35,8 @@ _TRACE = 0.004
 """Black moves by this share of what a held colour of L* 18 or more is moved by: 0.2 for a shift of 50."""
 _OWN_DARK = 8.0
 """Held colours of less L* take black along: a guard so near to them would bend the map within a node's cell."""
-_ROUNDS = 24
+_ROUNDS, _MET = 24, 0.05
+"""How often, and how nearly, what a map's surroundings take from a held colour is made up for."""
 _CLOSE = 0.01
 _SINGULAR = 0.05
 
@@ -56,7 +58,9 @@ class Pull:
 
     places, shifts: (m, 3) held colours and the solved shifts. leeway: (m, m) how much farther off, in Delta E, each
     counts as a rival of another. rivals: (k, 3) the palette's other colours, shares: (k,) 0..1 how far each keeps its
-    own shift. black: black stays as it is, for held colours that are not dark themselves.
+    own shift. black: black stays as it is, for held colours that are not dark themselves. goals: (m, 3) the targets in
+    the R'G'B' that the map ends in: they are in the gamut, so bringing colours back into it leaves them where they are;
+    or (0, 3).
     """
 
     places: FloatArray
@@ -65,16 +69,25 @@ class Pull:
     rivals: FloatArray
     shares: FloatArray
     black: bool
+    goals: FloatArray = field(default_factory=lambda: np.empty((0, 3)))
 
     def __call__(self, lab: FloatArray) -> FloatArray:
         """What is added to lab (n, 3)."""
-        out = np.zeros((len(lab), 3))
-        pull(
-            np.ascontiguousarray(lab), self.places, self.shifts, self.leeway, self.rivals, self.shares, self.black, out
-        )
-        return out
+        return self.apply(lab, np.zeros((len(lab), 3)), None)[0]
+
+    def apply(
+        self, lab: FloatArray, mapped: FloatArray, rgb: NDArray[np.floating] | None
+    ) -> tuple[FloatArray, FloatArray]:
+        """mapped (n, 3) with what is added to lab (n, 3), in place; and in place of the source's R'G'B' rgb (n, 3) what
+        the gamut is to take for it: near a held colour its target."""
+        goals = self.goals if rgb is not None else NO_GOALS
+        near = np.array(rgb if rgb is not None else mapped, np.float64)
+        held = (self.places, self.shifts, self.leeway, self.rivals, self.shares, self.black, goals)
+        pull(np.ascontiguousarray(lab), *held, mapped, near)
+        return mapped, near
 
 
+NO_GOALS = np.empty((0, 3))
 NO_PULL = Pull(np.empty((0, 3)), np.empty((0, 3)), np.empty((0, 0)), np.empty((0, 3)), np.empty(0), False)
 """Nothing is held."""
 
@@ -83,42 +96,47 @@ def solve(
     held: Held,
     palette: FloatArray,
     base: Callable[[FloatArray], FloatArray],
-    finish: Callable[[FloatArray, FloatArray], FloatArray] | None,
     black: bool,
+    goals: FloatArray | None = None,
+    outcome: Callable[[Pull], FloatArray] | None = None,
 ) -> Pull:
     """The pull that takes held colours to their targets.
 
     palette: (k, 3) colours of the map; those that are held are left out of the rivals. base: the map without a pull,
-    (n, 3) -> (n, 3). finish: what comes of mapped colours, by source and mapped, when they are brought back into the
-    gamut: a target near its border is aimed beyond. black: see `Pull`.
+    (n, 3) -> (n, 3). black, goals: see `Pull`. outcome: what comes of the held colours (m, 3) in the end with a pull,
+    where more than the map has a say, such as a Lut's nodes; what is missed then is aimed beyond.
     """
     places = np.ascontiguousarray(held.sources, np.float64)
     gaps = np.linalg.norm(palette[:, None] - places[None], axis=2).min(axis=1)
     rivals = np.ascontiguousarray(palette[gaps > _CLOSE])
     t = np.clip((gaps[gaps > _CLOSE] - _FOLLOWS) / (_STANDS - _FOLLOWS), 0, 1)
     shares = t * t * (3 - 2 * t)
-    own = base(places)
-    wanted = held.targets - own
-    if finish is not None:
-        least = np.full(len(places), np.inf)
-        aim = wanted.copy()
-        for _ in range(_ROUNDS):
-            missed = held.targets - finish(places, own + aim)
-            size = np.linalg.norm(missed, axis=1)
-            better = size < least
-            wanted[better], least[better] = aim[better], size[better]
-            aim = aim + missed
+    wanted = held.targets - base(places)
     unlike = ((wanted[:, None] - wanted[None]) ** 2).sum(axis=2)
     leeway = _FAR * np.exp(-unlike / (2 * _ALIKE**2))
-    units = np.eye(len(places))
     weights = np.empty((len(places), len(places)))
-    for j in range(len(places)):
-        column = np.zeros((len(places), 3))
-        pull(places, places, np.repeat(units[j][:, None], 3, axis=1), leeway, rivals, shares, black, column)
-        weights[:, j] = column[:, 0]
-    # Two held colours a fraction of a unit apart can't both be met: the least squares of what is well posed.
-    shifts = np.linalg.lstsq(weights, wanted, rcond=_SINGULAR)[0]
-    return Pull(places, np.ascontiguousarray(shifts), leeway, rivals, np.ascontiguousarray(shares), black)
+    for j, unit in enumerate(np.eye(len(places))):
+        single = Pull(places, np.repeat(unit[:, None], 3, axis=1), leeway, rivals, shares, black)
+        weights[:, j] = single(places)[:, 0]
+    kept = NO_GOALS if goals is None else np.ascontiguousarray(goals)
+
+    def solved(aim: FloatArray) -> Pull:
+        # Two held colours a fraction of a unit apart can't both be met: the least squares of what is well posed.
+        shifts = np.linalg.lstsq(weights, aim, rcond=_SINGULAR)[0]
+        return Pull(places, np.ascontiguousarray(shifts), leeway, rivals, shares, black, kept)
+
+    if outcome is None:
+        return solved(wanted)
+    aim, best, least = wanted, wanted.copy(), np.full(len(places), np.inf)
+    for _ in range(_ROUNDS):
+        missed = held.targets - outcome(solved(aim))
+        size = np.linalg.norm(missed, axis=1)
+        better = size < least
+        best[better], least[better] = aim[better], size[better]
+        aim = aim + missed
+        if size.max() < _MET:
+            break
+    return solved(best)
 
 
 @inlined
@@ -143,9 +161,14 @@ def pull(
     rivals: FloatArray,
     shares: FloatArray,
     black: bool,
+    goals: FloatArray,
     out: FloatArray,
+    near: FloatArray,
 ) -> None:
-    """Add to out (n, 3), in place, what colours lab (n, 3) are moved by; see `Pull`. Above L* = 100 as at 100."""
+    """Add to out (n, 3), in place, what colours lab (n, 3) are moved by; see `Pull`. Above L* = 100 as at 100.
+
+    near: (n, 3) R'G'B' of lab, drawn to the goals, in place, by the same weights.
+    """
     m = places.shape[0]
     squares = np.empty(m)
     distances = np.empty(m)
@@ -184,3 +207,6 @@ def pull(
             out[i, 0] += weight * shifts[j, 0]
             out[i, 1] += weight * shifts[j, 1]
             out[i, 2] += weight * shifts[j, 2]
+            if goals.shape[0] > 0:
+                for c in range(3):
+                    near[i, c] += min(weight, 1.0) * (goals[j, c] - near[i, c])

@@ -23,7 +23,7 @@ from streamct.color.constraints import pull
 from streamct.color.gamut import EASE, clip, compress, ease
 from streamct.color.hdr import lab_to_hdr
 from streamct.color.jit import kernel
-from streamct.color.lab import coded_to_lab, lab_to_rgb, xyz_to_rgb
+from streamct.color.lab import coded_to_lab, lab_to_coded, lab_to_rgb, xyz_to_rgb
 from streamct.model import Coding, FloatArray
 
 ONE = 64
@@ -131,13 +131,47 @@ class LutGrid:
 
     def shift(self, mapping: ColorMap, numbers: NDArray[np.int64], shifts: FloatArray) -> None:
         """Fill in what a map moves some used nodes by: those rows of shifts (k, 3), in code units."""
+        self._move(mapping, numbers, self._lab, self._rgb, self._units, shifts)
+
+    def outcome(self, mapping: ColorMap, lab: FloatArray) -> FloatArray:
+        """What a Lut of the map would make of colours lab (n, 3), float64 Lab: the mean of the nodes around each.
+
+        For codings without a `lut`, from behind which no way leads back to the nodes.
+        """
+        units = rgb_to_code(lab_to_coded(lab, self.coding), self.coding, self.depth)
+        corners = np.empty((2, 2, 2, *units.shape))
+        shares = np.ones((2, 2, 2, len(units), 1))
+        for axis, nodes in enumerate((LUMA_NODES, CHROMA_NODES, CHROMA_NODES)):
+            low = np.clip(np.searchsorted(nodes, units[:, axis], side="right") - 1, 0, len(nodes) - 2)
+            part = (units[:, axis] - nodes[low]) / (nodes[low + 1] - nodes[low])
+            for side, share in ((0, 1 - part), (1, part)):
+                place = tuple(side if k == axis else slice(None) for k in range(3))
+                corners[(*place, slice(None), axis)] = nodes[low + side]
+                shares[place] *= share[:, None]
+        flat = corners.reshape(-1, 3)
+        rgb = code_to_rgb(flat, self.coding, self.depth)
+        shifts = np.empty_like(flat)
+        self._move(mapping, np.arange(len(flat)), coded_to_lab(rgb, self.coding), rgb, flat, shifts)
+        mapped = ((corners + shifts.reshape(corners.shape)) * shares).sum(axis=(0, 1, 2))
+        return coded_to_lab(code_to_rgb(mapped, self.coding, self.depth), self.coding)
+
+    def _move(
+        self,
+        mapping: ColorMap,
+        numbers: NDArray[np.int64],
+        lab: FloatArray,
+        rgb: FloatArray,
+        units: FloatArray,
+        shifts: FloatArray,
+    ) -> None:
+        """Fill in what a map moves some of the colours lab, rgb, units (k, 3) by."""
         matrix, offset = code_matrix(self.coding.written, self.depth)
+        held = mapping.pull
         _bake(
-            numbers, self._lab, self._rgb, self._units, mapping.source, mapping.shifts, mapping.softness,
-            mapping.neutral_blacks, mapping.compress, mapping.skin, mapping.colour, mapping.pull.places,
-            mapping.pull.shifts, mapping.pull.leeway, mapping.pull.rivals, mapping.pull.shares, mapping.pull.black,
-            _CURVES[self.coding.transfer], EASE.get(self.coding.transfer, 1.0), xyz_to_rgb(self.coding.primaries),
-            matrix, offset, shifts,
+            numbers, lab, rgb, units, mapping.source, mapping.shifts, mapping.softness, mapping.neutral_blacks,
+            mapping.compress, mapping.skin, mapping.colour, held.places, held.shifts, held.leeway, held.rivals,
+            held.shares, held.black, held.goals, _CURVES[self.coding.transfer], EASE.get(self.coding.transfer, 1.0),
+            xyz_to_rgb(self.coding.primaries), matrix, offset, shifts,
         )  # fmt: skip
 
     @property
@@ -195,7 +229,7 @@ class Blend:
 @kernel
 def _bake(  # type: ignore[no-untyped-def]
     numbers, lab, rgb, units, source, targets, softness, neutral, compressed, skin, colour, places, pulls, leeway,
-    rivals, shares, black, curve, eased, to_rgb, to_code, offset, shifts,
+    rivals, shares, black, goals, curve, eased, to_rgb, to_code, offset, shifts,
 ):  # fmt: skip
     """Shifts (k, 3) in code units of some of the nodes lab, rgb, units (k, 3), a cache-sized block after the other."""
     size = min(_BLOCK, numbers.shape[0])
@@ -218,7 +252,7 @@ def _bake(  # type: ignore[no-untyped-def]
                 mapped[i, 1] *= colour
                 mapped[i, 2] *= colour
         if places.shape[0] > 0:
-            pull(colours, places, pulls, leeway, rivals, shares, black, mapped)
+            pull(colours, places, pulls, leeway, rivals, shares, black, goals, mapped, before)
         if curve == _SRGB:
             lab_to_rgb(mapped, to_rgb, mapped)
         else:

@@ -48,15 +48,28 @@ _ALMOST = Fraction(1, 1000)
 
 
 def region_map(
-    source: Palette | None, reference: Palette | None, held: Held, settings: MappingSettings, coding: Coding = _SRGB
+    source: Palette | None,
+    reference: Palette | None,
+    held: Held,
+    settings: MappingSettings,
+    grid: LutGrid | None = None,
 ) -> ColorMap:
-    """The map of one region. Without a palette on either side nothing moves but what is held."""
+    """The map of one region. Without a palette on either side nothing moves but what is held.
+
+    grid: of the Lut that the map is baked into, so that held colours come out of it as they should; None: sRGB, taken
+    at its word.
+    """
     if source is not None and reference is not None:
         base = color_map(correspond(source, reference, settings), settings)
     else:
         still = held.sources if source is None else source.colours
         base = color_map(Correspondence(still, still), settings)
-    return constrained(base, held, settings.strength, (coding.transfer, coding.primaries) == ("srgb", "bt709"))
+    outcome = None if grid is None or grid.coding.lut is not None else grid.outcome
+    return constrained(base, held, settings.strength, grid is None or _in_srgb(grid.coding), outcome)
+
+
+def _in_srgb(coding: Coding) -> bool:
+    return (coding.transfer, coding.primaries) == ("srgb", "bt709")
 
 
 class MapBaker:
@@ -92,7 +105,7 @@ class MapBaker:
             return 0
         return ONE if shot.apart is None else round(ONE * shot.apart)
 
-    def mapping(self, shot: MappedShot, region: Region, coding: Coding = _SRGB) -> ColorMap | None:
+    def mapping(self, shot: MappedShot, region: Region, grid: LutGrid | None = None) -> ColorMap | None:
         """The map of one region of a shot; None where the map file has none, for what is left as it is."""
         if region != "whole" and self._alone != "both":
             if region != _SIDES[self._alone]:
@@ -101,7 +114,7 @@ class MapBaker:
                 region = "whole"
         found = shot.region(region)
         return None if found is None else region_map(
-            found.palette, _part(self.wanted, region), found.held, self._settings, coding
+            found.palette, _part(self.wanted, region), found.held, self._settings, grid
         )  # fmt: skip
 
     def graded(self, shot: MappedShot) -> list[Region]:
@@ -130,7 +143,7 @@ class MapBaker:
         return tuple(side if whole is None else mix([side, whole], [blend, ONE - blend]) for side in sides)
 
     def _lut(self, shot: MappedShot, region: Region, grid: LutGrid) -> Lut:
-        mapping = self.mapping(shot, region, grid.coding)
+        mapping = self.mapping(shot, region, grid)
         return grid.identity if mapping is None else grid.bake(mapping)
 
 
@@ -276,9 +289,8 @@ def mappings_of(
 
 
 def _mapped(own: Palette, reference: Palette | None, full: MappingSettings, coding: Coding) -> list[MappedColour]:
-    mapping = region_map(own, reference, Held(np.empty((0, 3)), np.empty((0, 3))), full, coding)
-    in_srgb = (coding.transfer, coding.primaries) == ("srgb", "bt709")
-    targets: FloatArray = shown_colours(mapping, own.colours, in_srgb)
+    mapping = region_map(own, reference, Held(np.empty((0, 3)), np.empty((0, 3))), full)
+    targets: FloatArray = shown_colours(mapping, own.colours, _in_srgb(coding))
     out = []
     for source, weight, target in zip(own.colours, own.weights.tolist(), targets, strict=True):
         goal = colour_of(target)

@@ -2,7 +2,7 @@
 
 Sound is kept from the first packet that begins in the part to the last: it misses a few milliseconds at most, and no
 time is negative. Subtitles that are shown when the part begins or ends are shortened. Another video begins at its
-first key frame in the part.
+first key frame in the part, and ends with what its last frame is decoded from.
 """
 
 from __future__ import annotations

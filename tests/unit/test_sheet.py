@@ -7,6 +7,7 @@ import string
 import numpy as np
 import pytest
 
+from streamct import sheet
 from streamct.color.correspondence import Correspondence
 from streamct.lettering import fitted, text_width, write
 from streamct.model import Palette
@@ -110,3 +111,18 @@ def test_a_variant_sheet_has_a_row_for_each_frame() -> None:
     sheet = variant_sheet(Heading("a → b", ""), rows, np.full((50, 80, 3), (0, 0, 1), np.float32))
     assert (sheet == (255, 0, 0)).all(axis=2).sum() == 2 * 90 * 160
     assert (sheet == (0, 255, 0)).all(axis=2).sum() == 6 * 90 * 160
+
+
+def test_settings_and_labels_take_as_many_lines_as_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(sheet, "write", lambda canvas, text, *_: written.append(text))
+    grey = np.full((100, 160, 3), 0.5, np.float32)
+    parts = [f"setting number {k}" for k in range(12)]
+    label = "preset film · strength 0.5 · chroma 0.25"
+    variant_sheet(Heading("title", " · ".join(parts)), [("0", grey, [(label, grey)])], grey)
+    lines = [text for text in written if "setting" in text]
+    assert len(lines) > 1
+    assert " · ".join(lines).split(" · ") == parts
+    assert [text for text in written if "preset" in text or "chroma" in text] == ["preset film", "chroma 0.25"]
+    assert "strength 0.5" in written
+    assert not any("..." in text for text in written)

@@ -11,9 +11,10 @@ import av
 import numpy as np
 import pytest
 from clips import decoded, moving_picture, write_clip
+from piping import standard_input
 
 from streamct.errors import UsageError
-from streamct.media.image import save_png
+from streamct.media.image import read_picture, save_png
 from streamct.media.trim_streams import later
 from streamct.model import Event
 from streamct.moments import parse_time
@@ -170,6 +171,31 @@ def test_a_saved_track_serves_a_part(folder: Path, tmp_path: Path, whole: Callab
     found = decoded(tmp_path / "out.mkv")
     for (_, planes), (_, others) in zip(found, whole("in.mp4", "shot")[84:96], strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(planes, others, strict=True))
+
+
+def test_a_part_of_a_pipe_is_that_of_the_file(folder: Path, tmp_path: Path) -> None:
+    """Nothing can be searched in a pipe: it is read from its beginning, and no farther than needed."""
+    given = {"start": "2", "stop": "2.25"}
+    grade_video(folder / "uneven.mkv", folder / "ref.png", tmp_path / "file.mkv", QUICK, **given)
+    with standard_input((folder / "uneven.mkv").read_bytes()):
+        grade_video("-", folder / "ref.png", tmp_path / "pipe.mkv", QUICK, **given)
+    for (at, planes), (pts, others) in zip(decoded(tmp_path / "file.mkv"), decoded(tmp_path / "pipe.mkv"), strict=True):
+        assert at == pts
+        assert all(np.array_equal(a, b) for a, b in zip(planes, others, strict=True))
+
+
+def test_a_part_of_numbered_pictures_is_numbered_from_one(folder: Path, tmp_path: Path) -> None:
+    for number, picture in enumerate(moving_picture(12), 1):
+        save_png(tmp_path / f"in_{number:02d}.png", picture)
+    settings = MODES["off"].updated(mapping__strength=0.0, output__codec="auto")
+    given = {"rate": 12, "start": 0.5, "stop": 0.75}
+    grade_video(tmp_path / "in_%02d.png", folder / "ref.png", tmp_path / "out_%02d.png", settings, **given)
+    assert sorted(path.name for path in tmp_path.glob("out_*")) == ["out_01.png", "out_02.png", "out_03.png"]
+    for number in range(3):
+        before, after = (
+            read_picture(tmp_path / name).rgb for name in (f"in_{number + 7:02d}.png", f"out_{number + 1:02d}.png")
+        )
+        assert np.array_equal(before, after)
 
 
 def test_progress_counts_the_frames_of_the_part(folder: Path, tmp_path: Path) -> None:

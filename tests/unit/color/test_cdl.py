@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamct.color.cdl import Cdl, edl_lines, fit_cdl, format_cdl
@@ -25,6 +25,7 @@ def test_values_are_held_in_0_to_1() -> None:
     np.testing.assert_allclose(cdl(np.array([[0.0] * 3, [1.0] * 3])), [[0.0] * 3, [1.0] * 3])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 500))
 def test_a_map_that_is_a_cdl_is_found_again(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -16,7 +16,7 @@ from rewrite import rewrite
 from streamct import Settings, transfer_video
 from streamct.errors import OutputError
 from streamct.media.alpha import alpha_decoder, says_alpha
-from streamct.media.excerpts import keyframes
+from streamct.media.excerpts import Excerpt, keyframes
 from streamct.media.output import OutputPlan, resolve_output
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
@@ -74,7 +74,8 @@ def test_alpha_is_read(tmp_path: Path, name: str, codec: str) -> None:
     assert len(found) == FRAMES
     for number, plane in enumerate(found):
         assert np.abs(plane.astype(int) - ramp(number)).mean() < 3
-    assert [frame.planes[3].shape for frame in keyframes(probe(path), [Fraction(0)])] == [SIZE[::-1]]
+    with Excerpt(probe(path)) as excerpt:
+        assert [frame.planes[3].shape for frame in keyframes(excerpt, [Fraction(0)])] == [SIZE[::-1]]
 
 
 @pytest.mark.parametrize("ending", [".webm", ".mkv"])
