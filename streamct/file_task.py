@@ -21,7 +21,7 @@ from streamct.sources import Item
 from streamct.spanned import clip_task
 
 Look = tuple[Palettes, float | None]
-Status = Literal["done", "skipped", "failed"]
+Status = Literal["done", "skipped", "failed", "planned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ class Prepared:
 class FileResult:
     """What became of one file.
 
-    status: "done", "skipped" (it was done before) or "failed", with its error. frames: graded pictures. seconds: that
-    they took. fps: frames/s. digest: of all that decides the output. sha256: of the output. stages: seconds by stage.
-    details: as of `streamct.model.Report`.
+    status: "done", "skipped" (it was done before), "failed", with its error, or "planned" (in a dry run). frames:
+    graded pictures. seconds: that they took. fps: frames/s. digest: of all that decides the output. sha256: of the
+    output. stages: seconds by stage. details: as of `streamct.model.Report`.
     """
 
     name: str
@@ -218,7 +218,7 @@ def file_task(item: Item, options: Options, look: Look | StreamctError, dry: boo
     result = FileResult(item.name, item.input, target, "skipped", digest=prepared.digest)
     if prepared.state == "done" or dry:
         told = _told(result, prepared.record)
-        status: Status = "skipped" if prepared.state == "done" else "done"
+        status: Status = "skipped" if prepared.state == "done" else "planned"
         return replace(told, status=status, frames=told.frames or prepared.frames or 0)
     part = options.ledger.part(prepared.digest, target.suffix)
     try:

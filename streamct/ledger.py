@@ -38,11 +38,9 @@ FOLDER = ".streamct"
 """Of the work folder in the output folder."""
 _LENGTH = 32  # hexadecimal digits: 128 bits
 _LIBRARIES = ("streamct", "av", "numpy", "numba", "pyvips")
-_TEMPORARY = re.compile(
-    r"\..+\.(?P<host>[^.]+)-(?P<process>\d+)\.partial(\.[^.]+)?|\..+\.(?P<own>\d+)\.partial(\.[^.]+)?"
-)
-_STALE = 24 * 3600.0
-"""Seconds after which a temporary file of another machine, whose processes can't be asked for, counts as left over."""
+_TEMPORARY = re.compile(r"\..+\.(?:(?P<host>[^.]+)-)?(?P<process>\d+)\.partial(\.[^.]+)?")
+_STALE = 600.0
+"""Seconds without a change after which a temporary file that may be another machine's counts as left over."""
 
 
 def digest_of(facts: Mapping[str, Any]) -> str:
@@ -207,11 +205,11 @@ class Ledger:
 
 
 def sweep(folder: Path) -> None:
-    """Remove temporary files in `folder` whose processes are gone."""
+    """Remove temporary files in `folder` that no process writes to any more."""
     with suppress(OSError):
         for entry in folder.iterdir():
             found = _TEMPORARY.fullmatch(entry.name)
-            if found is not None and _left_over(entry, found["host"], int(found["process"] or found["own"])):
+            if found is not None and _left_over(entry, found["host"], int(found["process"])):
                 if entry.is_dir():
                     shutil.rmtree(entry, ignore_errors=True)
                 else:
@@ -219,7 +217,8 @@ def sweep(folder: Path) -> None:
 
 
 def _left_over(entry: Path, host: str | None, process: int) -> bool:
-    if host is None or host == _host():
+    """host: whose process it is, None where the name does not tell."""
+    if host == _host() or (host is None and alive(process)):
         return not alive(process)
     return time.time() - entry.stat().st_mtime > _STALE
 

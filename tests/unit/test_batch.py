@@ -297,7 +297,7 @@ def test_a_dry_run_tells_what_would_be_done_and_writes_nothing(root: Path) -> No
     found = collect([root / "in"], root / "ref.png", root / "out", LOSSLESS, recursive=True)
     with LocalExecutor(1) as executor:
         report = run_batch(found.items, Options(root / "out", Ledger(root / "w")), executor, dry=True)
-    assert set(statuses(report).values()) == {"done"}
+    assert set(statuses(report).values()) == {"planned"}
     assert [result.output.relative_to(root / "out") for result in report.files] == [item.output for item in found.items]
     assert not (root / "out").exists()
     assert not (root / "w").exists()

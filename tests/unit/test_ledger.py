@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -170,16 +172,22 @@ def test_a_full_disk_at_the_last_step_leaves_the_older_output_and_the_part(ledge
     assert ledger.kept("d", ".mkv") is not None
 
 
-def test_temporary_files_of_the_dead_are_removed_and_those_of_the_living_stay(tmp_path: Path) -> None:
+def test_temporary_files_that_nobody_writes_to_are_removed_and_all_others_stay(tmp_path: Path) -> None:
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     gone, here = int(dead.stdout), os.getpid()
-    litter = [f".a.part.{gone}.partial.mkv", f".b.done.x-{gone}.partial", f".c.{gone}.partial.png"]
-    living = [f".a.part.{here}.partial.mkv", ".hidden.mkv", "a.partial.mkv", f".b.done.x-{here}.partial"]
+    host = re.sub(r"\W", "_", socket.gethostname())
+    old = [f".a.part.{gone}.partial.mkv", f".b.done.elsewhere-{gone}.partial", f".c.{gone}.partial.png"]
+    litter = [*old, f".d.done.{host}-{gone}.partial"]
+    living = [
+        f".a.part.{here}.partial.mkv", f".e.done.{host}-{here}.partial", ".hidden.mkv", "a.partial.mkv",
+        f".f.{gone}.partial.mkv", f".g.done.elsewhere-{here}.partial",
+    ]  # fmt: skip
     for name in (*litter, *living):
         (tmp_path / name).write_bytes(b"")
-    os.utime(tmp_path / litter[1], (0, 0))
+    for name in old:
+        os.utime(tmp_path / name, (0, 0))
     sweep(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(living)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(living), "what another machine may write to stays"
 
 
 def test_a_work_folder_that_can_not_be_is_told_with_what_sets_another(tmp_path: Path) -> None:
