@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from bench_run import scaled_clip, scratch, show
-from streamct.execute.engine import Engine, open_executor
 
 from streamct.batch import run_batch
 from streamct.execute import Executor
+from streamct.execute.engine import Engine, open_executor
 from streamct.file_task import Options
 from streamct.ledger import Ledger
 from streamct.model import Event
@@ -34,7 +35,7 @@ def folder(data: Path, rounds: int, frames: int, as_json: bool, engine: str) -> 
         total = frames * len(clips)
         rows = []
         began = time.perf_counter()
-        with _executor(engine) as executor:
+        with closing(_executor(engine)) as executor:
             started = time.perf_counter() - began
             _batch(scene / "in", reference, scene / "warm", executor)
             for turn in range(rounds):
@@ -63,7 +64,7 @@ def folder_memory(data: Path, rounds: int, frames: int, as_json: bool, engine: s
 
     with scratch() as scene:
         _clips(data, scene / "in", _MANY, frames)
-        with _executor(engine) as executor:
+        with closing(_executor(engine)) as executor:
             _batch(scene / "in", reference, scene / "out", executor, heard)
     show(
         f"{_MANY} clips of {frames} frames, {_SIZE[0]}x{_SIZE[1]}, {executor.name}, {executor.workers} workers",

@@ -13,10 +13,11 @@ from streamct.grade.regions import Palettes
 from streamct.ledger import Ledger, Record, content, digest_of, input_identity, span_digest, versions
 from streamct.media.output import resolve_output
 from streamct.media.source import open_source
-from streamct.model import Report, Span
-from streamct.pipeline import grade_picture
+from streamct.model import Event, Report, Span
+from streamct.pipeline import grade_picture, with_segmenter
 from streamct.prepare import Request
 from streamct.run import Teller, chosen_network, reference_look
+from streamct.settings import Settings
 from streamct.sources import Item
 from streamct.spanned import clip_task
 
@@ -123,20 +124,24 @@ def prepare(item: Item, options: Options) -> Prepared:
 
 def _contents(item: Item) -> dict[str, Any]:
     network = segments(item)
-    weights = item.settings.segment.weights
-    if network and weights is None:
-        from streamct.segment.weights import cached
-
-        weights = cached(item.settings.segment.segmenter)
     return {
         "input": input_identity(item.input),
         "reference": content(item.reference),
         "mask": content(item.mask),
         "ref_mask": content(item.ref_mask),
         "cuts": content(item.cuts),
-        "weights": content(weights) if network else None,
+        "weights": _weights(item.settings) if network else None,
         "versions": versions(network),
     }
+
+
+def _weights(settings: Settings) -> str | None:
+    """Of the user's weights the content; torchvision's have a hash of it in their name, and may lie elsewhere."""
+    if settings.segment.weights is not None:
+        return content(settings.segment.weights)
+    from streamct.segment.weights import cached
+
+    return cached(settings.segment.segmenter).name
 
 
 def segments(item: Item) -> bool:
@@ -191,6 +196,18 @@ def place(prepared: Prepared, options: Options, report: Report | None) -> Record
         }
         ledger.keep(digest, ending, facts)
     return ledger.place(digest, ending, options.folder, str(prepared.name))
+
+
+def resolve_segmenter(settings: Settings) -> tuple[Settings, tuple[Event, ...]]:
+    """Settings with nothing left open about their segmenter, and what the user should know; runs in a worker.
+
+    Raises:
+        SegmenterError, UsageError: what was asked for by name can't be had.
+    """
+    told: list[Event] = []
+    return with_segmenter(settings, told.append), tuple(
+        e for e in told if e.kind == "warning" or "weights" in e.message
+    )
 
 
 def make_look(item: Item) -> Look:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,8 +16,10 @@ from streamct.errors import UsageError
 
 if TYPE_CHECKING:
     from streamct.batch import BatchReport
+    from streamct.sources import Item
 
 _MANY = "Many files"
+_CORES_A_FILE = 4  # beyond these a clip's own threads gain little
 _KEPT = "finished outputs and parts are kept; run the same command again to go on"
 
 
@@ -36,9 +40,31 @@ def batch(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="List what would be done, and do nothing.", rich_help_panel=_MANY)
     ] = False,
-    jobs: Annotated[
+    engine: Annotated[
+        str | None,
+        typer.Option("--engine", help="auto (default), local or ray.", show_default=False, rich_help_panel=_MANY),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", help="Of a Ray cluster, HOST:PORT; else RAY_ADDRESS.", rich_help_panel=_MANY),
+    ] = None,
+    cpu_workers: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", min=1, help="Files at the same time.", show_default=False, rich_help_panel=_MANY),
+        typer.Option("--cpu-workers", help="Jobs at the same time.", show_default=False, rich_help_panel=_MANY),
+    ] = None,
+    gpu_workers: Annotated[
+        int | None,
+        typer.Option("--gpu-workers", help="Workers that segment on GPUs.", show_default=False, rich_help_panel=_MANY),
+    ] = None,
+    gpus_per_worker: Annotated[
+        float | None,
+        typer.Option("--gpus-per-worker", help="1, or a share.", show_default=False, rich_help_panel=_MANY),
+    ] = None,
+    spans: Annotated[
+        int | None,
+        typer.Option(
+            "--spans", min=1, help="Spans of each clip; by its length.", show_default=False, rich_help_panel=_MANY
+        ),
     ] = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Write what became of each file as JSON.", rich_help_panel=_MANY)
@@ -116,11 +142,13 @@ def batch(
     )
     from streamct.batch import run_batch
     from streamct.cli.batch_display import BatchDisplay
-    from streamct.execute.local import LocalExecutor
-    from streamct.file_task import Options
+    from streamct.execute.engine import Engine, open_executor
+    from streamct.file_task import Options, segments
     from streamct.ledger import FOLDER, Ledger
     from streamct.sources import collect
+    from streamct.work import cores
 
+    where = Engine(engine or "auto", address, cpu_workers, gpu_workers, gpus_per_worker)
     sources, reference = _split(paths)
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output}: is a file. Name a folder with -o.")
@@ -128,14 +156,24 @@ def batch(
     if report is not None and not report.parent.is_dir():
         raise UsageError(f"--report {report}: the folder {report.parent} does not exist. Create it first.")
     found = collect(sources, reference, output, settings, recursive=recursive, mask=mask, ref_mask=ref_mask)
-    options = Options(output, Ledger(work), overwrite, restart, tolerate_corrupt, hwaccel)
+    options = Options(output, Ledger(work), overwrite, restart, tolerate_corrupt, hwaccel, spans)
     with BatchDisplay(quiet=quiet, verbose=verbose, as_json=as_json, dry=dry_run) as display:
         for note in found.notes:
             display.note(note)
         if not dry_run:
             display.note(f"parts and records of what is finished are in {work} (--work-dir)")
         try:
-            with LocalExecutor(jobs or 2) as executor:
+            if not dry_run:
+                options.ledger.open()
+            executor = open_executor(
+                where,
+                display.note,
+                many=len(found.items) > 1,
+                local_workers=min(len(found.items), max(2, cores() // _CORES_A_FILE)),
+                segmenting=any(map(segments, found.items)),
+                paths=_folders(found.items, work if not dry_run else None),
+            )
+            with closing(executor):
                 told = run_batch(found.items, options, executor, progress=display, dry=dry_run)
         except Stopped as stop:
             stop.left = _KEPT
@@ -159,6 +197,13 @@ def _split(paths: list[Path]) -> tuple[list[Path], Path | None]:
     if paths[-1].is_dir():
         raise UsageError(f"{paths[-1]}: is a folder, but the last path is the reference picture.")
     return paths[:-1], paths[-1]
+
+
+def _folders(items: Sequence[Item], work: Path | None) -> list[Path]:
+    """What every machine has to see: the folders of all inputs that are there, and those that are written to."""
+    named = (path for item in items for path in (item.input, item.reference, item.mask, item.ref_mask, item.cuts))
+    folders = {path.parent for path in named if path is not None and path.parent.is_dir()}
+    return sorted(folders if work is None else folders | {work})
 
 
 def _write(path: Path, report: BatchReport) -> None:

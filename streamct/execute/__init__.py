@@ -95,5 +95,8 @@ class Executor(Protocol):
     def progress(self) -> Mapping[str, int]:
         """Frames done so far by the jobs that are running, by their names."""
 
+    def publish(self, frames: int, running: int, waiting: int, retries: int) -> None:
+        """Tell those who operate the workers how far the run is: frames and retries so far, jobs right now."""
+
     def close(self) -> None:
         """End all workers; what is running is stopped and leaves nothing behind."""

@@ -67,6 +67,9 @@ class LocalExecutor:
         with self._lock:
             return {name: work.done for name, work in self._running.items()}
 
+    def publish(self, frames: int, running: int, waiting: int, retries: int) -> None:
+        """Nobody else operates threads."""
+
     def close(self) -> None:
         """Stop what is running, begin nothing more, and wait for the threads to end."""
         with self._lock:

@@ -25,6 +25,7 @@ from streamct.errors import ClusterError, StreamctError, WorkerLostError
 from streamct.execute import Job, Outcome, Shared
 from streamct.execute.ray_actors import CpuWorker, Seer, Slot
 from streamct.execute.ray_cluster import connected, largest_machine
+from streamct.execute.ray_metrics import Metrics
 from streamct.work import machine_cores
 
 _CORES_A_WORKER = 2
@@ -95,6 +96,7 @@ class RayExecutor:
             self._paths = tuple(str(path.absolute()) for path in paths)
             self._seers = self._segmenters(total, gpu_workers, gpus_per_worker or 1.0) if segmenting else []
             self._worker = self._ray.remote(CpuWorker)
+            self._metrics = Metrics()
             self._queue: deque[Job] = deque()
             self._early: list[Outcome] = []
             self._shared: OrderedDict[int, _Sent] = OrderedDict()
@@ -159,6 +161,10 @@ class RayExecutor:
     def progress(self) -> Mapping[str, int]:
         """Frames done so far by the jobs that are running, as last heard."""
         return {hand.job.name: hand.done for hand in self._hands if hand.job is not None}
+
+    def publish(self, frames: int, running: int, waiting: int, retries: int) -> None:
+        """In Ray's metrics."""
+        self._metrics.tell(frames, running, waiting, retries)
 
     def close(self) -> None:
         """Stop what is running, end all actors, and the instance if it is ours."""

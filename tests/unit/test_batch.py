@@ -326,6 +326,9 @@ class Losing:
     def progress(self) -> Mapping[str, int]:
         return {}
 
+    def publish(self, frames: int, running: int, waiting: int, retries: int) -> None:
+        pass
+
     def close(self) -> None:
         self._jobs.clear()
 

@@ -150,7 +150,8 @@ def test_wrong_usage_is_2_and_makes_nothing(
 
 def begun(root: Path, *more: str) -> subprocess.Popen[str]:
     """A run over three files, of which the first is done and the second, a long one, is under way."""
-    command = [*SCRIPT, "batch", str(root / "in"), str(root / "ref.png"), "-o", str(root / "out"), "-j", "1", "--json"]
+    command = [*SCRIPT, "batch", str(root / "in"), str(root / "ref.png"), "-o", str(root / "out"), "--json"]
+    command += ["--cpu-workers", "1"]
     process = subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:

@@ -67,6 +67,9 @@ class Pretending:
     def progress(self) -> dict[str, int]:
         return dict(self.frames)
 
+    def publish(self, frames: int, running: int, waiting: int, retries: int) -> None:
+        self.published = (frames, running, waiting, retries)
+
     def close(self) -> None:
         self.closed = True
 
