@@ -15,6 +15,7 @@ from typing import Any
 
 from streamct.errors import DamagedInputError, OutputError, StreamctError
 from streamct.execute import Executor, Job, Shared, Task, values
+from streamct.execute.engine import Engine, open_executor
 from streamct.execute.schedule import State, run_tasks
 from streamct.grade.cuts import ListedCuts
 from streamct.grade.mattes import Given, Mattes, Replayed
@@ -349,6 +350,21 @@ def grade_in_spans(
         at = {"engine": executor.name, "workers": executor.workers}
         return say.done(replace(result, details=result.details | at))
     raise AssertionError("one task has one result")
+
+
+def grade_with(engine: Engine, asked: Request, progress: Progress, count: int | None = None) -> Report:
+    """`grade_in_spans` on the engine that the user asks for.
+
+    Raises:
+        StreamctError: as `grade_in_spans`; `ClusterError`: the cluster can't be reached.
+    """
+    folder = asked.input.parent if asked.output is None else asked.output.parent
+    given = (asked.input, asked.reference, folder, asked.mask, asked.ref_mask, asked.cuts, asked.track)
+    paths = [path for path in given if path is not None and path.exists()]
+    segmenting = asked.settings.segment.segmenter != "none" and (asked.mask is None or asked.ref_mask is None)
+    executor = open_executor(engine, lambda line: progress(Event("note", line)), segmenting=segmenting, paths=paths)
+    with executor:
+        return grade_in_spans(asked, executor, progress, count)
 
 
 class _Phases(Teller):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
 
 from streamct.errors import NotBegunError
 
@@ -100,3 +101,11 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """End all workers; what is running is stopped and leaves nothing behind."""
+
+    def __enter__(self) -> Self:
+        """The executor itself."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes it."""

@@ -88,7 +88,9 @@ def open_executor(
     """
     name, why = chosen(engine, many)
     if name == "local":
-        return LocalExecutor(engine.cpu_workers or local_workers)
+        workers = engine.cpu_workers or local_workers
+        note(f"engine: local ({why}), {workers} worker{'' if workers == 1 else 's'}")
+        return LocalExecutor(workers)
     from streamct.execute.ray_pool import RayExecutor
 
     executor = RayExecutor(

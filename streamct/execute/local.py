@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 from types import TracebackType
+from typing import Self
 
 from streamct.execute import Job, Outcome, Shared
 from streamct.work import JobStopped, Work, at_work, machine_cores
@@ -30,7 +31,7 @@ class LocalExecutor:
         for thread in self._threads:
             thread.start()
 
-    def __enter__(self) -> LocalExecutor:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

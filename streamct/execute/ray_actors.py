@@ -47,8 +47,8 @@ class CpuWorker:
         self._held: OrderedDict[str, Any] = OrderedDict()
         self._seer = seer
 
-    def ready(self) -> str:
-        """Get ready; gives the node's id.
+    def ready(self) -> tuple[str, int]:
+        """Get ready; gives the node's id and the process's.
 
         Raises:
             ClusterError: the files are not seen from here.
@@ -68,7 +68,7 @@ class CpuWorker:
 
             ask(_Asking(self._seer))
         grade_a_little()
-        return str(ray.get_runtime_context().get_node_id())
+        return str(ray.get_runtime_context().get_node_id()), os.getpid()
 
     def run(self, blob: bytes, *held: Any) -> bytes:
         """Do a job; gives value, error and seconds, pickled."""

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from streamct.errors import ClusterError, StreamctError, WorkerLostError
 from streamct.execute import Job, Outcome, Shared
@@ -37,12 +37,13 @@ _HELD = 32
 
 @dataclass(slots=True)
 class _Hand:
-    """One actor and what it does. node: where it runs, "" until it is ready. ref: of its job, or of its start."""
+    """One actor and what it does. node, pid: where it runs, "" until it is ready. ref: of its job, or of its start."""
 
     number: int
     actor: Any
     ref: Any
     node: str = ""
+    pid: int = 0
     job: Job | None = None
     began: float = 0.0
     told: Any = None
@@ -106,7 +107,7 @@ class RayExecutor:
             self.close()
             raise
 
-    def __enter__(self) -> RayExecutor:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -263,7 +264,7 @@ class RayExecutor:
             return Outcome(job, None, error, time.monotonic() - began, hand.label)
         hand.ref, hand.job = None, None
         if starting:
-            hand.node = result
+            hand.node, hand.pid = result
             return None
         value, fault, seconds = pickle.loads(result)
         assert job is not None

@@ -73,6 +73,12 @@ class Pretending:
     def close(self) -> None:
         self.closed = True
 
+    def __enter__(self) -> Pretending:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 def _run(executor: Pretending, *tasks: tuple[str, Task[Any]], **options: Any) -> dict[str, Any]:
     return dict(run_tasks(executor, tasks, **options))
