@@ -108,14 +108,13 @@ said "0 bytes, text, missing" "3 told, 3 graded, exit 1"
 if "$python" -c "import aiohttp, ray.dashboard.modules.job.sdk" 2>/dev/null; then
     port=$((20000 + RANDOM % 10000))
     export RAY_AUTH_MODE=disabled RAY_TMPDIR=$scene/ray
-    bin=$(dirname "$("$python" -c "import sys; print(sys.executable)")")
-    "$bin/ray" start --head --block --num-cpus 2 --port "$port" --dashboard-port $((port + 1)) --disable-usage-stats \
+    "$python" -m ray.scripts.scripts start --head --block --num-cpus 2 --port "$port" --dashboard-port $((port + 1)) --disable-usage-stats \
         > "$scene/ray.log" 2>&1 &
     cluster=$!
     until (exec 3<> "/dev/tcp/127.0.0.1/$((port + 1))") 2> /dev/null || ! kill -0 $cluster; do sleep 0.5; done
     began=$(seconds)
     code=0
-    "$bin/ray" job submit --address "http://127.0.0.1:$((port + 1))" -- \
+    "$python" -m ray.scripts.scripts job submit --address "http://127.0.0.1:$((port + 1))" -- \
         "$python" -c "'from streamct.cli import main; main()'" batch "$scene/clean" "$reference" -o "$scene/job" -q \
         > "$scene/said" 2>&1 || code=$?
     kill -TERM $cluster && wait $cluster || true

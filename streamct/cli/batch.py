@@ -40,32 +40,6 @@ def batch(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="List what would be done, and do nothing.", rich_help_panel=_MANY)
     ] = False,
-    engine: Annotated[
-        str | None,
-        typer.Option("--engine", help="auto (default), local or ray.", show_default=False, rich_help_panel=_MANY),
-    ] = None,
-    address: Annotated[
-        str | None,
-        typer.Option("--address", help="Of a Ray cluster, HOST:PORT; else RAY_ADDRESS.", rich_help_panel=_MANY),
-    ] = None,
-    cpu_workers: Annotated[
-        int | None,
-        typer.Option("--cpu-workers", help="Jobs at the same time.", show_default=False, rich_help_panel=_MANY),
-    ] = None,
-    gpu_workers: Annotated[
-        int | None,
-        typer.Option("--gpu-workers", help="Workers that segment on GPUs.", show_default=False, rich_help_panel=_MANY),
-    ] = None,
-    gpus_per_worker: Annotated[
-        float | None,
-        typer.Option("--gpus-per-worker", help="1, or a share.", show_default=False, rich_help_panel=_MANY),
-    ] = None,
-    spans: Annotated[
-        int | None,
-        typer.Option(
-            "--spans", min=1, help="Spans of each clip; by its length.", show_default=False, rich_help_panel=_MANY
-        ),
-    ] = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Write what became of each file as JSON.", rich_help_panel=_MANY)
     ] = None,
@@ -102,6 +76,12 @@ def batch(
     pix_fmt: o.PixFmt = None,
     quality: o.Quality = None,
     hwaccel: o.Hwaccel = None,
+    engine: o.Engine = "auto",
+    spans: o.Spans = None,
+    address: o.Address = None,
+    cpu_workers: o.CpuWorkers = None,
+    gpu_workers: o.GpuWorkers = None,
+    gpus_per_worker: o.GpusPerWorker = None,
     tolerate_corrupt: o.TolerateCorrupt = False,
     overwrite: o.Overwrite = False,
     quiet: o.Quiet = False,
@@ -111,7 +91,11 @@ def batch(
     """Give many videos and pictures the colours of a reference picture.
 
     Run the same command again and only what is missing is done. What fails is named, and the rest goes on; the exit
-    code is 0 only if every file came out. The paths of the outputs are printed on stdout, all else on stderr.
+    code is 0 only if every file came out. The paths of the outputs are printed on stdout, all else on stderr. On one
+    machine several files are graded side by side, one for four cores and at least two; --cpu-workers sets how many.
+
+    A .txt list names one input a line; a .csv list has the columns input and any of reference, output, settings (a TOML
+    file, or pairs such as mapping.strength=0.5), mask, ref_mask and cuts.
 
     Examples:  streamct batch -r footage ref.jpg -o graded   ·   streamct batch "takes/**/*.mov" ref.jpg -o graded
     ·   streamct batch shots.csv -o graded --report report.json
@@ -148,7 +132,9 @@ def batch(
     from streamct.sources import collect
     from streamct.work import cores
 
-    where = Engine(engine or "auto", address, cpu_workers, gpu_workers, gpus_per_worker)
+    if spans is not None and spans < 1:
+        raise UsageError(f"--spans {spans}: at least one is needed.")
+    where = Engine(engine, address, cpu_workers, gpu_workers, gpus_per_worker)
     sources, reference = _split(paths)
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output}: is a file. Name a folder with -o.")

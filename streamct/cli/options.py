@@ -217,7 +217,7 @@ Address = Annotated[
 ]
 CpuWorkers = Annotated[
     int | None,
-    _option("--cpu-workers", help="Workers that grade; one for two cores by default, locally one.", panel=ENGINE),
+    _option("--cpu-workers", help="Workers that grade; on ray one for two cores by default.", panel=ENGINE),
 ]
 GpuWorkers = Annotated[
     int | None,
