@@ -10,7 +10,8 @@ engine=${2:-local}
 python=${PYTHON:-python}
 scene=$(mktemp -d /tmp/streamct-soak-XXXXXX)
 trap 'rm -rf "$scene"' EXIT
-streamct() { "$python" -c "from streamct.cli import main; main()" "$@"; }
+main=("$python" -c "from streamct.cli import main; main()")
+streamct() { "${main[@]}" "$@"; }
 seconds() { date +%s.%N; }
 since() { awk -v a="$1" -v b="$(seconds)" 'BEGIN { printf "%.1f s", b - a }'; }
 said() { printf '%-58s %s\n' "$1" "$2"; }
@@ -44,7 +45,7 @@ said "clean run" "$(since "$began")"
 # The driver is killed, three times, and the same command run again.
 for round in 1 2 3; do
     out=$scene/killed$round
-    streamct "${batch[@]}" -o "$out" -q --json > "$scene/events" 2>/dev/null &
+    "${main[@]}" "${batch[@]}" -o "$out" -q --json > "$scene/events" 2>/dev/null &
     driver=$!
     until [ "$(ls "$out/.streamct" 2>/dev/null | grep -c 'part.span$')" -ge "$round" ] || ! kill -0 $driver 2>/dev/null; do
         sleep 0.1
@@ -71,7 +72,7 @@ done
 
 # Ctrl-C: 130, in two seconds, with what is finished kept.
 out=$scene/stopped
-streamct "${batch[@]}" -o "$out" > /dev/null 2> "$scene/said" &
+"${main[@]}" "${batch[@]}" -o "$out" > /dev/null 2> "$scene/said" &
 driver=$!
 until ls "$out/.streamct"/*.part.span > /dev/null 2>&1; do sleep 0.1; done
 began=$(seconds)
@@ -115,7 +116,7 @@ if "$python" -c "import aiohttp, ray.dashboard.modules.job.sdk" 2>/dev/null; the
     began=$(seconds)
     code=0
     "$python" -m ray.scripts.scripts job submit --address "http://127.0.0.1:$((port + 1))" -- \
-        "$python" -c "'from streamct.cli import main; main()'" batch "$scene/clean" "$reference" -o "$scene/job" -q \
+        "$python" -c "from streamct.cli import main; main()" batch "$scene/clean" "$reference" -o "$scene/job" -q \
         > "$scene/said" 2>&1 || code=$?
     kill -TERM $cluster && wait $cluster || true
     [ $code = 0 ] || broken "ray job submit left with $code: $(tail -20 "$scene/said")"
