@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from streamct.errors import ClusterError, StreamctError, WorkerLostError
+from streamct.errors import ClusterError, ExecutionError, StreamctError, WorkerLostError
 from streamct.execute import Job, Outcome, Shared
 from streamct.execute.ray_actors import CpuWorker, Seer, Slot
 from streamct.execute.ray_cluster import connected, largest_machine
@@ -132,6 +132,8 @@ class RayExecutor:
 
     def submit(self, job: Job) -> None:
         """Begin a job as soon as an actor is free."""
+        if self._closed:
+            raise ExecutionError(f"{job.name}: can't be begun, because the executor is closed.")
         self._queue.append(job)
         self._assign()
 
