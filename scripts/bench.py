@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from bench_engines import engines
 from bench_kernel import analysis, kernel
 from bench_run import Run, machine, measure, medians, scaled_clip, scratch, show, streamct
 from bench_video import scale, video
@@ -73,7 +74,7 @@ def _graded(clip: Path, data: Path, folder: Path) -> Run:
 
 
 _BENCHES = {"kernel": kernel, "startup": startup, "memory": memory}
-_WITH_FRAMES = {"video": video, "scale": scale}
+_WITH_FRAMES = {"video": video, "scale": scale, "engines": engines}
 
 
 def main() -> None:
