@@ -6,11 +6,12 @@
     python scripts/bench.py scale DATA        clip length, resolution, cores
     python scripts/bench.py startup DATA      help, the second still of 1080p
     python scripts/bench.py memory DATA       peak memory of 1080p, one length and five
+    python scripts/bench.py engines DATA      a 1080p clip with the local engine, in spans, and on Ray
     python scripts/bench.py folder DATA       20 short clips as a batch, beside the same one by one
     python scripts/bench.py folder-memory DATA  memory over a batch of 50 clips
 
 DATA holds clips/ and refs/ (see CONTRIBUTING.md). --rounds N: rounds that the median is taken of, in each of which
-all that is compared runs once. --frames N: length of the clips: 900 of `video` and `scale`, 48 of the folders.
+all that is compared runs once. --frames N: length of the clips: 900 of `video`, `scale` and `engines`, 48 of the folders.
 --engine: local or ray, for the folders. --json: a line of JSON for each row. ffmpeg is the system's (Debian: apt-get
 install ffmpeg). --color-matcher PYTHON: an interpreter that has color-matcher, which is under the GPL and so lives in
 an environment of its own.
@@ -22,6 +23,7 @@ import argparse
 from pathlib import Path
 
 from bench_batch import folder, folder_memory
+from bench_engines import engines
 from bench_kernel import analysis, kernel
 from bench_run import Run, machine, measure, medians, scaled_clip, scratch, show, streamct
 from bench_video import scale, video
@@ -77,7 +79,7 @@ def _graded(clip: Path, data: Path, folder: Path) -> Run:
 
 
 _BENCHES = {"kernel": kernel, "startup": startup, "memory": memory}
-_WITH_FRAMES = {"video": video, "scale": scale}
+_WITH_FRAMES = {"video": video, "scale": scale, "engines": engines}
 _FOLDERS = {"folder": folder, "folder-memory": folder_memory}
 
 

@@ -344,12 +344,11 @@ def grade_in_spans(
     """
     say = _Phases(progress, executor)
     task = clip_task(asked, asked.input.name, None, None, say, count)
-    for _, result in run_tasks(executor, [(str(asked.input), task)], on_progress=say.watch):
-        if isinstance(result, StreamctError):
-            raise result
-        at = {"engine": executor.name, "workers": executor.workers}
-        return say.done(replace(result, details=result.details | at))
-    raise AssertionError("one task has one result")
+    ((_, result),) = run_tasks(executor, [(str(asked.input), task)], on_progress=say.watch)
+    if isinstance(result, StreamctError):
+        raise result
+    at = {"engine": executor.name, "workers": executor.workers}
+    return say.done(replace(result, details=result.details | at))
 
 
 def grade_with(engine: Engine, asked: Request, progress: Progress, count: int | None = None) -> Report:

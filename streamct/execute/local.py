@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
+from streamct.errors import ExecutionError
 from streamct.execute import Job, Outcome, Shared
 from streamct.work import JobStopped, Work, at_work, machine_cores
 
@@ -51,6 +52,8 @@ class LocalExecutor:
 
     def submit(self, job: Job) -> None:
         """Begin a job as soon as a thread is free."""
+        if self._closed:
+            raise ExecutionError(f"{job.name}: can't be begun, because the executor is closed.")
         self._jobs.put(job)
 
     def wait(self, seconds: float) -> list[Outcome]:

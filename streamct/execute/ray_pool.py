@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from streamct.errors import ClusterError, StreamctError, WorkerLostError
+from streamct.errors import ClusterError, ExecutionError, StreamctError, WorkerLostError
 from streamct.execute import Job, Outcome, Shared
 from streamct.execute.ray_actors import CpuWorker, Seer, Slot
 from streamct.execute.ray_cluster import connected, largest_machine
@@ -30,7 +30,7 @@ from streamct.work import machine_cores
 
 _CORES_A_WORKER = 2
 _PROGRESS_SECONDS = 0.5
-_STOP_SECONDS = 1.2
+_STOP_SECONDS = 0.6
 _HELD = 32
 """Shared values that are kept in the object store."""
 
@@ -134,6 +134,8 @@ class RayExecutor:
 
     def submit(self, job: Job) -> None:
         """Begin a job as soon as an actor is free."""
+        if self._closed:
+            raise ExecutionError(f"{job.name}: can't be begun, because the executor is closed.")
         self._queue.append(job)
         self._assign()
 
@@ -146,9 +148,9 @@ class RayExecutor:
         found, self._early = self._early, []
         refs = {hand.ref: hand for hand in self._hands if hand.ref is not None}
         if refs:
-            ready, _ = self._ray.wait(list(refs), num_returns=1, timeout=0 if found else seconds)
+            ready, _ = self._waited(list(refs), num_returns=1, timeout=0 if found else seconds)
             if ready:
-                ready, _ = self._ray.wait(list(refs), num_returns=len(refs), timeout=0)
+                ready, _ = self._waited(list(refs), num_returns=len(refs), timeout=0)
             for ref in ready:
                 outcome = self._ended(refs[ref])
                 if outcome is not None:
@@ -178,11 +180,22 @@ class RayExecutor:
             for hand in busy:
                 hand.actor.stop.remote()
             if busy:
-                self._ray.wait([hand.ref for hand in busy], num_returns=len(busy), timeout=_STOP_SECONDS)
-        for actor in (*(hand.actor for hand in hands), *getattr(self, "_seers", [])):
-            with _quietly(self._ray):
-                self._ray.kill(actor)
+                self._waited([hand.ref for hand in busy], num_returns=len(busy), timeout=_STOP_SECONDS)
+        if not self._private:
+            for actor in (*(hand.actor for hand in hands), *getattr(self, "_seers", [])):
+                with _quietly(self._ray):
+                    self._ray.kill(actor)
         self._ray.shutdown()
+
+    def _waited(self, refs: list[Any], **options: Any) -> tuple[list[Any], list[Any]]:
+        """`ray.wait`; what a signal raises meanwhile comes out of it as itself."""
+        try:
+            found: tuple[list[Any], list[Any]] = self._ray.wait(refs, **options)
+            return found
+        except SystemError as error:
+            if error.__cause__ is not None and not isinstance(error.__cause__, Exception):
+                raise error.__cause__ from None
+            raise
 
     def _hired(self, number: int, born: int) -> _Hand:
         """A new actor, on its way."""
@@ -289,7 +302,7 @@ class RayExecutor:
             if hand.told is None:
                 continue
             with _quietly(self._ray):
-                ready, _ = self._ray.wait([hand.told], timeout=0)
+                ready, _ = self._waited([hand.told], timeout=0)
                 if ready:
                     told, hand.told = hand.told, None
                     hand.done = max(hand.done, self._ray.get(told))

@@ -173,7 +173,7 @@ def assert_same(path: Path, wanted: list[Any]) -> None:
             np.testing.assert_array_equal(mine, other)
 
 
-@pytest.mark.parametrize("spans", [1, 2, 5])
+@pytest.mark.parametrize("spans", [1, 2, 5, 8])  # of 8, one begins at the cut
 def test_the_same_pixels_come_from_any_executor_and_any_number_of_spans(
     executor: Executor, film: tuple[Path, Path], whole: list[Any], tmp_path: Path, spans: int
 ) -> None:
