@@ -39,17 +39,19 @@ def folder(data: Path, rounds: int, frames: int, as_json: bool, engine: str) -> 
             started = time.perf_counter() - began
             _batch(scene / "in", reference, scene / "warm", executor)
             for turn in range(rounds):
-                began = time.perf_counter()
+                began, busy = time.perf_counter(), time.process_time()
                 for clip in clips:
                     grade_video(clip, reference, scene / "single.mp4", overwrite=True)
-                single = total / (time.perf_counter() - began)
-                began = time.perf_counter()
+                single, alone = total / (time.perf_counter() - began), time.process_time() - busy
+                began, busy = time.perf_counter(), time.process_time()
                 _batch(scene / "in", reference, scene / f"out{turn}", executor)
-                batch = total / (time.perf_counter() - began)
-                rows.append([turn + 1, single, batch, batch / single, started])
+                batch, here = total / (time.perf_counter() - began), time.process_time() - busy
+                rows.append([turn + 1, single, batch, batch / single, alone, here, started])
     show(
         f"{_SHORT} clips of {frames} frames, {_SIZE[0]}x{_SIZE[1]}, {executor.name}, {executor.workers} workers",
-        ["round", "one by one, frames/s", "batch, frames/s", "ratio", "start-up s"], rows, as_json,
+        ["round", "one by one, frames/s", "batch, frames/s", "ratio", "CPU s one by one", "CPU s here in batch",
+         "start-up s"],
+        rows, as_json,
     )  # fmt: skip
 
 
