@@ -4,13 +4,14 @@
     python scripts/bench.py analysis DATA     CPU time of the analysis, and of color-matcher where it is installed
     python scripts/bench.py video DATA        `streamct video`, a plain transcode and one with lut3d
     python scripts/bench.py scale DATA        clip length, resolution, cores
+    python scripts/bench.py engines DATA      one clip in one piece, in spans, and on Ray with a worker for each core
     python scripts/bench.py startup DATA      help, the second still of 1080p
     python scripts/bench.py memory DATA       peak memory of 1080p, one length and five
 
 DATA holds clips/ and refs/ (see CONTRIBUTING.md). --rounds N: rounds that the median is taken of, in each of which
-all that is compared runs once. --frames N: length of the clips of `video` and `scale`. --json: a line of JSON for
-each row. ffmpeg is the system's (Debian: apt-get install ffmpeg). --color-matcher PYTHON: an interpreter that has
-color-matcher, which is under the GPL and so lives in an environment of its own.
+all that is compared runs once. --frames N: length of the clips of `video`, `scale` and `engines`. --json: a line of
+JSON for each row. ffmpeg is the system's (Debian: apt-get install ffmpeg). --color-matcher PYTHON: an interpreter that
+has color-matcher, which is under the GPL and so lives in an environment of its own.
 """
 
 from __future__ import annotations
