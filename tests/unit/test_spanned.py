@@ -54,9 +54,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         matte = np.zeros((64, 96, 3), np.uint8)
         matte[:, (index % 40) : (index % 40) + 40] = 255
         save_png(found / "masks" / f"{index:05d}.png", matte)
-    save_png(
-        found / "half.png", np.repeat(np.arange(96) < 48, 3).reshape(1, 96, 3).repeat(64, 0).astype(np.uint8) * 255
-    )
+    half = np.zeros((64, 96, 3), np.uint8)
+    half[:, :48] = 255
+    save_png(found / "half.png", half)
     (found / "cuts.txt").write_text("20\n47\n")
     return found
 
