@@ -4,9 +4,9 @@
     python scripts/bench.py analysis DATA     CPU time of the analysis, and of color-matcher where it is installed
     python scripts/bench.py video DATA        `streamct video`, a plain transcode and one with lut3d
     python scripts/bench.py scale DATA        clip length, resolution, cores
+    python scripts/bench.py engines DATA      one clip in one piece, in spans, and on Ray with a worker for each core
     python scripts/bench.py startup DATA      help, the second still of 1080p
     python scripts/bench.py memory DATA       peak memory of 1080p, one length and five
-    python scripts/bench.py engines DATA      a 1080p clip with the local engine, in spans, and on Ray
     python scripts/bench.py folder DATA       20 short clips as a batch, beside the same one by one
     python scripts/bench.py folder-memory DATA  memory over a batch of 50 clips
 

@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
+import torch
 from clips import decoded, moving_picture, write_clip
+from networks import random_network
 
 from streamct.errors import EncoderRefusalError, InputError, QuarantineError, WorkerLostError
 from streamct.execute import Executor, Job, Outcome, Shared, Task, values
 from streamct.execute.local import LocalExecutor
 from streamct.execute.ray_pool import RayExecutor
 from streamct.execute.schedule import run_tasks
-from streamct.media.image import save_png
+from streamct.media.image import read_picture, save_png
 from streamct.pipeline import grade_asked
 from streamct.prepare import Request
 from streamct.settings import Settings
@@ -34,7 +36,7 @@ FRAMES, CUT = 64, 24
 @pytest.fixture(scope="module")
 def on_ray() -> Iterator[RayExecutor]:
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    with RayExecutor(cpu_workers=3) as executor:
+    with RayExecutor(cpu_workers=3, segmenting=True) as executor:
         yield executor
 
 
@@ -181,6 +183,29 @@ def test_the_same_pixels_come_from_any_executor_and_any_number_of_spans(
     assert (report.frames, report.details["spans"], report.details["engine"]) == (FRAMES, spans, executor.name)
     assert_same(tmp_path / "out.mkv", whole)
     assert [entry.name for entry in tmp_path.iterdir()] == ["out.mkv"]
+
+
+def test_networks_run_in_one_place_for_all_workers(
+    on_ray: RayExecutor, film: tuple[Path, Path], tmp_path: Path
+) -> None:
+    torch.save(random_network("deeplabv3-mobilenet", seed=1).state_dict(), tmp_path / "weights.pt")
+    settings = SETTINGS.updated(
+        segment__segmenter="deeplabv3-mobilenet", segment__weights=tmp_path / "weights.pt", segment__size=64,
+        segment__every=8, segment__device="cpu",
+    )  # fmt: skip
+    half = np.zeros((64, 96, 3), np.uint8)
+    half[:, :48] = 255
+    save_png(tmp_path / "half.png", half)
+    given = {"settings": settings, "ref_mask": tmp_path / "half.png"}
+    grade_asked(Request(*film, tmp_path / "whole.mkv", save_masks=tmp_path / "whole", **given))
+    report = grade_in_spans(
+        Request(*film, tmp_path / "spans.mkv", save_masks=tmp_path / "spans", **given), on_ray, count=2
+    )  # fmt: skip
+    assert report.segmenter == "deeplabv3-mobilenet"
+    assert report.details["network"]["device"] == "cpu"
+    for index in range(FRAMES):
+        ours, theirs = (read_picture(tmp_path / name / f"{index:05d}.png").rgb for name in ("spans", "whole"))
+        assert np.abs(ours - theirs).max() <= 2 / 255  # another number of threads: the last bits of its sums
 
 
 def test_a_job_whose_worker_is_killed_is_done_by_another(on_ray: RayExecutor, tmp_path: Path) -> None:
