@@ -19,7 +19,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -30,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from streamct.errors import OutputError
-from streamct.media.files import alive, fingerprint, writing
+from streamct.media.files import HOST, alive, fingerprint, writing
 
 FORMAT = 1
 """Of digests, parts and records; another one reuses nothing."""
@@ -38,7 +37,7 @@ FOLDER = ".streamct"
 """Of the work folder in the output folder."""
 _LENGTH = 32  # hexadecimal digits: 128 bits
 _LIBRARIES = ("streamct", "av", "numpy", "numba", "pyvips")
-_TEMPORARY = re.compile(r"\..+\.(?:(?P<host>[^.]+)-)?(?P<process>\d+)\.partial(\.[^.]+)?")
+_TEMPORARY = re.compile(r"\..+\.(?:(?P<host>\w+)-)?(?P<process>\d+)\.partial(\.[^.]+)?")
 _STALE = 600.0
 """Seconds without a change after which a temporary file that may be another machine's counts as left over."""
 
@@ -218,13 +217,9 @@ def sweep(folder: Path) -> None:
 
 def _left_over(entry: Path, host: str | None, process: int) -> bool:
     """host: whose process it is, None where the name does not tell."""
-    if host == _host() or (host is None and alive(process)):
+    if host == HOST or (host is None and alive(process)):
         return not alive(process)
     return time.time() - entry.stat().st_mtime > _STALE
-
-
-def _host() -> str:
-    return re.sub(r"[^A-Za-z0-9_]", "_", socket.gethostname()) or "host"
 
 
 def sha256_of(path: Path) -> str:
@@ -247,7 +242,7 @@ def _is(path: Path, record: Record, by_time: bool) -> bool:
 
 
 def _write(path: Path, record: Record) -> None:
-    temporary = path.with_name(f".{path.name}.{_host()}-{os.getpid()}.partial")
+    temporary = path.with_name(f".{path.name}.{HOST}-{os.getpid()}.partial")
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump(_plain(record), file, indent=1, default=str)
@@ -284,7 +279,7 @@ def _read(path: Path) -> Record | None:
 
 def _copy(part: Path, target: Path) -> None:
     """Across file systems: copied, synced and renamed, the times kept."""
-    temporary = target.with_name(f".{target.name}.{_host()}-{os.getpid()}.partial")
+    temporary = target.with_name(f".{target.name}.{HOST}-{os.getpid()}.partial")
     try:
         shutil.copyfile(part, temporary)
         shutil.copystat(part, temporary)

@@ -128,7 +128,7 @@ def batch(
     from streamct.cli.batch_display import BatchDisplay
     from streamct.execute.engine import Engine, open_executor
     from streamct.file_task import Options, segments
-    from streamct.ledger import FOLDER, Ledger
+    from streamct.ledger import FOLDER, Ledger, sweep
     from streamct.sources import collect
     from streamct.work import cores
 
@@ -163,6 +163,7 @@ def batch(
                 told = run_batch(found.items, options, executor, progress=display, dry=dry_run)
         except Stopped as stop:
             stop.left = _KEPT
+            sweep(work)  # of workers that had to be ended
             raise
     if report is not None:
         _write(report, told)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 
 from streamct.errors import OutputError
 from streamct.ledger import Ledger, content, digest_of, input_identity, span_digest, sweep
+from streamct.media.files import HOST
 
 FACTS = {"frames": 3}
 
@@ -175,11 +174,10 @@ def test_a_full_disk_at_the_last_step_leaves_the_older_output_and_the_part(ledge
 def test_temporary_files_that_nobody_writes_to_are_removed_and_all_others_stay(tmp_path: Path) -> None:
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     gone, here = int(dead.stdout), os.getpid()
-    host = re.sub(r"\W", "_", socket.gethostname())
     old = [f".a.part.{gone}.partial.mkv", f".b.done.elsewhere-{gone}.partial", f".c.{gone}.partial.png"]
-    litter = [*old, f".d.done.{host}-{gone}.partial"]
+    litter = [*old, f".d.done.{HOST}-{gone}.partial"]
     living = [
-        f".a.part.{here}.partial.mkv", f".e.done.{host}-{here}.partial", ".hidden.mkv", "a.partial.mkv",
+        f".a.part.{here}.partial.mkv", f".e.done.{HOST}-{here}.partial", ".hidden.mkv", "a.partial.mkv",
         f".f.{gone}.partial.mkv", f".g.done.elsewhere-{here}.partial",
     ]  # fmt: skip
     for name in (*litter, *living):
