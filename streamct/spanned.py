@@ -373,14 +373,17 @@ class _Phases(Teller):
         super().__init__(progress)
         self._executor = executor
         self._before: int | None = None
+        self._begun = False
 
     def start(self, total: int | None) -> None:
         """A phase begins."""
-        self._before = None
+        self._before, self._begun = None, True
         super().start(total)
 
     def watch(self, state: State) -> None:
         """Frames of all jobs so far."""
+        if not self._begun:
+            return
         if self._before is None:
             self._before = state.frames - sum(self._executor.progress().values())
         self.progress(state.frames - self._before)

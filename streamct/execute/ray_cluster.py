@@ -14,6 +14,9 @@ from streamct.errors import ClusterError
 from streamct.work import machine_cores
 
 _REACH_SECONDS = 5.0
+_SETTINGS = 4
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0))
+"""With which HTTP/2 begins (RFC 9113, 3.4), and so gRPC; whoever speaks it answers with settings of its own."""
 _STORE_BYTES = 256 << 20
 """Of a private instance: proxies, masks and palettes are all that lies in it."""
 
@@ -63,13 +66,22 @@ def _reach(address: str) -> None:
         if address in ("auto", "local"):
             return
         raise ClusterError(f"--address {address}: is no address. Write HOST:PORT, such as head:6379, or auto.")
+    if os.environ.get("RAY_USE_TLS", "0") == "1":
+        return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_SECONDS).close()
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_SECONDS) as line:
+            line.sendall(_HELLO)
+            answer = line.recv(9)
     except OSError as cause:
         raise ClusterError(
             f"--address {address}: no cluster answers there ({cause.strerror or cause}). Check that it runs (ray "
             "status) and that this machine may reach it, or leave the address out to use this machine alone."
         ) from cause
+    if len(answer) < 4 or answer[3] != _SETTINGS:
+        raise ClusterError(
+            f"--address {address}: what answers there is no Ray cluster. Give the address that `ray start --head` "
+            "printed, mostly port 6379."
+        )
 
 
 def _refused(address: str | None, cause: Exception) -> ClusterError:

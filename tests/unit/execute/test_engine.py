@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 
 import pytest
 
@@ -73,3 +74,19 @@ def test_a_cluster_that_does_not_answer_is_named_at_once() -> None:
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ClusterError, match="is no address"):
         connected(address)
+
+
+def test_what_answers_but_is_no_cluster_is_told_apart() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            line, _ = server.accept()
+            with line:
+                line.recv(100)
+                line.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        other = threading.Thread(target=greet)
+        other.start()
+        with pytest.raises(ClusterError, match="is no Ray cluster"):
+            connected(f"127.0.0.1:{server.getsockname()[1]}")
+        other.join()
