@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 _SECONDS = 1.0
@@ -12,7 +13,7 @@ class Metrics:
     """Counters `streamct_frames` and `streamct_retries`; gauges `streamct_fps`, `streamct_jobs_running` and
     `streamct_jobs_waiting`. Made in a process that is connected to Ray."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         from ray.util import metrics
 
         self._frames = metrics.Counter("streamct_frames", "Frames that were graded.")
@@ -21,11 +22,12 @@ class Metrics:
         self._running = metrics.Gauge("streamct_jobs_running", "Jobs that are in flight.")
         self._waiting = metrics.Gauge("streamct_jobs_waiting", "Jobs that wait for a worker.")
         self._told = (0, 0)
-        self._at = time.monotonic()
+        self._clock = clock
+        self._at = clock()
 
     def tell(self, frames: int, running: int, waiting: int, retries: int) -> None:
         """How far a run is; called as often as one likes, passed on once a second."""
-        now = time.monotonic()
+        now = self._clock()
         if now - self._at < _SECONDS:
             return
         before = self._told
