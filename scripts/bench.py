@@ -4,14 +4,18 @@
     python scripts/bench.py analysis DATA     CPU time of the analysis, and of color-matcher where it is installed
     python scripts/bench.py video DATA        `streamct video`, a plain transcode and one with lut3d
     python scripts/bench.py scale DATA        clip length, resolution, cores
+    python scripts/bench.py engines DATA      one clip in one piece, in spans, and on Ray with a worker for each core
     python scripts/bench.py startup DATA      help, the second still of 1080p, a video's first frame
     python scripts/bench.py preview DATA      sheets of six clips towards two references
     python scripts/bench.py memory DATA       peak memory of 1080p, one length and five
+    python scripts/bench.py folder DATA       20 short clips as a batch, beside the same one by one
+    python scripts/bench.py folder-memory DATA  memory over a batch of 50 clips
 
 DATA holds clips/ and refs/ (see CONTRIBUTING.md). --rounds N: rounds that the median is taken of, in each of which
-all that is compared runs once. --frames N: length of the clips of `video` and `scale`. --json: a line of JSON for
-each row. ffmpeg is the system's (Debian: apt-get install ffmpeg). --color-matcher PYTHON: an interpreter that has
-color-matcher, which is under the GPL and so lives in an environment of its own.
+all that is compared runs once. --frames N: length of the clips: 900 of `video`, `scale` and `engines`, 48 of the
+folders. --engine: local or ray, for the folders. --json: a line of JSON for each row. ffmpeg is the system's (Debian:
+apt-get install ffmpeg). --color-matcher PYTHON: an interpreter that has color-matcher, which is under the GPL and so
+lives in an environment of its own.
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ import sys
 from pathlib import Path
 from statistics import median
 
+from bench_batch import folder, folder_memory
+from bench_engines import engines
 from bench_kernel import analysis, kernel
 from bench_run import Run, first_frame, machine, measure, medians, scaled_clip, scratch, show, streamct
 from bench_video import scale, video
@@ -104,16 +110,18 @@ def _graded(clip: Path, data: Path, folder: Path) -> Run:
 
 
 _BENCHES = {"kernel": kernel, "startup": startup, "preview": preview, "memory": memory}
-_WITH_FRAMES = {"video": video, "scale": scale}
+_WITH_FRAMES = {"video": video, "scale": scale, "engines": engines}
+_FOLDERS = {"folder": folder, "folder-memory": folder_memory}
 
 
 def main() -> None:
     """Run the benchmark that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bench", choices=["analysis", *_BENCHES, *_WITH_FRAMES])
+    parser.add_argument("bench", choices=["analysis", *_BENCHES, *_WITH_FRAMES, *_FOLDERS])
     parser.add_argument("data", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--frames", type=int, default=900)
+    parser.add_argument("--frames", type=int)
+    parser.add_argument("--engine", choices=["local", "ray"], default="local")
     parser.add_argument("--color-matcher", type=Path, metavar="PYTHON")
     parser.add_argument("--json", action="store_true", dest="as_json")
     asked = parser.parse_args()
@@ -122,7 +130,9 @@ def main() -> None:
     if asked.bench == "analysis":
         analysis(asked.data, asked.rounds, asked.as_json, asked.color_matcher)
     elif asked.bench in _WITH_FRAMES:
-        _WITH_FRAMES[asked.bench](asked.data, asked.rounds, asked.frames, asked.as_json)
+        _WITH_FRAMES[asked.bench](asked.data, asked.rounds, asked.frames or 900, asked.as_json)
+    elif asked.bench in _FOLDERS:
+        _FOLDERS[asked.bench](asked.data, asked.rounds, asked.frames or 48, asked.as_json, asked.engine)
     else:
         _BENCHES[asked.bench](asked.data, asked.rounds, asked.as_json)
 

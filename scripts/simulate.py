@@ -88,6 +88,9 @@ class Idle:
     def progress(self) -> Mapping[str, int]:
         return dict(self._told)
 
+    def publish(self, frames: int, running: int, waiting: int, retries: int) -> None:
+        pass
+
     def close(self) -> None:
         self._waiting.clear()
 

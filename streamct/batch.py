@@ -10,19 +10,20 @@ from typing import Any, TypeVar
 from streamct.errors import StallError, StreamctError
 from streamct.execute import Executor, Job, Task, values
 from streamct.execute.schedule import STALL_SECONDS, State, run_tasks
-from streamct.file_task import FileResult, Options, file_task, make_look, segments
+from streamct.file_task import FileResult, Options, file_task, make_look, resolve_segmenter, segments
 from streamct.ledger import sweep
 from streamct.model import Event, Progress
-from streamct.pipeline import with_segmenter
 from streamct.references import Wanted
 from streamct.run import Teller
-from streamct.settings import Settings
 from streamct.sources import Item
 
 T = TypeVar("T")
+A = TypeVar("A")
+R = TypeVar("R")
 STAGES = {
-    "make_look": "reference", "prepare": "prepare", "divide": "look", "find_track": "shots", "render_span": "render",
-    "join_parts": "join", "grade_whole": "grade", "grade_still": "grade", "place": "place",
+    "resolve_segmenter": "segmenter", "make_look": "reference", "prepare": "prepare", "divide": "look",
+    "find_track": "shots", "render_span": "render", "join_parts": "join", "grade_whole": "grade",
+    "grade_still": "grade", "place": "place",
 }  # fmt: skip
 """What the times of jobs are told as, by the function that they call."""
 
@@ -92,29 +93,14 @@ def run_batch(
         options.ledger.open()
         for folder in sorted({(options.folder / item.output).parent for item in items}):
             sweep(folder)
-    items = _resolved(items, tell)
     run = _Run(items, options, executor, tell, stall_seconds, clock)
     tell(Event("start", total=len(items)))
+    run.resolve_segmenters()
     run.make_looks()
     run.grade(dry)
     report = run.report()
     tell(Event("done", done=len(items), total=len(items), data={"report": report}))
     return report
-
-
-def _resolved(items: Sequence[Item], tell: Progress) -> list[Item]:
-    """With nothing left open about segmenters: decided once for the whole run."""
-    decided: dict[Any, Settings] = {}
-    out = []
-    for item in items:
-        if not segments(item):
-            out.append(item)
-            continue
-        key = item.settings.segment
-        if key not in decided:
-            decided[key] = with_segmenter(item.settings, tell)
-        out.append(replace(item, settings=item.settings.model_copy(update={"segment": decided[key].segment})))
-    return out
 
 
 class _Run:
@@ -144,43 +130,54 @@ class _Run:
         self._stages: dict[str, float] = {}
         self._state: State | None = None
 
+    def resolve_segmenters(self) -> None:
+        """Which segmenter each file gets: decided once, where the networks will run."""
+        wanted = {item.settings.segment: item.settings for item in self._items if segments(item)}
+        found = self._each("segmenter", wanted, resolve_segmenter)
+        resolved = {}
+        for key, answer in found.items():
+            if isinstance(answer, StreamctError):
+                raise answer
+            settings, said = answer
+            resolved[key] = settings.segment
+            for event in said:
+                self._tell(event)
+        self._items = [
+            replace(
+                item, settings=item.settings.model_copy(update={"segment": resolved[item.settings.segment]})
+            ) if segments(item) else item
+            for item in self._items
+        ]  # fmt: skip
+
     def make_looks(self) -> None:
         """The palettes of all references, each once."""
-        wanted = {_look_key(item): item for item in self._items}
-
-        def task(item: Item, name: str) -> Task[Wanted]:
-            (look,) = values((yield [Job(make_look, (item,), name, 0)]))
-            made: Wanted = look
-            return made
-
-        tasks = {
-            f"reference {number} {item.reference}": (key, item) for number, (key, item) in enumerate(wanted.items())
-        }
-        running = run_tasks(
-            self._executor,
-            ((name, self._timed(task(item, name), name, {})) for name, (_, item) in tasks.items()),
-            stall_seconds=self._stall_seconds,
-            on_progress=self._watch,
-            clock=self._clock,
-        )
-        for name, look in running:
-            self._looks[tasks[name][0]] = look
+        self._looks = self._each("reference", {_look_key(item): item for item in self._items}, make_look)
         failed = [look for look in self._looks.values() if isinstance(look, StreamctError)]
         if failed and len(failed) == len(self._looks):
             raise failed[0]
 
+    def _each(self, name: str, wanted: Mapping[Any, A], call: Callable[[A], R]) -> dict[Any, R | StreamctError]:
+        """What a function gives for each of some arguments, called in workers; by their keys."""
+
+        def task(argument: A, job: str) -> Task[R]:
+            (value,) = values((yield [Job(call, (argument,), job, 0)]))
+            made: R = value
+            return made
+
+        keys = {f"{name} {number}": key for number, key in enumerate(wanted, 1)}
+        tasks = ((job, self._timed(task(wanted[key], job), job, {})) for job, key in keys.items())
+        return {keys[job]: made for job, made in self._run(tasks)}
+
+    def _run(self, tasks: Iterator[tuple[str, Task[R]]]) -> Iterator[tuple[str, R | StreamctError]]:
+        return run_tasks(
+            self._executor, tasks, stall_seconds=self._stall_seconds, on_progress=self._watch, clock=self._clock
+        )
+
     def grade(self, dry: bool) -> None:
         """All files."""
         items = {item.name: item for item in self._items}
-        running = run_tasks(
-            self._executor,
-            self._tasks(dry),
-            stall_seconds=self._stall_seconds,
-            on_progress=self._watch,
-            clock=self._clock,
-        )
         try:
-            for name, result in running:
+            for name, result in self._run(self._tasks(dry)):
                 self._take(items[name], result)
         except StallError as error:
             for name, item in items.items():

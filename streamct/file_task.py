@@ -14,15 +14,16 @@ from streamct.execute import Job, Task, values
 from streamct.ledger import Ledger, Record, content, digest_of, input_identity, span_digest, versions
 from streamct.media.output import resolve_output
 from streamct.media.source import open_source
-from streamct.model import Report, Span
-from streamct.pipeline import grade_picture
+from streamct.model import Event, Report, Span
+from streamct.pipeline import grade_picture, with_segmenter
 from streamct.prepare import Request
 from streamct.references import Wanted, look, references
 from streamct.run import Teller, chosen_network
+from streamct.settings import Settings
 from streamct.sources import Item
 from streamct.spanned import clip_task
 
-Status = Literal["done", "skipped", "failed"]
+Status = Literal["done", "skipped", "failed", "planned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,9 @@ class Prepared:
 class FileResult:
     """What became of one file.
 
-    status: "done", "skipped" (it was done before) or "failed", with its error. frames: graded pictures. seconds: that
-    they took. fps: frames/s. digest: of all that decides the output. sha256: of the output. stages: seconds by stage.
-    details: as of `streamct.model.Report`.
+    status: "done", "skipped" (it was done before), "failed", with its error, or "planned" (in a dry run). frames:
+    graded pictures. seconds: that they took. fps: frames/s. digest: of all that decides the output. sha256: of the
+    output. stages: seconds by stage. details: as of `streamct.model.Report`.
     """
 
     name: str
@@ -124,20 +125,25 @@ def prepare(item: Item, options: Options) -> Prepared:
 
 def _contents(item: Item) -> dict[str, Any]:
     network = segments(item)
-    weights = item.settings.segment.weights
-    if network and weights is None:
-        from streamct.segment.weights import cached
-
-        weights = cached(item.settings.segment.segmenter)
     return {
         "input": input_identity(item.input),
         "reference": content(item.reference),
         "mask": content(item.mask),
         "ref_mask": content(item.ref_mask),
         "cuts": content(item.cuts),
-        "weights": content(weights) if network else None,
+        "lut": content(item.settings.input.lut),
+        "weights": _weights(item.settings) if network else None,
         "versions": versions(network),
     }
+
+
+def _weights(settings: Settings) -> str | None:
+    """Of the user's weights the content; torchvision's have a hash of it in their name, and may lie elsewhere."""
+    if settings.segment.weights is not None:
+        return content(settings.segment.weights)
+    from streamct.segment.weights import cached
+
+    return cached(settings.segment.segmenter).name
 
 
 def segments(item: Item) -> bool:
@@ -194,6 +200,18 @@ def place(prepared: Prepared, options: Options, report: Report | None) -> Record
     return ledger.place(digest, ending, options.folder, str(prepared.name))
 
 
+def resolve_segmenter(settings: Settings) -> tuple[Settings, tuple[Event, ...]]:
+    """Settings with nothing left open about their segmenter, and what the user should know; runs in a worker.
+
+    Raises:
+        SegmenterError, UsageError: what was asked for by name can't be had.
+    """
+    told: list[Event] = []
+    return with_segmenter(settings, told.append), tuple(
+        e for e in told if e.kind == "warning" or "weights" in e.message
+    )
+
+
 def make_look(item: Item) -> Wanted:
     """The palettes of a reference, once for all files that have it; runs in a worker.
 
@@ -220,7 +238,7 @@ def file_task(item: Item, options: Options, seen: Wanted | StreamctError, dry: b
     result = FileResult(item.name, item.input, target, "skipped", digest=prepared.digest)
     if prepared.state == "done" or dry:
         told = _told(result, prepared.record)
-        status: Status = "skipped" if prepared.state == "done" else "done"
+        status: Status = "skipped" if prepared.state == "done" else "planned"
         return replace(told, status=status, frames=told.frames or prepared.frames or 0)
     part = options.ledger.part(prepared.digest, target.suffix)
     try:

@@ -19,7 +19,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -30,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from streamct.errors import OutputError
-from streamct.media.files import alive, fingerprint, writing
+from streamct.media.files import HOST, alive, fingerprint, writing
 
 FORMAT = 1
 """Of digests, parts and records; another one reuses nothing."""
@@ -38,11 +37,9 @@ FOLDER = ".streamct"
 """Of the work folder in the output folder."""
 _LENGTH = 32  # hexadecimal digits: 128 bits
 _LIBRARIES = ("streamct", "av", "numpy", "numba", "pyvips")
-_TEMPORARY = re.compile(
-    r"\..+\.(?P<host>[^.]+)-(?P<process>\d+)\.partial(\.[^.]+)?|\..+\.(?P<own>\d+)\.partial(\.[^.]+)?"
-)
-_STALE = 24 * 3600.0
-"""Seconds after which a temporary file of another machine, whose processes can't be asked for, counts as left over."""
+_TEMPORARY = re.compile(r"\..+\.(?:(?P<host>\w+)-)?(?P<process>\d+)\.partial(\.[^.]+)?")
+_STALE = 600.0
+"""Seconds without a change after which a temporary file that may be another machine's counts as left over."""
 
 
 def digest_of(facts: Mapping[str, Any]) -> str:
@@ -207,11 +204,11 @@ class Ledger:
 
 
 def sweep(folder: Path) -> None:
-    """Remove temporary files in `folder` whose processes are gone."""
+    """Remove temporary files in `folder` that no process writes to any more."""
     with suppress(OSError):
         for entry in folder.iterdir():
             found = _TEMPORARY.fullmatch(entry.name)
-            if found is not None and _left_over(entry, found["host"], int(found["process"] or found["own"])):
+            if found is not None and _left_over(entry, found["host"], int(found["process"])):
                 if entry.is_dir():
                     shutil.rmtree(entry, ignore_errors=True)
                 else:
@@ -219,13 +216,10 @@ def sweep(folder: Path) -> None:
 
 
 def _left_over(entry: Path, host: str | None, process: int) -> bool:
-    if host is None or host == _host():
+    """host: whose process it is, None where the name does not tell."""
+    if host == HOST or (host is None and alive(process)):
         return not alive(process)
     return time.time() - entry.stat().st_mtime > _STALE
-
-
-def _host() -> str:
-    return re.sub(r"[^A-Za-z0-9_]", "_", socket.gethostname()) or "host"
 
 
 def sha256_of(path: Path) -> str:
@@ -248,7 +242,7 @@ def _is(path: Path, record: Record, by_time: bool) -> bool:
 
 
 def _write(path: Path, record: Record) -> None:
-    temporary = path.with_name(f".{path.name}.{_host()}-{os.getpid()}.partial")
+    temporary = path.with_name(f".{path.name}.{HOST}-{os.getpid()}.partial")
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump(_plain(record), file, indent=1, default=str)
@@ -285,7 +279,7 @@ def _read(path: Path) -> Record | None:
 
 def _copy(part: Path, target: Path) -> None:
     """Across file systems: copied, synced and renamed, the times kept."""
-    temporary = target.with_name(f".{target.name}.{_host()}-{os.getpid()}.partial")
+    temporary = target.with_name(f".{target.name}.{HOST}-{os.getpid()}.partial")
     try:
         shutil.copyfile(part, temporary)
         shutil.copystat(part, temporary)

@@ -101,6 +101,9 @@ class Prepared:
             "pix_fmt": plan.pix_fmt,
             "options": plan.options,
             "fps": round(frames / max(seconds, 1e-6), 2),
+            "engine": "local",
+            "workers": 1,
+            "spans": 1,
         }
         if self.network is not None:
             details["network"] = described(self.network, self.settings)

@@ -15,6 +15,7 @@ from typing import Any
 
 from streamct.errors import DamagedInputError, OutputError, StreamctError
 from streamct.execute import Executor, Job, Shared, Task, values
+from streamct.execute.engine import Engine, open_executor
 from streamct.execute.schedule import State, run_tasks
 from streamct.grade.cuts import ListedCuts
 from streamct.grade.mattes import Given, Mattes, Replayed
@@ -354,12 +355,29 @@ def grade_in_spans(
     """
     say = _Phases(progress, executor)
     task = clip_task(asked, asked.input.name, None, None, say, count)
-    for _, result in run_tasks(executor, [(str(asked.input), task)], on_progress=say.watch):
-        if isinstance(result, StreamctError):
-            raise result
-        at = {"engine": executor.name, "workers": executor.workers}
-        return say.done(replace(result, details=result.details | at))
-    raise AssertionError("one task has one result")
+    ((_, result),) = run_tasks(executor, [(str(asked.input), task)], on_progress=say.watch)
+    if isinstance(result, StreamctError):
+        raise result
+    at = {"engine": executor.name, "workers": executor.workers}
+    return say.done(replace(result, details=result.details | at))
+
+
+def grade_with(engine: Engine, asked: Request, progress: Progress, count: int | None = None) -> Report:
+    """`grade_in_spans` on the engine that the user asks for.
+
+    Raises:
+        StreamctError: as `grade_in_spans`; `ClusterError`: the cluster can't be reached.
+    """
+    folder = asked.input.parent if asked.output is None else asked.output.parent
+    colours = asked.reference.paths if asked.reference is not None else (asked.map,)
+    given = (
+        asked.input, *colours, folder, asked.mask, asked.ref_mask, asked.cuts, asked.track, asked.settings.input.lut
+    )  # fmt: skip
+    paths = [path for path in given if path is not None and path.exists()]
+    segmenting = asked.settings.segment.segmenter != "none" and (asked.mask is None or asked.ref_mask is None)
+    executor = open_executor(engine, lambda line: progress(Event("note", line)), segmenting=segmenting, paths=paths)
+    with executor:
+        return grade_in_spans(asked, executor, progress, count)
 
 
 class _Phases(Teller):
@@ -369,14 +387,17 @@ class _Phases(Teller):
         super().__init__(progress)
         self._executor = executor
         self._before: int | None = None
+        self._begun = False
 
     def start(self, total: int | None) -> None:
         """A phase begins."""
-        self._before = None
+        self._before, self._begun = None, True
         super().start(total)
 
     def watch(self, state: State) -> None:
         """Frames of all jobs so far."""
+        if not self._begun:
+            return
         if self._before is None:
             self._before = state.frames - sum(self._executor.progress().values())
         self.progress(state.frames - self._before)

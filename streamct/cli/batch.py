@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,8 +16,10 @@ from streamct.errors import UsageError
 
 if TYPE_CHECKING:
     from streamct.batch import BatchReport
+    from streamct.sources import Item
 
 _MANY = "Many files"
+_CORES_A_FILE = 4  # beyond these a clip's own threads gain little
 _KEPT = "finished outputs and parts are kept; run the same command again to go on"
 
 
@@ -36,10 +40,6 @@ def batch(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="List what would be done, and do nothing.", rich_help_panel=_MANY)
     ] = False,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", min=1, help="Files at the same time.", show_default=False, rich_help_panel=_MANY),
-    ] = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Write what became of each file as JSON.", rich_help_panel=_MANY)
     ] = None,
@@ -76,6 +76,12 @@ def batch(
     pix_fmt: o.PixFmt = None,
     quality: o.Quality = None,
     hwaccel: o.Hwaccel = None,
+    engine: o.Engine = "auto",
+    spans: o.Spans = None,
+    address: o.Address = None,
+    cpu_workers: o.CpuWorkers = None,
+    gpu_workers: o.GpuWorkers = None,
+    gpus_per_worker: o.GpusPerWorker = None,
     tolerate_corrupt: o.TolerateCorrupt = False,
     overwrite: o.Overwrite = False,
     quiet: o.Quiet = False,
@@ -85,7 +91,11 @@ def batch(
     """Give many videos and pictures the colours of a reference picture.
 
     Run the same command again and only what is missing is done. What fails is named, and the rest goes on; the exit
-    code is 0 only if every file came out. The paths of the outputs are printed on stdout, all else on stderr.
+    code is 0 only if every file came out. The paths of the outputs are printed on stdout, all else on stderr. On one
+    machine several files are graded side by side, one for four cores and at least two; --cpu-workers sets how many.
+
+    A .txt list names one input a line; a .csv list has the columns input and any of reference, output, settings (a TOML
+    file, or pairs such as mapping.strength=0.5), mask, ref_mask and cuts.
 
     Examples:  streamct batch -r footage ref.jpg -o graded   ·   streamct batch "takes/**/*.mov" ref.jpg -o graded
     ·   streamct batch shots.csv -o graded --report report.json
@@ -116,11 +126,15 @@ def batch(
     )
     from streamct.batch import run_batch
     from streamct.cli.batch_display import BatchDisplay
-    from streamct.execute.local import LocalExecutor
-    from streamct.file_task import Options
-    from streamct.ledger import FOLDER, Ledger
+    from streamct.execute.engine import Engine, open_executor
+    from streamct.file_task import Options, segments
+    from streamct.ledger import FOLDER, Ledger, sweep
     from streamct.sources import collect
+    from streamct.work import cores
 
+    if spans is not None and spans < 1:
+        raise UsageError(f"--spans {spans}: at least one is needed.")
+    where = Engine(engine, address, cpu_workers, gpu_workers, gpus_per_worker)
     sources, reference = _split(paths)
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output}: is a file. Name a folder with -o.")
@@ -128,17 +142,28 @@ def batch(
     if report is not None and not report.parent.is_dir():
         raise UsageError(f"--report {report}: the folder {report.parent} does not exist. Create it first.")
     found = collect(sources, reference, output, settings, recursive=recursive, mask=mask, ref_mask=ref_mask)
-    options = Options(output, Ledger(work), overwrite, restart, tolerate_corrupt, hwaccel)
+    options = Options(output, Ledger(work), overwrite, restart, tolerate_corrupt, hwaccel, spans)
     with BatchDisplay(quiet=quiet, verbose=verbose, as_json=as_json, dry=dry_run) as display:
         for note in found.notes:
             display.note(note)
         if not dry_run:
             display.note(f"parts and records of what is finished are in {work} (--work-dir)")
         try:
-            with LocalExecutor(jobs or 2) as executor:
+            if not dry_run:
+                options.ledger.open()
+            executor = open_executor(
+                where,
+                display.note,
+                many=len(found.items) > 1,
+                local_workers=min(len(found.items), max(2, cores() // _CORES_A_FILE)),
+                segmenting=any(map(segments, found.items)),
+                paths=_folders(found.items, work if not dry_run else None),
+            )
+            with closing(executor):
                 told = run_batch(found.items, options, executor, progress=display, dry=dry_run)
         except Stopped as stop:
             stop.left = _KEPT
+            sweep(work)  # of workers that had to be ended
             raise
     if report is not None:
         _write(report, told)
@@ -159,6 +184,13 @@ def _split(paths: list[Path]) -> tuple[list[Path], Path | None]:
     if paths[-1].is_dir():
         raise UsageError(f"{paths[-1]}: is a folder, but the last path is the reference picture.")
     return paths[:-1], paths[-1]
+
+
+def _folders(items: Sequence[Item], work: Path | None) -> list[Path]:
+    """What every machine has to see: the folders of all inputs that are there, and those that are written to."""
+    named = (path for item in items for path in (item.input, item.reference, item.mask, item.ref_mask, item.cuts))
+    folders = {path.parent for path in named if path is not None and path.parent.is_dir()}
+    return sorted(folders if work is None else folders | {work})
 
 
 def _write(path: Path, report: BatchReport) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from streamct.settings import Settings
 
 LOOK, TIME, REGIONS, ENCODING, BEHAVIOUR = "Look", "Time", "Foreground", "Encoding", "Behaviour"
+ENGINE = "Machines"
 
 
 def _option(*names: str, help: str, panel: str, values: tuple[str, ...] = ()) -> Any:
@@ -237,6 +238,33 @@ Hwaccel = Annotated[
 ]
 TolerateCorrupt = Annotated[
     bool, _option("--tolerate-corrupt", help="Grade what decodes of a damaged file, and report it.", panel=BEHAVIOUR)
+]
+Engine = Annotated[
+    str,
+    _option(
+        "--engine",
+        help="auto (default): ray with an address or several GPUs, else local; ray without an address: all cores here.",
+        values=("auto", "local", "ray"),
+        panel=ENGINE,
+    ),
+]
+Spans = Annotated[
+    int | None,
+    _option("--spans", help="Divide a clip into so many parts; on ray about 600 frames each by default.", panel=ENGINE),
+]
+Address = Annotated[
+    str | None, _option("--address", help="Of a Ray cluster, HOST:PORT or auto; else RAY_ADDRESS.", panel=ENGINE)
+]
+CpuWorkers = Annotated[
+    int | None,
+    _option("--cpu-workers", help="Workers that grade; on ray one for two cores by default.", panel=ENGINE),
+]
+GpuWorkers = Annotated[
+    int | None,
+    _option("--gpu-workers", help="Workers that segment on GPUs; as many as fit by default, 0: on CPU.", panel=ENGINE),
+]
+GpusPerWorker = Annotated[
+    float | None, _option("--gpus-per-worker", help="GPUs of each of them, such as 0.5; 1 by default.", panel=ENGINE)
 ]
 Overwrite = Annotated[bool, _option("--overwrite", "-y", help="Replace an existing output.", panel=BEHAVIOUR)]
 Quiet = Annotated[bool, _option("--quiet", "-q", help="Only errors.", panel=BEHAVIOUR)]

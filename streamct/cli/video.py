@@ -62,6 +62,12 @@ def video(
     rate: o.Rate = None,
     hwaccel: o.Hwaccel = None,
     tolerate_corrupt: o.TolerateCorrupt = False,
+    engine: o.Engine = "auto",
+    spans: o.Spans = None,
+    address: o.Address = None,
+    cpu_workers: o.CpuWorkers = None,
+    gpu_workers: o.GpuWorkers = None,
+    gpus_per_worker: o.GpusPerWorker = None,
     overwrite: o.Overwrite = False,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
@@ -105,13 +111,26 @@ def video(
     piped = output == Path("-")
     if pipe_format is not None and not piped:
         raise UsageError("--format is for standard output (-o -); the container of a file follows its ending.")
-    wanted = o.wanted(reference, palette, map, ref_from, ref_to)
-    from streamct.pipeline import grade_video
+    colours = o.wanted(reference, palette, map, ref_from, ref_to)
+    if spans is not None and spans < 1:
+        raise UsageError(f"--spans {spans}: at least one is needed.")
+    from streamct.execute.engine import Engine, chosen
+    from streamct.pipeline import grade_asked
+    from streamct.prepare import Request
 
+    asked = Request(
+        input, colours, output, settings, map, mask, ref_mask, save_masks, cuts, track, save_track, overwrite, stream,
+        rate, hwaccel, tolerate_corrupt, start, stop,
+    )  # fmt: skip
+    wanted = Engine(engine, address, cpu_workers, gpu_workers, gpus_per_worker)
     with Display("frame", quiet=quiet, as_json=as_json, piped=piped) as display:
-        grade_video(
-            input, wanted, output, settings,
-            map=map, mask=mask, ref_mask=ref_mask, save_masks=save_masks, cuts=cuts, track=track, save_track=save_track,
-            overwrite=overwrite, stream=stream, rate=rate, hwaccel=hwaccel, tolerate_corrupt=tolerate_corrupt,
-            start=start, stop=stop, progress=display,
-        )  # fmt: skip
+        if input == Path("-") or piped:
+            if spans is not None or engine == "ray" or address is not None:
+                raise UsageError("-: what comes or goes through a pipe is graded here, in one piece: --engine local.")
+            grade_asked(asked, display)
+        elif spans is None and chosen(wanted)[0] == "local" and cpu_workers is None:
+            grade_asked(asked, display)
+        else:
+            from streamct.spanned import grade_with
+
+            grade_with(wanted, asked, display, spans)

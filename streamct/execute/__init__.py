@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
 
 from streamct.errors import NotBegunError
 
@@ -95,5 +96,16 @@ class Executor(Protocol):
     def progress(self) -> Mapping[str, int]:
         """Frames done so far by the jobs that are running, by their names."""
 
+    def publish(self, frames: int, running: int, waiting: int, retries: int) -> None:
+        """Tell those who operate the workers how far the run is: frames and retries so far, jobs right now."""
+
     def close(self) -> None:
         """End all workers; what is running is stopped and leaves nothing behind."""
+
+    def __enter__(self) -> Self:
+        """The executor itself."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes it."""

@@ -7,7 +7,9 @@ import threading
 import time
 from collections.abc import Mapping
 from types import TracebackType
+from typing import Self
 
+from streamct.errors import ExecutionError
 from streamct.execute import Job, Outcome, Shared
 from streamct.work import JobStopped, Work, at_work, machine_cores
 
@@ -30,7 +32,7 @@ class LocalExecutor:
         for thread in self._threads:
             thread.start()
 
-    def __enter__(self) -> LocalExecutor:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -50,6 +52,8 @@ class LocalExecutor:
 
     def submit(self, job: Job) -> None:
         """Begin a job as soon as a thread is free."""
+        if self._closed:
+            raise ExecutionError(f"{job.name}: can't be begun, because the executor is closed.")
         self._jobs.put(job)
 
     def wait(self, seconds: float) -> list[Outcome]:
@@ -66,6 +70,9 @@ class LocalExecutor:
         """Frames done so far by the jobs that are running."""
         with self._lock:
             return {name: work.done for name, work in self._running.items()}
+
+    def publish(self, frames: int, running: int, waiting: int, retries: int) -> None:
+        """Nobody else operates threads."""
 
     def close(self) -> None:
         """Stop what is running, begin nothing more, and wait for the threads to end."""

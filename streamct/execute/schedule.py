@@ -263,9 +263,10 @@ class _Run(Generic[T]):
         if seen != self._seen:
             self._moved = now
         self._seen = seen
+        frames = self._frames + sum(seen.get(name, 0) for name in self._flying)
+        waiting = len(self._waiting) + len(self._suspects)
+        self._executor.publish(frames, len(self._flying), waiting, self._retries)
         if self._on_progress is not None:
-            frames = self._frames + sum(seen.get(name, 0) for name in self._flying)
-            waiting = len(self._waiting) + len(self._suspects)
             alive = self._executor.alive
             self._on_progress(State(frames, len(self._flying), waiting, len(self._open), alive, self._retries))
         if self._clock() - self._moved > self._stall_seconds:

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 from streamct.errors import OutputError
 
 _END_BYTES = 1 << 16
+HOST = re.sub(r"\W", "_", socket.gethostname()) or "host"
+"""This machine, in names of temporary files: several may write to one folder, and number their processes alike."""
 
 
 def check_target(target: Path, sources: tuple[Path, ...], overwrite: bool) -> None:
@@ -60,7 +63,7 @@ def written_whole(target: Path) -> Iterator[Path]:
         OutputError: no space, or the folder can't be written to.
     """
     _sweep(target)
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
+    temporary = target.with_name(f".{target.stem}.{HOST}-{os.getpid()}.partial{target.suffix}")
     try:
         with writing(target):
             yield temporary
@@ -93,11 +96,11 @@ def writing(target: Path) -> Iterator[None]:
 
 
 def _sweep(target: Path) -> None:
-    pattern = re.compile(rf"\.{re.escape(target.stem)}\.(\d+)\.partial{re.escape(target.suffix)}")
+    pattern = re.compile(rf"\.{re.escape(target.stem)}\.(?:(\w+)-)?(\d+)\.partial{re.escape(target.suffix)}")
     with suppress(OSError):
         for entry in target.parent.iterdir():
             match = pattern.fullmatch(entry.name)
-            if match and not alive(int(match[1])):
+            if match and match[1] in (None, HOST) and not alive(int(match[2])):
                 entry.unlink(missing_ok=True)
 
 

@@ -5,13 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from streamct.errors import SegmenterError, UsageError
 from streamct.settings import SegmentSettings
 
 if TYPE_CHECKING:
     from streamct.segment.deeplab import DeepLab
+
+
+class Server(Protocol):
+    """Where networks run that this process asks: in other processes, for many that ask."""
+
+    def resolve(self, settings: SegmentSettings) -> tuple[SegmentSettings, str | None]:
+        """See `resolve`."""
+
+    def load(self, settings: SegmentSettings) -> DeepLab:
+        """See `load`; what comes has a `DeepLab`'s attributes."""
+
+
+_server: Server | None = None
+
+
+def ask(server: Server | None) -> None:
+    """From now on have `server` run the networks of this process; None: run them here."""
+    global _server
+    _server = server
+
 
 SIZES = {"cuda": 520, "cpu": 384}
 EVERY = {"cuda": 1, "cpu": 4}
@@ -35,6 +55,8 @@ def resolve(settings: SegmentSettings, note: Callable[[str], None]) -> tuple[Seg
         if given:
             raise UsageError(f"{given[0]} needs a network. Add --segmenter auto, or the network's name.")
         return settings, None
+    if _server is not None:
+        return _server.resolve(settings)
     device = _device(settings.device)
     name: str = settings.segmenter
     if settings.weights is not None:
@@ -70,6 +92,8 @@ def load(settings: SegmentSettings) -> DeepLab:
         SegmenterError: its weights are gone or wrong.
         SettingsError: a class that it can't tell.
     """
+    if _server is not None:
+        return _server.load(settings)
     from streamct.segment.weights import cached, identity
 
     path = settings.weights or cached(settings.segmenter)

@@ -298,7 +298,7 @@ def test_a_dry_run_tells_what_would_be_done_and_writes_nothing(root: Path) -> No
     found = collect([root / "in"], root / "ref.png", root / "out", LOSSLESS, recursive=True)
     with LocalExecutor(1) as executor:
         report = run_batch(found.items, Options(root / "out", Ledger(root / "w")), executor, dry=True)
-    assert set(statuses(report).values()) == {"done"}
+    assert set(statuses(report).values()) == {"planned"}
     assert [result.output.relative_to(root / "out") for result in report.files] == [item.output for item in found.items]
     assert not (root / "out").exists()
     assert not (root / "w").exists()
@@ -326,6 +326,9 @@ class Losing:
 
     def progress(self) -> Mapping[str, int]:
         return {}
+
+    def publish(self, frames: int, running: int, waiting: int, retries: int) -> None:
+        pass
 
     def close(self) -> None:
         self._jobs.clear()

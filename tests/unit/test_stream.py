@@ -122,7 +122,8 @@ def test_no_more_frames_wait_than_the_delay_and_what_is_in_flight() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 4, 16, 64, 256])
 def test_threads_fit_the_cores(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "cores", lambda: count)
+    for name in ("cores", "machine_cores"):
+        monkeypatch.setattr(stream, name, lambda: count)
     assert 1 <= render_workers() <= max(1, count // 2)
     assert 1 <= decoder_threads() <= max(1, count // 2)
     assert encoder_threads("libx264") == min(count, 32)

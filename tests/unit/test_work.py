@@ -24,6 +24,12 @@ def test_a_job_uses_its_own_share_of_the_cores() -> None:
         assert (cores(), render_workers(), decoder_threads(), encoder_threads("libx264")) == (12, 6, 6, 12)
 
 
+def test_an_encoder_that_would_take_the_whole_machine_keeps_to_a_jobs_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamct.stream.machine_cores", lambda: 8)
+    with at_work(Work(cores=3)):
+        assert encoder_threads("libx265") == 3
+
+
 def test_frames_are_told_to_the_job_and_a_stop_is_raised_where_it_asks() -> None:
     with at_work(Work()) as ours:
         tell(12)

@@ -20,7 +20,7 @@ from streamct.cli import main
 from streamct.media.image import save_png
 
 SCRIPT = [sys.executable, "-W", "error", "-c", "from streamct.cli import main; main()"]
-LONG = 240
+LONG = 120
 
 
 @dataclass
@@ -78,7 +78,7 @@ def test_outputs_are_listed_on_stdout_and_a_table_on_stderr(streamct: Run, root:
     assert run.stdout.splitlines() == [str(root / "out" / name) for name in ("a.mp4", "b.mkv", "c.png")]
     rows = [line.split() for line in run.stderr.splitlines()]
     assert next(row for row in rows if row[0] == "a.mp4")[1] == "12"
-    assert "3 graded; 253 frames in" in run.stderr
+    assert "3 graded; 133 frames in" in run.stderr
     assert "(local, 2 workers)" in run.stderr
     told = json.loads((root / "report.json").read_text())
     assert [(f["name"], f["status"], f["frames"], f["segmenter"]) for f in told["files"]] == [
@@ -150,7 +150,8 @@ def test_wrong_usage_is_2_and_makes_nothing(
 
 def begun(root: Path, *more: str) -> subprocess.Popen[str]:
     """A run over three files, of which the first is done and the second, a long one, is under way."""
-    command = [*SCRIPT, "batch", str(root / "in"), str(root / "ref.png"), "-o", str(root / "out"), "-j", "1", "--json"]
+    command = [*SCRIPT, "batch", str(root / "in"), str(root / "ref.png"), "-o", str(root / "out"), "--json"]
+    command += ["--cpu-workers", "1"]
     process = subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
@@ -160,7 +161,7 @@ def begun(root: Path, *more: str) -> subprocess.Popen[str]:
 
 
 def test_a_killed_run_goes_on_where_it_was(streamct: Run, root: Path, tmp_path: Path) -> None:
-    write_clip(root / "in" / "b.mkv", moving_picture(LONG, 320, 240, seed=1))
+    write_clip(root / "in" / "b.mkv", moving_picture(60, 320, 240, seed=1))
     lossless = ("--codec", "ffv1")  # x264 gives other bytes each time, with one thread too
     process = begun(root, *lossless)
     process.kill()
@@ -188,7 +189,7 @@ def test_a_killed_run_goes_on_where_it_was(streamct: Run, root: Path, tmp_path: 
 def test_an_interrupt_keeps_what_is_finished_and_the_next_run_completes(
     streamct: Run, root: Path, number: signal.Signals, code: int
 ) -> None:
-    write_clip(root / "in" / "b.mkv", moving_picture(LONG, 320, 240, seed=1))
+    write_clip(root / "in" / "b.mkv", moving_picture(60, 320, 240, seed=1))
     process = begun(root)
     os.kill(process.pid, number)
     _, said = process.communicate()

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from streamct.errors import InputError
+from streamct.errors import ExecutionError, InputError
 from streamct.execute import Job, Outcome
 from streamct.execute.local import LocalExecutor
 from streamct.work import JobStopped, check, cores, machine_cores, tell
@@ -78,6 +78,8 @@ def test_workers_are_counted() -> None:
     executor.close()
     executor.close()
     assert executor.alive == 0
+    with pytest.raises(ExecutionError, match="late: can't be begun"):
+        executor.submit(Job(pow, (2, 2), "late"))
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -67,8 +67,17 @@ class Pretending:
     def progress(self) -> dict[str, int]:
         return dict(self.frames)
 
+    def publish(self, frames: int, running: int, waiting: int, retries: int) -> None:
+        self.published = (frames, running, waiting, retries)
+
     def close(self) -> None:
         self.closed = True
+
+    def __enter__(self) -> Pretending:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _run(executor: Pretending, *tasks: tuple[str, Task[Any]], **options: Any) -> dict[str, Any]:

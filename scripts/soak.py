@@ -1,0 +1,152 @@
+"""Faults on Ray with a real clip: `python scripts/soak.py DATA [ROUNDS]`.
+
+Each round kills a worker of `streamct video` at about 30% and compares the decoded frames with those of a run on one
+machine; interrupts a run and looks for what is left; and starts several workers at once on an empty compile cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import av
+
+CLIP, REFERENCE = "clips/mdn-flower.mp4", "refs/jr-autumn.jpg"
+RAY = ("--engine", "ray", "--cpu-workers", "2", "--spans", "4")
+_LIMIT = 600
+_STOP = 2.0
+_MAIN = "from streamct.cli import main; main()"
+
+
+def command(data: Path, output: Path, *options: str) -> list[str]:
+    """A run whose pixels can be compared."""
+    clip, reference = str(data / CLIP), str(data / REFERENCE)
+    return [sys.executable, "-c", _MAIN, "video", clip, reference, "-o", str(output), "--codec", "ffv1", *options]
+
+
+def frames(path: Path) -> list[tuple[int, str]]:
+    """pts and a hash of every frame."""
+    with av.open(str(path)) as container:
+        return [(f.pts, hashlib.sha256(f.to_ndarray().tobytes()).hexdigest()) for f in container.decode(video=0)]
+
+
+def until(process: subprocess.Popen[str], share: float) -> None:
+    """Wait until so much is done, as its events say."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        told = re.search(r'"total": (\d+), "done": (\d+)', line)
+        if told and int(told[2]) >= share * int(told[1]):
+            return
+
+
+def descendants(pid: int) -> list[int]:
+    """Of a process, however far."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            children.setdefault(parent, []).append(int(entry.name))
+    found, open_ = [], [pid]
+    while open_:
+        open_ += (below := children.get(open_.pop(), []))
+        found += below
+    return found
+
+
+def at_work(pid: int) -> list[int]:
+    """Workers below a driver that render a span."""
+    found = []
+    for child in descendants(pid):
+        try:
+            title = Path(f"/proc/{child}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if title.startswith(b"ray::") and b" [" in title:
+            found.append(child)
+    return found
+
+
+def start(arguments: list[str], **variables: str) -> subprocess.Popen[str]:
+    """A run with its events on a pipe."""
+    return subprocess.Popen(
+        [*arguments, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | variables
+    )
+
+
+def killed_worker(data: Path, folder: Path, wanted: list[tuple[int, str]]) -> str | None:
+    """kill -9 of a worker at 30%: exit 0, the same frames, nothing left."""
+    process = start(command(data, folder / "out.mkv", *RAY))
+    until(process, 0.3)
+    victims = at_work(process.pid)
+    if not victims:
+        process.kill()
+        return "no worker was found at work"
+    os.kill(random.choice(victims), signal.SIGKILL)
+    said = process.communicate(timeout=_LIMIT)[1]
+    if process.returncode:
+        return f"left with {process.returncode}: {said[-300:]}"
+    if frames(folder / "out.mkv") != wanted:
+        return "other frames"
+    return left(folder, "out.mkv")
+
+
+def interrupted(data: Path, folder: Path, wanted: list[tuple[int, str]]) -> str | None:
+    """Ctrl-C at 30%: exit 130 in two seconds, nothing left."""
+    process = start(command(data, folder / "out.mkv", *RAY))
+    until(process, 0.3)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=_LIMIT)
+    took = time.monotonic() - began
+    if process.returncode != 128 + signal.SIGINT or took > _STOP:
+        return f"left with {process.returncode} after {took:.1f} s (load {os.getloadavg()[0]:.0f})"
+    return left(folder)
+
+
+def cold_cache(data: Path, folder: Path, wanted: list[tuple[int, str]]) -> str | None:
+    """Several workers that compile the kernels at the same time, into one empty folder."""
+    process = start(command(data, folder / "out.mkv", *RAY), NUMBA_CACHE_DIR=str(folder / "cache"))
+    said = process.communicate(timeout=_LIMIT)[1]
+    if process.returncode:
+        return f"left with {process.returncode}: {said[-300:]}"
+    return None if frames(folder / "out.mkv") == wanted else "other frames"
+
+
+def left(folder: Path, *expected: str) -> str | None:
+    """What is left in a folder beside what should be there."""
+    more = sorted({entry.name for entry in folder.iterdir()} - set(expected))
+    return f"left behind: {', '.join(more)}" if more else None
+
+
+def main() -> None:
+    """Run all; leave with 1 if one comes out wrong."""
+    data, rounds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    wrong = 0
+    with tempfile.TemporaryDirectory(prefix="streamct-soak-") as scratch:
+        subprocess.run(command(data, Path(scratch) / "whole.mkv", "-q"), check=True, stdout=subprocess.DEVNULL)
+        wanted = frames(Path(scratch) / "whole.mkv")
+        for number in range(rounds):
+            for fault in (killed_worker, interrupted, cold_cache):
+                folder = Path(scratch) / f"{fault.__name__}-{number}"
+                folder.mkdir()
+                began = time.monotonic()
+                told = fault(data, folder, wanted)
+                wrong += told is not None
+                print(f"{fault.__name__} {number + 1}: {told or 'as it should be'} ({time.monotonic() - began:.0f} s)")
+                sys.stdout.flush()
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""The way into a Ray cluster, or to an instance of our own, and what is said where there is none."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import warnings
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+from streamct.errors import ClusterError
+from streamct.work import machine_cores
+
+_REACH_SECONDS = 5.0
+_SETTINGS = 4
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0))
+"""With which HTTP/2 begins (RFC 9113, 3.4), and so gRPC; whoever speaks it answers with settings of its own."""
+_STORE_BYTES = 256 << 20
+"""Of a private instance: proxies, masks and palettes are all that lies in it."""
+
+
+def largest_machine(ray: Any) -> int:
+    """Cores of the largest machine."""
+    return max((int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["Alive"]), default=1)
+
+
+def connected(address: str | None) -> Any:
+    """Ray, connected to a cluster or to an instance of our own.
+
+    Raises:
+        ClusterError: it can't be reached in some seconds, or does not let us in.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    import ray
+
+    if ray.is_initialized():
+        raise ClusterError("this process uses Ray already. Call ray.shutdown() first, or use --engine local.")
+    options: dict[str, Any] = {
+        "log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": f"streamct-{uuid4().hex[:12]}",
+    }  # fmt: skip
+    if address is None:
+        options |= {
+            "num_cpus": machine_cores(), "include_dashboard": False, "object_store_memory": _STORE_BYTES,
+        }  # fmt: skip
+    else:
+        _reach(address)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ray.init(address="local" if address is None else address, **options)
+    except Exception as cause:
+        with suppress(Exception):
+            ray.shutdown()
+        raise _refused(address, cause) from cause
+    return ray
+
+
+def _reach(address: str) -> None:
+    """Knock at the cluster's door, because Ray itself would wait for long."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        if address in ("auto", "local"):
+            return
+        raise ClusterError(f"--address {address}: is no address. Write HOST:PORT, such as head:6379, or auto.")
+    if os.environ.get("RAY_USE_TLS", "0") == "1":
+        return
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_SECONDS) as line:
+            line.sendall(_HELLO)
+            answer = line.recv(9)
+    except OSError as cause:
+        raise ClusterError(
+            f"--address {address}: no cluster answers there ({cause.strerror or cause}). Check that it runs (ray "
+            "status) and that this machine may reach it, or leave the address out to use this machine alone."
+        ) from cause
+    if len(answer) < 4 or answer[3] != _SETTINGS:
+        raise ClusterError(
+            f"--address {address}: what answers there is no Ray cluster. Give the address that `ray start --head` "
+            "printed, mostly port 6379."
+        )
+
+
+def _refused(address: str | None, cause: Exception) -> ClusterError:
+    told = " ".join(str(cause).split())
+    where = "a private Ray instance" if address is None else f"the cluster at {address}"
+    if "auth" in told.lower() or "token" in told.lower():
+        return ClusterError(
+            f"{where} does not let us in ({told[:200]}). It wants a token: set RAY_AUTH_MODE=token, and "
+            "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH as on the cluster."
+        )
+    return ClusterError(f"{where} can't be used ({told[:300]}). --engine local does without.")

@@ -1,0 +1,321 @@
+"""Jobs on a Ray cluster, or on a private instance on this machine. Only the files `ray_*.py` know Ray.
+
+Actors of one kind do jobs, one at a time each; actors of another kind hold networks and segment proxies for all of
+them. Frames never travel: jobs, results and proxies do. Ray retries nothing by itself: a job whose actor dies comes
+back as `WorkerLostError`, another actor takes the dead one's place, and `streamct.execute.schedule` decides.
+
+Jobs and results are sent as pickles of ours: what Ray itself unpacks from its store holds read-only arrays, for which
+every kernel would be compiled a second time.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from streamct.errors import ClusterError, ExecutionError, StreamctError, WorkerLostError
+from streamct.execute import Job, Outcome, Shared
+from streamct.execute.ray_actors import CpuWorker, Seer, Slot
+from streamct.execute.ray_cluster import connected, largest_machine
+from streamct.execute.ray_metrics import Metrics
+from streamct.work import machine_cores
+
+_CORES_A_WORKER = 2
+_PROGRESS_SECONDS = 0.5
+_STOP_SECONDS = 0.6
+_HELD = 32
+"""Shared values that are kept in the object store."""
+
+
+@dataclass(slots=True)
+class _Hand:
+    """One actor and what it does. node, pid: where it runs, "" until it is ready. ref: of its job, or of its start."""
+
+    number: int
+    actor: Any
+    ref: Any
+    node: str = ""
+    pid: int = 0
+    job: Job | None = None
+    began: float = 0.0
+    told: Any = None
+    done: int = 0
+    born: int = 1
+
+    @property
+    def label(self) -> str:
+        return f"cpu {self.number}"
+
+
+@dataclass(slots=True)
+class _Sent:
+    """A shared value and its place in the object store; the value is kept so that its `id` stays its own."""
+
+    value: Any
+    ref: Any = field(default=None)
+
+
+class RayExecutor:
+    """An `Executor` over Ray actors.
+
+    address: of a cluster; None: a private instance on this machine, which ends with us. cpu_workers: actors that do
+    jobs; None: one for two cores. gpu_workers: actors that hold networks on GPUs, None: as many as there is room for,
+    0: one on a CPU. gpus_per_worker: share of a GPU that each gets, 1 if None. segmenting: networks will be needed.
+    paths: files and folders that every machine has to see under the same name.
+
+    Raises:
+        ClusterError: the cluster can't be reached, or does not let us in.
+    """
+
+    name = "ray"
+
+    def __init__(
+        self,
+        address: str | None = None,
+        cpu_workers: int | None = None,
+        gpu_workers: int | None = None,
+        gpus_per_worker: float | None = None,
+        segmenting: bool = False,
+        paths: Sequence[Path] = (),
+    ) -> None:
+        self._private = address is None
+        self._ray = connected(address)
+        self._closed = False
+        try:
+            total = self._ray.cluster_resources()
+            cpus = max(1, int(total.get("CPU", 1)))
+            count = cpu_workers or max(1, cpus // _CORES_A_WORKER)
+            self._share = max(1, min(cpus // count, largest_machine(self._ray)))
+            self._paths = tuple(str(path.absolute()) for path in paths)
+            self._seers = self._segmenters(total, gpu_workers, gpus_per_worker or 1.0) if segmenting else []
+            self._worker = self._ray.remote(CpuWorker)
+            self._metrics = Metrics()
+            self._queue: deque[Job] = deque()
+            self._early: list[Outcome] = []
+            self._shared: OrderedDict[int, _Sent] = OrderedDict()
+            self._polled = time.monotonic()
+            self._hands = [self._hired(number, 1) for number in range(count)]
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def workers(self) -> int:
+        """How many jobs run at the same time."""
+        return len(self._hands)
+
+    @property
+    def alive(self) -> int:
+        """How many actors are ready or at work."""
+        return sum(bool(hand.node) for hand in self._hands)
+
+    @property
+    def described(self) -> str:
+        """Sizes of the pools, for the user."""
+        cores = f"{self._share} core{'' if self._share == 1 else 's'} each"
+        told = f"{len(self._hands)} CPU worker{'' if len(self._hands) == 1 else 's'} of {cores}"
+        return f"{told}, {len(self._seers)} for segmentation" if self._seers else told
+
+    def submit(self, job: Job) -> None:
+        """Begin a job as soon as an actor is free."""
+        if self._closed:
+            raise ExecutionError(f"{job.name}: can't be begun, because the executor is closed.")
+        self._queue.append(job)
+        self._assign()
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        """The outcomes since the last call, waiting for one for so long.
+
+        Raises:
+            ClusterError: a machine does not see the files.
+        """
+        found, self._early = self._early, []
+        refs = {hand.ref: hand for hand in self._hands if hand.ref is not None}
+        if refs:
+            ready, _ = self._waited(list(refs), num_returns=1, timeout=0 if found else seconds)
+            if ready:
+                ready, _ = self._waited(list(refs), num_returns=len(refs), timeout=0)
+            for ref in ready:
+                outcome = self._ended(refs[ref])
+                if outcome is not None:
+                    found.append(outcome)
+        else:
+            time.sleep(seconds)
+        self._assign()
+        self._ask()
+        return found
+
+    def progress(self) -> Mapping[str, int]:
+        """Frames done so far by the jobs that are running, as last heard."""
+        return {hand.job.name: hand.done for hand in self._hands if hand.job is not None}
+
+    def publish(self, frames: int, running: int, waiting: int, retries: int) -> None:
+        """In Ray's metrics."""
+        self._metrics.tell(frames, running, waiting, retries)
+
+    def close(self) -> None:
+        """Stop what is running, end all actors, and the instance if it is ours."""
+        if self._closed:
+            return
+        self._closed = True
+        hands = getattr(self, "_hands", [])
+        busy = [hand for hand in hands if hand.job is not None and hand.node]
+        with _quietly(self._ray):
+            for hand in busy:
+                hand.actor.stop.remote()
+            if busy:
+                self._waited([hand.ref for hand in busy], num_returns=len(busy), timeout=_STOP_SECONDS)
+        if not self._private:
+            for actor in (*(hand.actor for hand in hands), *getattr(self, "_seers", [])):
+                with _quietly(self._ray):
+                    self._ray.kill(actor)
+        self._ray.shutdown()
+
+    def _waited(self, refs: list[Any], **options: Any) -> tuple[list[Any], list[Any]]:
+        """`ray.wait`; what a signal raises meanwhile comes out of it as itself."""
+        try:
+            found: tuple[list[Any], list[Any]] = self._ray.wait(refs, **options)
+            return found
+        except SystemError as error:
+            if error.__cause__ is not None and not isinstance(error.__cause__, Exception):
+                raise error.__cause__ from None
+            raise
+
+    def _hired(self, number: int, born: int) -> _Hand:
+        """A new actor, on its way."""
+        name = f"streamct cpu {number}" + (f" ({born})" if born > 1 else "")
+        seer = self._seers[number % len(self._seers)] if self._seers else None
+        options = {"num_cpus": self._share, "name": name, "max_restarts": 0, "max_task_retries": 0}
+        actor = self._worker.options(**options, max_concurrency=2, scheduling_strategy="SPREAD").remote(
+            self._share, os.getcwd(), self._paths, seer
+        )
+        return _Hand(number, actor, actor.ready.options(name=f"{name}: start").remote(), born=born)
+
+    def _segmenters(self, total: Mapping[str, float], count: int | None, share: float) -> list[Any]:
+        gpus = total.get("GPU", 0.0)
+        if count is None:
+            count = int(gpus / share + 1e-9)
+        if count * share > gpus + 1e-9:
+            raise ClusterError(
+                f"--gpu-workers {count}: with {share:g} GPUs each, they need {count * share:g}, and the cluster has "
+                f"{gpus:g}. Lower --gpus-per-worker, or ask for fewer."
+            )
+        seer = self._ray.remote(Seer)
+        options: dict[str, Any] = {"max_restarts": -1, "max_task_retries": 3, "max_concurrency": 4}
+        if not count:
+            threads = max(1, machine_cores() // 2)
+            return [seer.options(**options, num_cpus=0, name="streamct segment 0").remote(threads)]
+        return [
+            seer.options(**options, num_cpus=0, num_gpus=share, name=f"streamct segment {n}").remote(1)
+            for n in range(count)
+        ]
+
+    def _assign(self) -> None:
+        for hand in self._hands:
+            if not self._queue:
+                return
+            if hand.node and hand.job is None:
+                job = self._queue.popleft()
+                blob, held = self._packed(job)
+                hand.job, hand.began, hand.done = job, time.monotonic(), 0
+                hand.ref = hand.actor.run.options(name=job.name).remote(blob, *held)
+
+    def _packed(self, job: Job) -> tuple[bytes, list[Any]]:
+        """The job as bytes, and the places of its shared arguments."""
+        held: list[Any] = []
+        arguments: list[Any] = []
+        for argument in job.arguments:
+            if isinstance(argument, Shared):
+                arguments.append(Slot(len(held)))
+                held.append(self._stored(argument.value))
+            else:
+                arguments.append(argument)
+        return self._ray.cloudpickle.dumps((job.call, arguments)), held
+
+    def _stored(self, value: Any) -> Any:
+        """Its reference, in a list: so Ray passes it on as it is."""
+        sent = self._shared.get(id(value))
+        if sent is None:
+            sent = self._shared[id(value)] = _Sent(value, self._ray.put(self._ray.cloudpickle.dumps(value)))
+            while len(self._shared) > _HELD:
+                self._shared.popitem(last=False)
+        self._shared.move_to_end(id(value))
+        return [sent.ref]
+
+    def _ended(self, hand: _Hand) -> Outcome | None:
+        """What became of an actor's job; None where only its start ended."""
+        job, began = hand.job, hand.began
+        starting = not hand.node
+        try:
+            result = self._ray.get(hand.ref)
+        except self._ray.exceptions.RayTaskError as cause:  # of ours it catches all: this is the start's
+            fault = cause.as_instanceof_cause()
+            if isinstance(fault, StreamctError):
+                raise ClusterError(str(fault)) from cause
+            raise ClusterError(f"a worker could not start: {cause.cause!r}") from cause
+        except self._ray.exceptions.RayError as cause:
+            error = self._lost(hand, cause)
+            self._hands[self._hands.index(hand)] = self._hired(hand.number, hand.born + 1)
+            if job is None:
+                return None
+            return Outcome(job, None, error, time.monotonic() - began, hand.label)
+        hand.ref, hand.job = None, None
+        if starting:
+            hand.node, hand.pid = result
+            return None
+        value, fault, seconds = pickle.loads(result)
+        assert job is not None
+        return Outcome(job, value, fault, seconds, hand.label)
+
+    def _lost(self, hand: _Hand, cause: Exception) -> WorkerLostError:
+        exceptions = self._ray.exceptions
+        told = " ".join(str(cause).split())
+        node = "node" in told and ("has died" in told or "is dead" in told or "terminated" in told)
+        with _quietly(self._ray):
+            there = {entry["NodeID"] for entry in self._ray.nodes() if entry["Alive"]}
+            node = bool(hand.node) and hand.node not in there
+        why = "its machine is gone" if node else "killed, out of memory or crashed"
+        if isinstance(cause, exceptions.OutOfMemoryError) or "memory" in told.lower():
+            why = "its machine ran out of memory"
+        return WorkerLostError(f"the worker {hand.label} ended ({why})", node)
+
+    def _ask(self) -> None:
+        """Hear now and then how far the jobs are."""
+        now = time.monotonic()
+        for hand in self._hands:
+            if hand.told is None:
+                continue
+            with _quietly(self._ray):
+                ready, _ = self._waited([hand.told], timeout=0)
+                if ready:
+                    told, hand.told = hand.told, None
+                    hand.done = max(hand.done, self._ray.get(told))
+        if now - self._polled < _PROGRESS_SECONDS:
+            return
+        self._polled = now
+        for hand in self._hands:
+            if hand.job is not None and hand.told is None:
+                hand.told = hand.actor.done.remote()
+
+
+class _quietly(suppress):  # noqa: N801  (reads as a statement)
+    """What Ray says of actors that are dead anyway does not matter."""
+
+    def __init__(self, ray: Any) -> None:
+        super().__init__(ray.exceptions.RayError, ValueError, RuntimeError)

@@ -1,0 +1,92 @@
+"""Which executor a run gets, and what is said where there is no cluster."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from streamct.errors import ClusterError, UsageError
+from streamct.execute import engine
+from streamct.execute.engine import Engine, chosen, open_executor, visible_gpus
+from streamct.execute.ray_cluster import connected
+
+
+@pytest.fixture(autouse=True)
+def _nothing_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(engine, "visible_gpus", lambda: 0)
+
+
+def test_without_a_cluster_and_gpus_work_is_done_here() -> None:
+    assert chosen(Engine())[0] == "local"
+
+
+def test_an_address_or_several_gpus_call_for_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert chosen(Engine(address="head:6379")) == ("ray", "--address head:6379")
+    monkeypatch.setattr(engine, "visible_gpus", lambda: 2)
+    assert chosen(Engine()) == ("ray", "2 GPUs")
+    monkeypatch.setenv("RAY_ADDRESS", "other:6379")
+    assert chosen(Engine()) == ("ray", "RAY_ADDRESS other:6379")
+    assert Engine(address="head:6379").where == "head:6379"
+    assert chosen(Engine("local"))[0] == "local"
+
+
+@pytest.mark.parametrize(("value", "count"), [("", 0), ("-1", 0), ("0", 1), ("0,1,3", 3), ("GPU-12ab,GPU-34cd", 2)])
+def test_gpus_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch, value: str, count: int) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)
+    assert visible_gpus() == count
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"name": "spark"}, "--engine spark: no such engine"),
+        ({"name": "local", "address": "head:1"}, "--engine local uses no cluster"),
+        ({"cpu_workers": 0}, "at least one"),
+        ({"gpu_workers": -1}, "can't be negative"),
+        ({"gpus_per_worker": 0.0}, "above 0"),
+    ],
+)
+def test_contradictions_are_refused(arguments: dict[str, object], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        Engine(**arguments)  # type: ignore[arg-type]
+
+
+def test_the_choice_is_said_in_one_line() -> None:
+    said: list[str] = []
+    with open_executor(Engine(cpu_workers=2), said.append) as executor:
+        assert (executor.name, executor.workers) == ("local", 2)
+    assert len(said) == 1
+    assert said[0].startswith("engine: local")
+
+
+def test_a_cluster_that_does_not_answer_is_named_at_once() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(ClusterError, match=f"--address {address}: no cluster answers there"):
+        connected(address)
+
+
+@pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:port"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ClusterError, match="is no address"):
+        connected(address)
+
+
+def test_what_answers_but_is_no_cluster_is_told_apart() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            line, _ = server.accept()
+            with line:
+                line.recv(100)
+                line.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        other = threading.Thread(target=greet)
+        other.start()
+        with pytest.raises(ClusterError, match="is no Ray cluster"):
+            connected(f"127.0.0.1:{server.getsockname()[1]}")
+        other.join()
