@@ -43,6 +43,7 @@ def connected(address: str | None) -> Any:
         "log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": f"streamct-{uuid4().hex[:12]}",
     }  # fmt: skip
     if address is None:
+        os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: our own workers are as urgent as we are
         options |= {
             "num_cpus": machine_cores(), "include_dashboard": False, "object_store_memory": _STORE_BYTES,
         }  # fmt: skip
