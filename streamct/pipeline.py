@@ -99,7 +99,7 @@ def grade_video(
     """
     map = _path(map)
     asked = Request(
-        Path(input), None if reference is None and map is not None else references(reference), _path(output),
+        Path(input), reference, _path(output),
         settings or Settings(), map, _path(mask), _path(ref_mask), _path(save_masks), _path(cuts), _path(track),
         _path(save_track), overwrite, stream, rate, hwaccel, tolerate_corrupt, start, stop, compare,
     )  # fmt: skip

@@ -24,7 +24,7 @@ from streamct.media.trim import Trim
 from streamct.model import Report
 from streamct.moments import Moment, as_seconds
 from streamct.parts import is_anywhere, reach, trimmed
-from streamct.references import References, Wanted, look, map_for
+from streamct.references import Given, References, Wanted, look, map_for, references
 from streamct.run import Teller, check_regions, chosen_network, clip_mattes, described, no_split, region_palettes
 from streamct.segment import GivenMattes
 from streamct.segment.deeplab import DeepLab
@@ -43,7 +43,7 @@ class Request:
     """
 
     input: Path
-    reference: References | None
+    reference: Given | None
     output: Path | None = None
     settings: Settings = field(default_factory=Settings)
     map: Path | None = None
@@ -64,10 +64,20 @@ class Request:
     seen: Wanted | None = None
 
     @property
+    def references(self) -> References | None:
+        """What the wanted colours come from, None where a map says it.
+
+        Raises:
+            UsageError: neither is given.
+        """
+        return None if self.reference is None and self.map is not None else references(self.reference)
+
+    @property
     def colours(self) -> Path:
-        """Where the wanted colours come from, for the report."""
-        if self.reference is not None:
-            return self.reference.paths[0]
+        """The first of their files, for the report."""
+        wanted = self.references
+        if wanted is not None:
+            return wanted.paths[0]
         assert self.map is not None
         return self.map
 
@@ -116,6 +126,7 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
     Raises:
         StreamctError: anything wrong with input, reference, masks, settings or output.
     """
+    reference = asked.references
     clip, settings, mask, ref_mask, save_masks = (
         source.clip, asked.settings, asked.mask, asked.ref_mask, asked.save_masks
     )  # fmt: skip
@@ -130,9 +141,9 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
     map = (
         None
         if asked.map is None
-        else map_for(asked.map, asked.reference, ref_mask, (asked.cuts, asked.track, asked.save_track))
+        else map_for(asked.map, reference, ref_mask, (asked.cuts, asked.track, asked.save_track))
     )
-    wanted = asked.reference.paths if asked.reference is not None else ()
+    wanted = reference.paths if reference is not None else ()
     others = (
         *wanted,
         *(p for p in (asked.map, mask, ref_mask, asked.cuts, asked.track, settings.input.lut) if p is not None),
@@ -167,8 +178,8 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
         if (warning := unmasked(map, settings, apart, mask is not None)) is not None:
             say.warning(f"{asked.map}: {warning}")
     else:
-        assert asked.reference is not None
-        seen = asked.seen or look(asked.reference, settings, ref_mask, network, say.warning)
+        assert reference is not None
+        seen = asked.seen or look(reference, settings, ref_mask, network, say.warning)
         palettes = region_palettes(seen.palettes, settings, mask is not None or network is not None)
         apart = palettes.split is not None
         if ref_mask is not None and mask is None and network is None:

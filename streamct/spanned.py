@@ -369,7 +369,8 @@ def grade_with(engine: Engine, asked: Request, progress: Progress, count: int | 
         StreamctError: as `grade_in_spans`; `ClusterError`: the cluster can't be reached.
     """
     folder = asked.input.parent if asked.output is None else asked.output.parent
-    colours = asked.reference.paths if asked.reference is not None else (asked.map,)
+    wanted = asked.references
+    colours = wanted.paths if wanted is not None else (asked.map,)
     given = (
         asked.input, *colours, folder, asked.mask, asked.ref_mask, asked.cuts, asked.track, asked.settings.input.lut
     )  # fmt: skip
