@@ -130,7 +130,7 @@ def write_luts(
         if clip is not None:
             held = _shots_between(held, clip, start, stop)
         if not per_shot:
-            check_single(held, map)
+            check_single(held, map, "Add --per-shot, or --from and --to within one of them; or make a map with --whole")
         baker = MapBaker(held, settings)
         looks = [_map_looks(shot, baker) for shot in held.shots]
         end = held.shots[-1].stop or (clip.frames if clip is not None else 1) or held.shots[-1].start + 1

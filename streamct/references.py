@@ -179,16 +179,15 @@ def map_for(
     return found
 
 
-def check_single(map: MapFile, path: Path) -> None:
-    """Refuse a map of several shots where there is one picture or file.
+def check_single(map: MapFile, path: Path, remedy: str = "Make a map with --whole") -> None:
+    """Refuse a map of several shots where there is one picture or file. remedy: what else may be done.
 
     Raises:
         UsageError: it has several.
     """
     if len(map.shots) > 1:
         raise UsageError(
-            f"--map {path}: has {len(map.shots)} shots, and one is wanted here. Make a map with --whole, "
-            "or keep one of its shots."
+            f"--map {path}: has {len(map.shots)} shots, and one is wanted here. {remedy}, or keep one of its shots."
         )
 
 
