@@ -126,7 +126,9 @@ def write_luts(
     rate = None if clip is None else clip.rate
     writer = _Writer(output, size, _comments(input, towards, settings), per_shot, rate, first)
     if map is not None:
-        held = map_for(map, asked, ref_mask, (mask,))
+        if mask is not None:
+            raise UsageError(f"--mask {mask}: the map {map} tells its regions apart already. Leave the mask out.")
+        held = map_for(map, asked, ref_mask, ())
         if clip is not None:
             held = _shots_between(held, clip, start, stop)
         if not per_shot:
