@@ -11,6 +11,7 @@ import numpy as np
 
 from streamct.errors import InputError, OutputError, StreamctError
 from streamct.execute import Job, Task, values
+from streamct.input_lut import through_lut
 from streamct.ledger import Ledger, Record, content, digest_of, input_identity, span_digest, versions
 from streamct.media.output import resolve_output
 from streamct.media.source import open_source
@@ -97,7 +98,7 @@ def prepare(item: Item, options: Options) -> Prepared:
     frames: int | None = 1
     if item.kind == "clip":
         with open_source(item.input, None, hwaccel=options.hwaccel) as source:
-            clip = source.clip
+            clip = through_lut(source.clip, settings)
             plan = resolve_output(clip, options.folder / item.output if item.fixed else None, settings.output)
         name = item.output if item.fixed or plan.path.suffix == item.output.suffix else item.fallback
         notes = [note.replace(plan.path.name, name.name) for note in plan.notes]
@@ -128,6 +129,7 @@ def _contents(item: Item) -> dict[str, Any]:
     return {
         "input": input_identity(item.input),
         "reference": content(item.reference),
+        "lut": content(item.settings.input.lut),
         "mask": content(item.mask),
         "ref_mask": content(item.ref_mask),
         "cuts": content(item.cuts),

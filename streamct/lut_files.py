@@ -126,11 +126,13 @@ def write_luts(
     rate = None if clip is None else clip.rate
     writer = _Writer(output, size, _comments(input, towards, settings), per_shot, rate, first)
     if map is not None:
-        held = map_for(map, asked, ref_mask, (mask,))
+        if mask is not None:
+            raise UsageError(f"--mask {mask}: the map {map} tells its regions apart already. Leave the mask out.")
+        held = map_for(map, asked, ref_mask, ())
         if clip is not None:
             held = _shots_between(held, clip, start, stop)
         if not per_shot:
-            check_single(held, map)
+            check_single(held, map, "Add --per-shot, or --from and --to within one of them; or make a map with --whole")
         baker = MapBaker(held, settings)
         looks = [_map_looks(shot, baker) for shot in held.shots]
         end = held.shots[-1].stop or (clip.frames if clip is not None else 1) or held.shots[-1].start + 1

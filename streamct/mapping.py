@@ -24,6 +24,7 @@ from streamct.grade.lookfile import (
 )
 from streamct.grade.mapped import mappings_of, reference_of, shots_of
 from streamct.grade.regions import Palettes
+from streamct.input_lut import picture_through_lut, source_through_lut
 from streamct.media.files import check_target
 from streamct.media.image import PICTURE_EXTENSIONS, read_picture, save_png
 from streamct.media.source import Source, open_source
@@ -59,7 +60,8 @@ def write_map(
 
     Given back unedited, the map makes what `grade_video` makes in the mode `shot`, or `grade_picture`. output: None for
     `<stem>.map.json` beside the input. whole: one mapping for all of the clip, which fits any clip. The rest is as for
-    `grade_video`. Targets are written at full strength; `settings.mapping.strength` counts when the map is used.
+    `grade_video`. Targets are written at full strength; `settings.mapping.strength` counts when the map is used. The
+    colours are those behind `settings.input.lut`, which has to be there when the map is used.
 
     Raises:
         StreamctError: anything wrong with input, reference, masks, cuts or output.
@@ -73,7 +75,8 @@ def write_map(
         raise OutputError(f"{output}: a map is written as JSON. Name the file .json.")
     began = time.monotonic()
     say = Teller(progress)
-    check_target(output, (input, *wanted.paths, *(p for p in (mask, ref_mask, cuts) if p is not None)), overwrite)
+    beside = (mask, ref_mask, cuts, settings.input.lut)
+    check_target(output, (input, *wanted.paths, *(path for path in beside if path is not None)), overwrite)
     network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
     seen = look(wanted, settings, ref_mask, network, say.warning)
     apart = seen.palettes.split is not None
@@ -88,7 +91,8 @@ def write_map(
         map = _of_picture(input, seen, wanted, settings, mask, network)
         say.progress(1)
     else:
-        with open_source(input, stream) as source:
+        with open_source(input, stream) as opened:
+            source = source_through_lut(opened, settings)
             map = _of_clip(source, seen, wanted, settings, mask, network, cuts, whole, say)
     write_document(output, map)
     colours = [len(m.colours) for shot in map.shots for m in shot.mappings]
@@ -161,7 +165,7 @@ def write_palette(reference: Given, seen: Wanted, output: Path, overwrite: bool 
 def _of_picture(
     path: Path, seen: Wanted, wanted: References, settings: Settings, mask: Path | None, network: DeepLab | None
 ) -> MapFile:
-    rgb = read_picture(path).rgb
+    rgb = picture_through_lut(read_picture(path).rgb, settings)
     matte = still_matte(mask) if mask is not None else picture_mask(rgb, network) if network is not None else None
     own = picture_look(rgb, settings, matte)[0]
     looked = Looked(own.whole, own.split, ONE if own.split is not None else 0)

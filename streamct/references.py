@@ -31,6 +31,7 @@ from streamct.media.excerpts import Excerpt
 from streamct.media.image import PICTURE_EXTENSIONS, read_picture
 from streamct.media.probe import probe
 from streamct.model import Clip, Frame, Palette
+from streamct.moments import parse_time
 from streamct.run import picture_look
 from streamct.segment.matte import resized, still_matte
 from streamct.segment.still import picture_mask, quarter_turns
@@ -138,21 +139,10 @@ def references(given: Given | None, *, start: str | None = None, stop: str | Non
     items = tuple(parse_reference(one) if isinstance(one, str) else Reference(one) for one in several)
     if not items:
         raise UsageError("no reference: give REF, a picture, a video or a palette (.json).")
-    begin, end = (None if t is None else _seconds(t, flag) for t, flag in ((start, "--ref-from"), (stop, "--ref-to")))
+    begin, end = (None if t is None else parse_time(t, flag) for t, flag in ((start, "--ref-from"), (stop, "--ref-to")))
     if end is not None and end <= (begin or 0):
         raise UsageError(f"--ref-to {stop}: should lie after --ref-from {start or 0}.")
     return References(items, begin, end)
-
-
-_TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
-
-
-def _seconds(text: str, flag: str) -> Fraction:
-    match = _TIME.fullmatch(text.strip())
-    if match is None:
-        raise UsageError(f"{flag} {text}: should be a time like 12.5, 01:12.5 or 00:01:12.5.")
-    hours, minutes, seconds = match.groups()
-    return (int(hours or 0) * 60 + int(minutes or 0)) * 60 + Fraction(seconds)
 
 
 def map_for(
@@ -179,16 +169,15 @@ def map_for(
     return found
 
 
-def check_single(map: MapFile, path: Path) -> None:
-    """Refuse a map of several shots where there is one picture or file.
+def check_single(map: MapFile, path: Path, remedy: str = "Make a map with --whole") -> None:
+    """Refuse a map of several shots where there is one picture or file. remedy: what else may be done.
 
     Raises:
         UsageError: it has several.
     """
     if len(map.shots) > 1:
         raise UsageError(
-            f"--map {path}: has {len(map.shots)} shots, and one is wanted here. Make a map with --whole, "
-            "or keep one of its shots."
+            f"--map {path}: has {len(map.shots)} shots, and one is wanted here. {remedy}, or keep one of its shots."
         )
 
 

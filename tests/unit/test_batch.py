@@ -17,6 +17,8 @@ from clips import decoded, moving_picture, write_clip
 import streamct.file_task
 import streamct.spanned
 from streamct.batch import BatchReport, run_batch
+from streamct.color.cube import nodes, unit_lattice
+from streamct.color.cube_text import format_cube
 from streamct.errors import OutputError, ReferenceError, SegmenterError, WorkerLostError
 from streamct.execute import Job, Outcome
 from streamct.execute.local import LocalExecutor
@@ -104,18 +106,21 @@ def test_only_what_is_missing_is_done(root: Path) -> None:
     assert {name for name in after if after[name] != before[name] and ".streamct" not in name} == {"sub/b.mkv"}
 
 
-@pytest.mark.parametrize("change", ["input", "reference", "settings", "version"])
+@pytest.mark.parametrize("change", ["input", "reference", "settings", "lut", "version"])
 def test_what_decides_the_result_has_changed_and_nothing_is_reused(
     root: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ran(root)
+    (root / "in.cube").write_text(format_cube(unit_lattice(nodes(3)), "before"))
+    settings = LOSSLESS.updated(input__lut=root / "in.cube") if change == "lut" else LOSSLESS
+    ran(root, settings=settings)
     before = times(root / "out")
-    settings = LOSSLESS
     if change == "input":
         for path in (root / "in" / "a.mkv", root / "in" / "sub" / "b.mkv", root / "in" / "sub" / "c.png"):
             os.utime(path, ns=(1, 1))
     elif change == "reference":
         save_png(root / "ref.png", moving_picture(1, seed=6)[0][..., ::-1])
+    elif change == "lut":
+        (root / "in.cube").write_text(format_cube(unit_lattice(nodes(5)), "after"))
     elif change == "settings":
         settings = LOSSLESS.updated(mapping__strength=0.5)
     else:

@@ -16,11 +16,15 @@ from streamct.color.cube import nodes, unit_lattice
 from streamct.color.cube_text import format_cube, parse_cube
 from streamct.color.lab import srgb_to_lab
 from streamct.errors import LutError, UsageError
+from streamct.execute.local import LocalExecutor
 from streamct.lut_files import write_luts
 from streamct.media.image import read_picture, save_png
 from streamct.metrics.delta_e import delta_e_2000
 from streamct.pipeline import grade_picture, grade_video
+from streamct.prepare import Request
+from streamct.references import references
 from streamct.settings import MappingSettings, Settings
+from streamct.spanned import grade_in_spans
 
 QUICK = Settings().updated(time__radius=3, time__knot_spacing=3, output__codec="ffv1")
 
@@ -167,3 +171,21 @@ def test_a_lut_that_is_none_is_said(folder: Path, tmp_path: Path) -> None:
     settings = QUICK.updated(input__lut=folder / "in.png")
     with pytest.raises(LutError, match=r"in\.png: is no \.cube file"):
         grade_video(folder / "log.mkv", folder / "ref.png", tmp_path / "out.mkv", settings)
+
+
+@pytest.mark.parametrize("changes", ["lut", "regions", "pixels"])
+def test_a_clip_in_spans_is_graded_by_the_same_controls(folder: Path, tmp_path: Path, changes: str) -> None:
+    settings = {
+        "lut": QUICK.updated(input__lut=folder / "log.cube", mapping__chroma=0.5),
+        "regions": QUICK.updated(mapping__regions="fg"),
+        "pixels": QUICK.updated(input__lut=folder / "log.cube", output__pix_fmt="yuv420p"),
+    }[changes]
+    mask = folder / "mask.png" if changes == "regions" else None
+    clip = write_clip(tmp_path / "in.mkv", moving_picture(40), codec="ffv1", pix_fmt="yuv444p", tags=(6, 6, 2, 1))
+    grade_video(clip, folder / "ref.png", tmp_path / "one.mkv", settings, mask=mask)
+    asked = Request(clip, references(folder / "ref.png"), tmp_path / "spans.mkv", settings, mask=mask)
+    with LocalExecutor(2) as executor:
+        report = grade_in_spans(asked, executor, count=3)
+    assert report.details["spans"] == 3
+    for (_, found), (_, wanted) in zip(decoded(tmp_path / "spans.mkv"), decoded(tmp_path / "one.mkv"), strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))

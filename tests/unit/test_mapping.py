@@ -241,6 +241,8 @@ def test_what_contradicts_a_map_is_refused(folder: Path, tmp_path: Path) -> None
             grade_video(folder / "in.mkv", reference, tmp_path / "out.mkv", SHOT, map=map, **options)
     with pytest.raises(UsageError, match="has 2 shots, and one is wanted here"):
         grade_picture(folder / "in.png", None, tmp_path / "out.png", map=map)
+    with pytest.raises(UsageError, match="tells its regions apart already"):
+        write_luts(folder / "in.mkv", None, tmp_path / "out.cube", map=map, mask=folder / "mask.png")
     with pytest.raises(UsageError, match="a picture has no shots"):
         write_map(folder / "in.png", folder / "ref.png", tmp_path / "p.json", whole=True)
 
