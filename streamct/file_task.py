@@ -133,7 +133,6 @@ def _contents(item: Item) -> dict[str, Any]:
         "mask": content(item.mask),
         "ref_mask": content(item.ref_mask),
         "cuts": content(item.cuts),
-        "lut": content(item.settings.input.lut),
         "weights": _weights(item.settings) if network else None,
         "versions": versions(network),
     }
