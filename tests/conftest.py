@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None)  # no test depends on a clock
+settings.load_profile("unhurried")
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("STREAMCT_TEST_DATA", ROOT.parent / "shared" / "data"))
