@@ -128,6 +128,7 @@ class Writer:
         context.color_primaries, context.color_trc = tags.primaries, tags.transfer
         if clip.sample_aspect:
             context.sample_aspect_ratio = clip.sample_aspect
+        context.thread_type = "AUTO"  # PyAV's own choice has x264 cut pictures into slices, which is slower and larger
         if self._threads is not None:
             context.thread_count = self._threads
         if plan.codec == "hevc" and plan.container in ("mp4", "mov"):
