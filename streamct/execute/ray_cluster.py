@@ -5,8 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
+import tempfile
 import warnings
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -35,6 +39,7 @@ def connected(address: str | None) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "3")  # of a second each, to find the cluster's address
     import ray
 
     if ray.is_initialized():
@@ -50,14 +55,70 @@ def connected(address: str | None) -> Any:
     else:
         _reach(address)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ray.init(address="local" if address is None else address, **options)
-    except Exception as cause:
-        with suppress(Exception):
-            ray.shutdown()
-        raise _refused(address, cause) from cause
+        _init(ray, address, options)
+    except _TurnedAwayError as away:
+        if not _token_taken_along():
+            raise _refused(address, away) from away
+        try:
+            _init(ray, address, options)
+        except _TurnedAwayError as again:
+            raise _refused(address, again) from again
     return ray
+
+
+class _TurnedAwayError(Exception):
+    """A cluster wants a token, or another one."""
+
+
+def _init(ray: Any, address: str | None, options: dict[str, Any]) -> None:
+    with _hushed() as said:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                ray.init(address="local" if address is None else address, **options)
+        except Exception as cause:
+            with suppress(Exception):
+                ray.shutdown()
+            if "Auth" in said():
+                raise _TurnedAwayError("its token is missing or another") from cause
+            raise _refused(address, cause) from cause
+
+
+def _token_taken_along() -> bool:
+    """Whether a token lies ready that was not shown yet. `ray start` asks for one unless told otherwise, and puts it
+    there on its own machine; a cluster that asks for none does not take one."""
+    ready = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    if "RAY_AUTH_MODE" in os.environ or not (os.environ.get("RAY_AUTH_TOKEN") or ready.is_file()):
+        return False
+    os.environ["RAY_AUTH_MODE"] = "token"
+    try:
+        from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined, unused-ignore]
+
+        Config.initialize("")
+        AuthenticationTokenLoader.instance().reset_cache()
+    except (ImportError, AttributeError):  # what Ray read when it was imported stays
+        return False
+    return True
+
+
+@contextmanager
+def _hushed() -> Iterator[Callable[[], str]]:
+    """Keep what Ray's own libraries write to standard error from the terminal; gives what it was."""
+    with suppress(Exception):
+        sys.stderr.flush()
+    with tempfile.TemporaryFile() as kept:
+        own = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+
+        def said() -> str:
+            kept.seek(0)
+            return kept.read().decode(errors="replace")
+
+        try:
+            yield said
+        finally:
+            os.dup2(own, 2)
+            os.close(own)
 
 
 def _reach(address: str) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,3 +93,26 @@ def test_what_answers_but_is_no_cluster_is_told_apart() -> None:
         with pytest.raises(ClusterError, match="is no Ray cluster"):
             connected(f"127.0.0.1:{server.getsockname()[1]}")
         other.join()
+
+
+@pytest.mark.parametrize(("ready", "tries"), [(True, 2), (False, 1)])
+def test_a_token_that_lies_ready_is_shown_to_a_cluster_that_asks_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], ready: bool, tries: int
+) -> None:
+    shown: list[str | None] = []
+
+    def init(*_: Any, **__: Any) -> None:
+        shown.append(os.environ.get("RAY_AUTH_MODE"))
+        os.write(2, b"gcs_client.cc:210: Unauthenticated: InvalidAuthToken\n")
+        raise ConnectionError("Failed to connect")
+
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setenv("RAY_AUTH_MODE", "")
+    monkeypatch.delenv("RAY_AUTH_MODE")
+    if ready:
+        (tmp_path / "token").write_text("a" * 64)
+    monkeypatch.setattr("ray.init", init)
+    with pytest.raises(ClusterError, match="RAY_AUTH_MODE=token"):
+        connected("auto")
+    assert shown == [None, "token"][:tries]
+    assert capfd.readouterr().err == ""
