@@ -149,7 +149,9 @@ def _step(x: float) -> float:
 @inlined
 def _square(one: FloatArray, other: FloatArray) -> float:
     """Square of the distance of two colours (3,)."""
-    dl, da, db = one[0] - other[0], one[1] - other[1], one[2] - other[2]
+    dl: float = one[0] - other[0]
+    da: float = one[1] - other[1]
+    db: float = one[2] - other[2]
     return dl * dl + da * da + db * db
 
 
