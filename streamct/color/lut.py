@@ -170,7 +170,7 @@ class LutGrid:
         _bake(
             numbers, lab, rgb, units, mapping.source, mapping.shifts, mapping.softness, mapping.neutral_blacks,
             mapping.compress, mapping.skin, mapping.colour, held.places, held.shifts, held.leeway, held.rivals,
-            held.shares, held.black, held.goals, _CURVES[self.coding.transfer], EASE.get(self.coding.transfer, 1.0),
+            held.black, held.goals, _CURVES[self.coding.transfer], EASE.get(self.coding.transfer, 1.0),
             xyz_to_rgb(self.coding.primaries), matrix, offset, shifts,
         )  # fmt: skip
 
@@ -229,7 +229,7 @@ class Blend:
 @kernel
 def _bake(  # type: ignore[no-untyped-def]
     numbers, lab, rgb, units, source, targets, softness, neutral, compressed, skin, colour, places, pulls, leeway,
-    rivals, shares, black, goals, curve, eased, to_rgb, to_code, offset, shifts,
+    rivals, black, goals, curve, eased, to_rgb, to_code, offset, shifts,
 ):  # fmt: skip
     """Shifts (k, 3) in code units of some of the nodes lab, rgb, units (k, 3), a cache-sized block after the other."""
     size = min(_BLOCK, numbers.shape[0])
@@ -252,7 +252,7 @@ def _bake(  # type: ignore[no-untyped-def]
                 mapped[i, 1] *= colour
                 mapped[i, 2] *= colour
         if places.shape[0] > 0:
-            pull(colours, places, pulls, leeway, rivals, shares, black, goals, mapped, before)
+            pull(colours, places, pulls, leeway, rivals, black, goals, mapped, before)
         if curve == _SRGB:
             lab_to_rgb(mapped, to_rgb, mapped)
         else:

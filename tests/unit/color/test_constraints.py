@@ -195,6 +195,18 @@ def test_two_colours_next_to_each_other_with_far_targets_meet_halfway_instead_of
     assert np.linalg.norm(bent.pull(lab), axis=1).max() <= 1.05 * most
 
 
+def test_the_pull_has_no_steep_edge_anywhere() -> None:
+    """An edge among colours is a rim in the picture: half of the way takes at least 5 Delta E."""
+    lab = np.vstack([srgb_to_lab(np.random.default_rng(11).random((4000, 3))), *np.linspace(SOURCE.colours, 50, 60)])
+    inside = lab[(lab[:, 0] > 18.5) & (lab[:, 0] < 99)]
+    for i in range(len(SOURCE)):
+        held = Held(SOURCE.colours[i : i + 1], TARGETS[i : i + 1])
+        pull = constrained(BASE, held, in_srgb=False).pull
+        wanted = np.linalg.norm(held.targets - BASE(held.sources))
+        for step in np.eye(3) * 0.5:
+            assert np.linalg.norm(pull(inside + step) - pull(inside), axis=1).max() <= 0.5 * 0.1 * wanted
+
+
 def twin(lab: np.ndarray, held: Held, others: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """What one colour (3,) is moved by, from the words of the module's docstring, without blacks."""
 
@@ -205,15 +217,16 @@ def twin(lab: np.ndarray, held: Held, others: np.ndarray, wanted: np.ndarray) ->
     def weights(at: np.ndarray) -> np.ndarray:
         own = np.linalg.norm(held.sources - at, axis=1)
         far = np.linalg.norm(others - at, axis=1)
-        stands = [step((np.linalg.norm(held.sources - o, axis=1).min() - 4) / 8) for o in others]
-        total = (1 / (own**2 + 1) ** 2).sum() + (np.array(stands) / (far**2 + 1) ** 2).sum()
-        out = np.empty(len(own))
+        kept = np.empty(len(own))
         for j in range(len(own)):
-            allies = 30 * np.exp(-((wanted - wanted[j]) ** 2).sum(axis=1) / (2 * 15**2))
+            gaps = np.linalg.norm(held.sources - held.sources[j], axis=1)
+            allies = np.maximum(30, 0.75 * gaps) * np.exp(-((wanted - wanted[j]) ** 2).sum(axis=1) / (2 * 15**2))
             rivals = np.concatenate([far, np.delete(own + allies, j)])
-            kept = max(1 - step((own[j] - 12) / 18), step((rivals.min() - own[j]) / 8))
-            out[j] = kept / (own[j] ** 2 + 1) ** 2 / total
-        return out
+            gaps = np.concatenate([np.linalg.norm(others - held.sources[j], axis=1), np.delete(gaps, j)])
+            clear = step(((rivals - own[j]) / np.maximum(30, 0.75 * gaps)).min())
+            kept[j] = 1 - (1 - clear) * step(own[j] / 30)
+        share = kept / (own**2 + 0.25)
+        return np.asarray(kept.max() * share / share.sum() if kept.any() else kept)
 
     system = np.array([weights(s) for s in held.sources])
     return np.asarray(weights(lab) @ np.linalg.solve(system, wanted))
