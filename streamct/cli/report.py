@@ -114,9 +114,10 @@ class Display:
         now = time.monotonic()
         rate = (done - self._told_done) / (now - self._told)
         self._told, self._told_done = now, done
-        text = f"{done} of {self._total} {self._unit}s" if self._total else f"{done} {self._unit}s"
+        known = self._total is not None and done <= self._total  # a container may tell too low a number
+        text = f"{done} of {self._total} {self._unit}s" if known else f"{done} {self._unit}s"
         text += f", {rate:.1f} {self._unit}s/s"
-        if self._total and rate:
+        if self._total is not None and known and rate > 0:
             text += f", {(self._total - done) / rate:.0f} s left"
         print(text, file=sys.stderr)
 
