@@ -47,7 +47,14 @@ def complain_internal(error: Exception, verbose: bool) -> None:
 
 
 def _print_wrapped(head: str, text: str) -> None:
-    """On a terminal wrapped between words and indented; elsewhere one line, which logs and grep want."""
+    """On a terminal wrapped between words and indented; elsewhere one line, which logs and grep want.
+
+    Where the text has several lines, each tells something of its own.
+    """
+    if "\n" in text:
+        for line in text.splitlines():
+            _print_wrapped(head, line)
+        return
     if sys.stderr.isatty():
         width = max(40, min(shutil.get_terminal_size().columns, _WIDTH))
         indent = " " * len("error: ")

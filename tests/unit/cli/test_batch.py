@@ -68,6 +68,23 @@ def root(made: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_all_wrong_lines_of_a_list_are_told_at_once_before_any_work(streamct: Run, root: Path) -> None:
+    lines = [
+        "input,settings,output",
+        "in/a.mp4,video.codec=ffv1,",
+        "in/b.mkv,,b.mkv",
+        "in/c.png,,c.png,d",
+        ",output.crf=9",
+    ]
+    (root / "shots.csv").write_text("\n".join([*lines, "in/a.mp4,,../a.mp4"]))
+    run = streamct(root / "shots.csv", root / "ref.png", "-o", root / "out")
+    assert run.returncode == 2
+    told = [line.removeprefix(f"error: {root / 'shots.csv'}: ") for line in run.stderr.splitlines()]
+    assert told[0] == "line 2: settings: unknown key 'video.codec' (did you mean 'output.codec'?)"
+    assert [line[:7] for line in told] == ["line 2:", "line 4:", "line 5:", "line 6:"]
+    assert not (root / "out").exists()
+
+
 def litter(folder: Path) -> list[str]:
     return [p.name for p in folder.rglob("*") if "partial" in p.name]
 
