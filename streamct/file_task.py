@@ -33,7 +33,7 @@ class Options:
 
     folder: of the outputs. ledger: what is done already. overwrite: replace outputs that are not this command's.
     restart: take nothing from the ledger. tolerate, hwaccel: as for `streamct.pipeline.grade_video`. spans: how many
-    spans each clip is graded in, None for as many as its length asks for.
+    spans each clip is graded in, None for as many as its length asks for. engine: what `run_batch` runs it on.
     """
 
     folder: Path
@@ -43,6 +43,7 @@ class Options:
     tolerate: bool = False
     hwaccel: str | None = None
     spans: int | None = None
+    engine: str = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ def place(prepared: Prepared, options: Options, report: Report | None) -> Record
             "seconds": round(report.seconds, 3),
             "segmenter": report.segmenter,
             "warnings": list(dict.fromkeys((*prepared.notes, *report.warnings))),
-            "details": report.details,
+            "details": report.details | {"engine": options.engine},
         }
         ledger.keep(digest, ending, facts)
     return ledger.place(digest, ending, options.folder, str(prepared.name))
@@ -246,7 +247,10 @@ def file_task(item: Item, options: Options, seen: Wanted | StreamctError, dry: b
         record = yield from _graded(item, prepared, options, seen, part)
     except OutputError as error:
         raise OutputError(str(error).replace(str(part), str(target))) from error
-    return replace(_told(result, record), status="done")
+    told = _told(result, record)
+    if prepared.state == "kept":
+        told = replace(told, fps=0.0, details={**told.details, "frames reused": told.frames})
+    return replace(told, status="done")
 
 
 def _graded(item: Item, prepared: Prepared, options: Options, seen: Wanted, part: Path) -> Task[Record]:

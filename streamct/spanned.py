@@ -323,7 +323,8 @@ def _in_spans(
             Job(render_span, (shared, span, way, path), f"{name} [{span.start}, {span.stop})", span.stop - span.start)
             for span, way, path in zip(spans, divided.passages, paths, strict=True)
         ]
-        reused = sum(values(outcomes))
+        reused: tuple[bool, ...] = tuple(values(outcomes))
+        before = sum(span.stop - span.start for span, known in zip(spans, reused, strict=True) if known)
         firsts = tuple(span.start for span in spans)
         rendered = say.elapsed()
         (said,) = values((yield [Job(join_parts, (shared, paths, firsts), f"{name}: join", 0)]))
@@ -333,7 +334,8 @@ def _in_spans(
         say.warning(f"{asked.save_masks}: no masks were saved, because there is no segmenter")
     segmenter = recipe.segmenter if recipe.track is not None else _name(recipe)
     details = divided.details | {
-        "fps": round(frames / max(rendered, 1e-6), 2), "spans": len(spans), "parts reused": reused,
+        "fps": round((frames - before) / max(rendered, 1e-6), 2), "spans": len(spans), "parts reused": sum(reused),
+        "frames reused": before,
     }  # fmt: skip
     seconds = time.monotonic() - began
     return Report(

@@ -17,6 +17,7 @@ from clips import decoded, moving_picture, write_clip
 import streamct.file_task
 import streamct.spanned
 from streamct.batch import BatchReport, run_batch
+from streamct.cli.batch_display import table
 from streamct.color.cube import nodes, unit_lattice
 from streamct.color.cube_text import format_cube
 from streamct.errors import OutputError, ReferenceError, SegmenterError, WorkerLostError
@@ -73,6 +74,7 @@ def test_each_file_comes_out_as_if_it_had_been_graded_alone(root: Path, tmp_path
     report = ran(root)
     assert statuses(report) == {"a.mkv": "done", "sub/b.mkv": "done", "sub/c.png": "done"}
     assert report.frames == 22
+    assert {result.details["engine"] for result in report.files} == {"local"}
     for name in ("a.mkv", "sub/b.mkv"):
         alone = tmp_path / "alone.mkv"
         grade_video(root / "in" / name, root / "ref.png", alone, LOSSLESS, overwrite=True)
@@ -209,9 +211,14 @@ def test_spans_that_are_done_are_taken_again_and_only_those(
     if damage == "truncated":
         parts[1].write_bytes(parts[1].read_bytes()[:-20])
     settings = LOSSLESS.updated(mapping__strength=0.5) if damage == "settings" else LOSSLESS
-    (result,) = ran(root, settings=settings, spans=3).files
+    report = ran(root, settings=settings, spans=3)
+    (result,) = report.files
     assert result.status == "done"
     assert result.details["parts reused"] == {"none": 3, "truncated": 2, "settings": 0}[damage]
+    assert (report.fps == 0) == (damage == "none"), "what an earlier run graded is not this one's pace"
+    said = table(report, whole=False)
+    assert ("done, 3 of 3 parts reused" in said and "40 of them from an earlier run" in said) == (damage == "none")
+    assert ("done, 2 of 3 parts reused" in said) == (damage == "truncated")
     left = {part.name: part.stat().st_mtime_ns for part in work.glob("*.part.*")}
     assert left == (before if damage == "settings" else {}), "parts go when their output is there"
     grade_video(root / "in" / "a.mkv", root / "ref.png", root / "alone.mkv", settings)
@@ -219,6 +226,16 @@ def test_spans_that_are_done_are_taken_again_and_only_those(
         assert t == u
         for plane, other in zip(planes, others, strict=True):
             np.testing.assert_array_equal(plane, other)
+
+
+def test_a_result_names_the_engine_that_ran_it(root: Path) -> None:
+    class Elsewhere(LocalExecutor):
+        name = "elsewhere"
+
+    found = collect([root / "in" / "a.mkv"], root / "ref.png", root / "out", LOSSLESS)
+    with Elsewhere(1) as executor:
+        report = run_batch(found.items, Options(root / "out", Ledger(root / "w")), executor)
+    assert report.files[0].details["engine"] == "elsewhere"
 
 
 def test_odd_files_are_told_one_by_one_and_the_rest_is_graded(root: Path) -> None:
@@ -296,6 +313,8 @@ def test_a_container_that_can_not_hold_the_codec_gives_way_and_the_line_names_th
     report = ran(root)
     assert [str(r.output.relative_to(root)) for r in report.files][:2] == ["out/a.mkv", "out/a.mp4.mkv"]
     assert any("writing a.mp4.mkv" in line for line in report.files[1].warnings)
+    (told,) = [line for line in table(report, whole=False).splitlines() if "writing a.mp4.mkv" in line]
+    assert told.startswith("note: a.mp4: "), "notes are told, not only counted"
     assert set(statuses(ran(root)).values()) == {"skipped"}
 
 
