@@ -85,13 +85,16 @@ def collect(
     recursive: folders with all that is below them.
 
     Raises:
-        UsageError: nothing to do, no reference, two outputs of one name, an output that is an input or out of place.
+        UsageError: nothing to do, no source is there, no reference, two outputs of one name, an output that is an input
+            or out of place.
         InputError: a folder or a list can't be read.
     """
     notes: list[str] = []
     found: list[_Found] = []
     for source in sources:
         found += _expand(source, folder, recursive, notes)
+    if found and all(entry.row is None and not entry.path.exists() for entry in found):
+        raise UsageError(f"{', '.join(str(entry.path) for entry in found)}: no such file or folder. Check the path.")
     items, faults = list[Item](), list[UsageError]()
     for entry in found:
         try:
