@@ -31,6 +31,7 @@ from streamct.pipeline import grade_picture, grade_video
 from streamct.references import References
 from streamct.settings import Settings
 from streamct.sources import collect
+from streamct.spanned import Recipe
 
 LOSSLESS = Settings().updated(output__codec="ffv1")
 
@@ -129,6 +130,7 @@ def test_what_decides_the_result_has_changed_and_nothing_is_reused(
         monkeypatch.setattr(streamct.file_task, "versions", lambda network: {"av": "0"})
     refused = ran(root, settings=settings)
     assert set(statuses(refused).values()) == {"failed"}
+    assert all("it was graded with other settings" in result.error for result in refused.files)
     assert all("exists already" in result.error and "--overwrite" in result.error for result in refused.files)
     assert times(root / "out") == before
     assert set(statuses(ran(root, settings=settings, overwrite=True)).values()) == {"done"}
@@ -146,6 +148,7 @@ def test_an_output_that_is_not_ours_stays_without_leave(root: Path) -> None:
     (root / "out" / "a.mkv").write_bytes(b"precious")
     report = ran(root)
     assert statuses(report) == {"a.mkv": "failed", "sub/b.mkv": "done", "sub/c.png": "done"}
+    assert "not as this command wrote it" in report.files[0].error
     assert (root / "out" / "a.mkv").read_bytes() == b"precious"
     assert statuses(ran(root, overwrite=True)) == {"a.mkv": "done", "sub/b.mkv": "skipped", "sub/c.png": "skipped"}
 
@@ -303,8 +306,22 @@ def test_a_full_disk_is_named_and_older_outputs_stay(root: Path) -> None:
         error = next(result.error for result in report.files if result.name == "noise.mkv")
         assert "no space left" in error
         assert str(out / "noise.mkv") in error
+        assert error.startswith(str(root / "in" / "noise.mkv"))
+        assert "--work-dir" in error
+        assert ".part" not in error
         assert (out / "noise.mkv").read_bytes() == b"older"
         assert not list(out.rglob("*.partial*"))
+
+
+def test_an_error_about_a_part_names_the_output(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def odd(recipe: Recipe, *_: Any) -> None:
+        raise OutputError(f"{recipe.plan.path}: can't be written (I/O error).")
+
+    shutil.rmtree(root / "in" / "sub")
+    write_clip(root / "in" / "a.mkv", moving_picture(40))
+    monkeypatch.setattr(streamct.spanned, "join_parts", odd)
+    (result,) = ran(root, spans=2).files
+    assert result.error == f"{root / 'out' / 'a.mkv'}: can't be written (I/O error)."
 
 
 def test_a_container_that_can_not_hold_the_codec_gives_way_and_the_line_names_the_real_output(root: Path) -> None:
