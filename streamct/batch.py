@@ -30,7 +30,8 @@ STAGES = {
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """What became of all. seconds: wall time. frames: that were graded. stages: seconds in workers, by stage."""
+    """What became of all. seconds: wall time. frames: in what came out. fps: of those graded in this run, an earlier
+    one's left out. stages: seconds in workers, by stage."""
 
     files: tuple[FileResult, ...]
     seconds: float
@@ -93,7 +94,7 @@ def run_batch(
         options.ledger.open()
         for folder in sorted({(options.folder / item.output).parent for item in items}):
             sweep(folder)
-    run = _Run(items, options, executor, tell, stall_seconds, clock)
+    run = _Run(items, replace(options, engine=executor.name), executor, tell, stall_seconds, clock)
     tell(Event("start", total=len(items)))
     run.resolve_segmenters()
     run.make_looks()
@@ -243,9 +244,11 @@ class _Run:
         """What became of all, in the order of the items."""
         seconds = self._clock() - self._began
         files = tuple(self._results[item.name] for item in self._items)
-        frames = sum(result.frames for result in files if result.status == "done")
+        done = [result for result in files if result.status == "done"]
+        frames = sum(result.frames for result in done)
+        graded = frames - sum(result.details.get("frames reused", 0) for result in done)
         return BatchReport(
-            files, seconds, frames, frames / max(seconds, 1e-6), self._executor.name, self._executor.workers,
+            files, seconds, frames, graded / max(seconds, 1e-6), self._executor.name, self._executor.workers,
             self._state.retries if self._state else 0, dict(self._stages),
         )  # fmt: skip
 

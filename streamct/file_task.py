@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,7 +34,7 @@ class Options:
 
     folder: of the outputs. ledger: what is done already. overwrite: replace outputs that are not this command's.
     restart: take nothing from the ledger. tolerate, hwaccel: as for `streamct.pipeline.grade_video`. spans: how many
-    spans each clip is graded in, None for as many as its length asks for.
+    spans each clip is graded in, None for as many as its length asks for. engine: what `run_batch` runs it on.
     """
 
     folder: Path
@@ -43,6 +44,7 @@ class Options:
     tolerate: bool = False
     hwaccel: str | None = None
     spans: int | None = None
+    engine: str = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,11 @@ def _state(digest: str, name: Path, options: Options) -> tuple[Literal["done", "
     if target.is_dir():
         raise OutputError(f"{target}: is a folder. Name another output.")
     if target.exists() and done is None and not options.overwrite:
+        if options.ledger.wrote(options.folder, name):
+            raise OutputError(
+                f"{target}: exists already: it was graded with other settings, another reference or version, or from "
+                "another state of its input. Pass --overwrite (-y) to replace it, or choose another -o."
+            )
         raise OutputError(
             f"{target}: exists already, and not as this command wrote it. "
             "Pass --overwrite (-y) to replace it, or choose another -o."
@@ -195,7 +202,7 @@ def place(prepared: Prepared, options: Options, report: Report | None) -> Record
             "seconds": round(report.seconds, 3),
             "segmenter": report.segmenter,
             "warnings": list(dict.fromkeys((*prepared.notes, *report.warnings))),
-            "details": report.details,
+            "details": report.details | {"engine": options.engine},
         }
         ledger.keep(digest, ending, facts)
     return ledger.place(digest, ending, options.folder, str(prepared.name))
@@ -245,8 +252,21 @@ def file_task(item: Item, options: Options, seen: Wanted | StreamctError, dry: b
     try:
         record = yield from _graded(item, prepared, options, seen, part)
     except OutputError as error:
-        raise OutputError(str(error).replace(str(part), str(target))) from error
-    return replace(_told(result, record), status="done")
+        raise OutputError(_outward(str(error), item, options.ledger.folder, target)) from error
+    told = _told(result, record)
+    if prepared.state == "kept":
+        told = replace(told, fps=0.0, details={**told.details, "frames reused": told.frames})
+    return replace(told, status="done")
+
+
+def _outward(message: str, item: Item, work: Path, target: Path) -> str:
+    """A message in terms of what the user named, not of the parts in the work folder."""
+    if f"no space left in {work}." in message:
+        return (
+            f"{item.input}: no space left in {work}, where {target} is made. "
+            "Free some, or choose another folder with --work-dir."
+        )
+    return re.sub(rf"{re.escape(str(work))}[/\\]\S+\.(?:part|partial)(?:\.\w+)*", lambda _: str(target), message)
 
 
 def _graded(item: Item, prepared: Prepared, options: Options, seen: Wanted, part: Path) -> Task[Record]:

@@ -173,6 +173,15 @@ class Ledger:
         record = self.record(digest)
         return record if record is not None and _is(root / record.name, record, by_time=True) else None
 
+    def wrote(self, root: Path, name: Path) -> bool:
+        """Whether `root / name` lies there as any record has it: of another input, reference, settings or version."""
+        try:
+            changed = self.folder.stat().st_mtime_ns
+        except OSError:
+            return False
+        records = _by_name(self.folder, changed).get(str(name), ())
+        return any(_is(root / name, record, by_time=True) for record in records)
+
     def record(self, digest: str) -> Record | None:
         """The record of an output, wherever that may be now."""
         return _read(self.folder / f"{digest}.done")
@@ -201,6 +210,16 @@ class Ledger:
             _sync(target.parent)
         self.drop(digest, ending)
         return record
+
+
+@lru_cache(maxsize=2)
+def _by_name(folder: Path, changed: int) -> dict[str, list[Record]]:
+    """All records of outputs, by what these are called. changed: when the folder was, ns."""
+    found: dict[str, list[Record]] = {}
+    for path in folder.glob("*.done"):
+        if (record := _read(path)) is not None:
+            found.setdefault(record.name, []).append(record)
+    return found
 
 
 def sweep(folder: Path) -> None:

@@ -33,7 +33,7 @@ from streamct.grade.regions import SPLIT_SHARES, Colours, Palettes, add_colours
 from streamct.grade.sample import Look, Sampler, sample_picture
 from streamct.grade.summed import Shot, ShotSum
 from streamct.input_lut import picture_through_lut, read_cube, through_lut
-from streamct.media.files import check_target, written_whole
+from streamct.media.files import check_folder, check_target, written_whole
 from streamct.media.image import PICTURE_EXTENSIONS, encode_png, read_picture
 from streamct.media.probe import probe
 from streamct.media.source import Source
@@ -113,6 +113,7 @@ def write_luts(
         say.note("hard assignment has borders between colours; a LUT blurs them, and soft assignment has none")
     is_picture = input.suffix.lower() in PICTURE_EXTENSIONS
     size = _checked(output, size, per_shot, is_picture)
+    check_folder(output)
     clip = None if is_picture else _sdr(through_lut(probe(input), settings))
     if clip is None and (start, stop) != (None, None):
         raise UsageError("--from, --to: a picture has no time. Leave them out.")

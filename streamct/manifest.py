@@ -27,7 +27,10 @@ _COLUMNS = ("input", "reference", "output", "settings", "mask", "ref_mask", "cut
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One entry of a list. place: where it stands, for messages. base: the folder that its paths are relative to."""
+    """One entry of a list. place: where it stands, for messages. base: the folder that its paths are relative to.
+
+    fault: what is wrong with the line itself, "" if nothing; such a row has no input.
+    """
 
     place: str
     base: Path
@@ -38,6 +41,7 @@ class Row:
     mask: Path | None = None
     ref_mask: Path | None = None
     cuts: Path | None = None
+    fault: str = ""
 
 
 def is_manifest(path: Path) -> bool:
@@ -46,11 +50,11 @@ def is_manifest(path: Path) -> bool:
 
 
 def read_manifest(path: Path) -> list[Row]:
-    """The entries of a list, in its order.
+    """The entries of a list, in its order. A line with more fields than columns or without an input has a `fault`.
 
     Raises:
         InputError: it can't be read, or holds nothing.
-        UsageError: an unknown column, a line with more fields than columns, or without an input.
+        UsageError: an unknown column, or none for the input.
     """
     try:
         if path == Path("-"):
@@ -90,11 +94,16 @@ def _csv(path: Path, text: str, base: Path) -> list[Row]:
             continue
         place = f"{path}: line {reader.line_num}"
         if len(fields) > len(header):
-            raise UsageError(f"{place}: {len(fields)} fields in {len(header)} columns. Put quotes round a comma.")
+            fault = f"{len(fields)} fields in {len(header)} columns. Put quotes round a comma."
+            rows.append(Row(place, base, base, fault=f"{place}: {fault}"))
+            continue
         given = {name: field.strip() for name, field in zip(header, fields, strict=False) if field.strip()}
         if "input" not in given:
-            raise UsageError(f"{place}: names no input.")
-        paths = {name: base / given[name] for name in _COLUMNS if name in given and name not in ("output", "settings")}
+            rows.append(Row(place, base, base, fault=f"{place}: names no input."))
+            continue
+        paths: dict[str, Any] = {
+            name: base / given[name] for name in _COLUMNS if name in given and name not in ("output", "settings")
+        }
         output = Path(given["output"]) if "output" in given else None
         rows.append(Row(place, base, output=output, settings=given.get("settings"), **paths))
     return rows

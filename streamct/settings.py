@@ -227,7 +227,8 @@ def _explain(error: ValidationError, origin: str, labels: Mapping[str, str]) -> 
         path = [str(part) for part in item["loc"]]
         dotted = ".".join(path)
         if item["type"] == "extra_forbidden":
-            yield f"{origin}: unknown key {dotted!r} (did you mean {_nearest_key(dotted)!r}?)"
+            for unknown in _unknown(dotted, item["input"]):
+                yield f"{origin}: unknown key {unknown!r} (did you mean {_nearest_key(unknown)!r}?)"
         elif item["type"] == "model_type":
             yield f"{origin}: {dotted} = {item['input']!r}: should be a table, [{dotted}]"
         else:
@@ -237,6 +238,14 @@ def _explain(error: ValidationError, origin: str, labels: Mapping[str, str]) -> 
             label = labels.get(dotted)
             place = f"{label} {item['input']}" if label else f"{origin}: {dotted} = {item['input']!r}"
             yield f"{place}: {item['msg'][0].lower()}{item['msg'][1:]}{hint}"
+
+
+def _unknown(dotted: str, value: Any) -> list[str]:
+    """What to call an unknown key: a section that is like no other by what is in it, which tells what is meant."""
+    like = difflib.get_close_matches(dotted, Settings.model_fields, n=1)
+    if isinstance(value, Mapping) and value and not like:
+        return [f"{dotted}.{name}" for name in value]
+    return [dotted]
 
 
 def _known_keys() -> list[str]:

@@ -118,7 +118,7 @@ def write_sheet(
         rows, colours = Previewer(clip, chosen, say, masked, listed, low, high).rows(count, at)
     towards = map.name if map is not None else asked.name if asked is not None else ""
     names = [path.name for path in (mask, ref_mask) if path is not None]
-    heading = Heading(f"{input.name} → {towards}", _described(settings, bool(variants), names, held is not None))
+    heading = Heading(f"{input.name} → {towards}", _described(chosen[0], bool(variants), names, held is not None))
     if variants:
         grid = [(row.label, row.source, list(zip([n for n, _ in named], row.graded, strict=True))) for row in rows]
         sheet = variant_sheet(heading, grid, shown)
@@ -177,7 +177,8 @@ def _seen_of(held: MapFile, asked: References | None, settings: Settings, say: T
     return swatches(shown_palette(next(m for shot in held.shots for m in shot.mappings)))
 
 
-def _described(settings: Settings, variants: bool, masks: Sequence[str], mapped: bool) -> str:
+def _described(variant: Variant, variants: bool, masks: Sequence[str], mapped: bool) -> str:
+    settings = variant.settings
     m, t = settings.mapping, settings.time
     if variants:
         return "variants; what they do not name is as given or by default"
@@ -187,13 +188,20 @@ def _described(settings: Settings, variants: bool, masks: Sequence[str], mapped:
         *([] if mapped else [f"palette {settings.palette.size}"]),
         *([f"reach {m.reach:g}"] if m.reach is not None else []),
         *(["skin protected"] if m.protect_skin else []),
-        *([f"regions {m.regions}"] if masks or settings.segment.segmenter != "none" else []),
-        *([f"masks {' and '.join(masks)}"] if masks else []),
-        *([settings.segment.segmenter] if settings.segment.segmenter != "none" else []),
+        *_regions(variant, masks),
         *([f"behind {settings.input.lut.name}"] if settings.input.lut is not None else []),
         "by a map" if mapped else f"window ±{t.radius} frames" if t.mode == "window" else f"temporal {t.mode}",
     ]  # fmt: skip
     return " · ".join(parts)
+
+
+def _regions(variant: Variant, masks: Sequence[str]) -> list[str]:
+    """What tells regions apart, for the heading; where something should and can't, that they are one."""
+    segmenter = variant.settings.segment.segmenter
+    told = [*([f"masks {' and '.join(masks)}"] if masks else []), *([segmenter] if segmenter != "none" else [])]
+    if not told:
+        return []
+    return [f"regions {variant.settings.mapping.regions}", *told] if variant.splits else ["one region"]
 
 
 def _picture_rows(rgb: Picture, chosen: Sequence[Variant], masked: Masked) -> tuple[list[Row], list[Regions]]:

@@ -24,6 +24,8 @@ _CLIP_ENDINGS = (
 _GLOB = re.compile(r"[*?[]")
 _NUMBERED = re.compile(r"%0?\d*d")
 _NAMED = 4
+_FAULTS = 20
+"""Lines of a list that are told to be wrong, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,36 +85,49 @@ def collect(
     recursive: folders with all that is below them.
 
     Raises:
-        UsageError: nothing to do, no reference, two outputs of one name, an output that is an input or out of place.
+        UsageError: nothing to do, no source is there, no reference, two outputs of one name, an output that is an input
+            or out of place.
         InputError: a folder or a list can't be read.
     """
     notes: list[str] = []
     found: list[_Found] = []
     for source in sources:
         found += _expand(source, folder, recursive, notes)
-    items = []
+    if found and all(entry.row is None and not entry.path.exists() for entry in found):
+        raise UsageError(f"{', '.join(str(entry.path) for entry in found)}: no such file or folder. Check the path.")
+    items, faults = list[Item](), list[UsageError]()
     for entry in found:
-        row = entry.row
-        chosen = (row and row.reference) or reference
-        if chosen is None:
-            raise UsageError(
-                f"{row.place if row else entry.path}: has no reference. Give REF, or a column 'reference'."
-            )
-        items.append(
-            _item(entry, folder, chosen, settings if row is None else with_row(settings, row)),
-        )
-        items[-1] = replace(
-            items[-1],
-            mask=(row and row.mask) or mask,
-            ref_mask=(row and row.ref_mask) or ref_mask,
-            cuts=row.cuts if row else None,
-        )
+        try:
+            item = _chosen(entry, folder, reference, settings)
+        except UsageError as error:  # of a line in a list; whoever corrects it wants to know of all
+            faults.append(error)
+            continue
+        items.append(replace(item, mask=item.mask or mask, ref_mask=item.ref_mask or ref_mask))
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        more = [f"and {len(faults) - _FAULTS} more lines are wrong."] if len(faults) > _FAULTS else []
+        raise UsageError("\n".join([*map(str, faults[:_FAULTS]), *more]))
     items = _without_repeats(items)
     if not items:
         raise UsageError(f"{', '.join(map(str, sources))}: no videos or pictures. {' '.join(notes)}".strip())
     items = _distinct(items)
     _refuse_inputs(items, folder)
     return Collected(tuple(items), tuple(notes))
+
+
+def _chosen(entry: _Found, folder: Path, reference: Path | None, settings: Settings) -> Item:
+    """What becomes of one input; see `collect`."""
+    row = entry.row
+    if row is not None and row.fault:
+        raise UsageError(row.fault)
+    chosen = (row and row.reference) or reference
+    if chosen is None:
+        raise UsageError(f"{row.place if row else entry.path}: has no reference. Give REF, or a column 'reference'.")
+    if row is None:
+        return _item(entry, folder, chosen, settings)
+    item = _item(entry, folder, chosen, with_row(settings, row))
+    return replace(item, mask=row.mask, ref_mask=row.ref_mask, cuts=row.cuts)
 
 
 def _expand(source: Path, folder: Path, recursive: bool, notes: list[str]) -> Iterator[_Found]:

@@ -278,19 +278,19 @@ def clip_task(
     if len(spans) == 1:
         if count is not None and count > 1 and divided.why is not None:
             say.warning(f"{name}: {divided.why}")
-        return (yield from _whole(asked, name, spans[0].stop, say))
+        return (yield from _whole(asked, name, divided, say))
     for event in divided.said:
         _repeat(event, say)
     try:
         return (yield from _in_spans(asked, name, parts, work, say, divided, began))
     except DamagedInputError as damage:
         say.warning(f"{damage} It is read again from its beginning.")
-    return (yield from _whole(asked, name, spans[-1].stop, say))
+    return (yield from _whole(asked, name, divided, say))
 
 
-def _whole(asked: Request, name: str, frames: int, say: Teller) -> Task[Report]:
-    say.start(frames)
-    (given,) = values((yield [Job(grade_whole, (asked,), name, frames)]))
+def _whole(asked: Request, name: str, divided: Divided, say: Teller) -> Task[Report]:
+    say.start(divided.recipe.clip.frames)
+    (given,) = values((yield [Job(grade_whole, (asked,), name, divided.spans[-1].stop)]))
     report: Report
     report, said = given
     for event in said:
@@ -323,7 +323,8 @@ def _in_spans(
             Job(render_span, (shared, span, way, path), f"{name} [{span.start}, {span.stop})", span.stop - span.start)
             for span, way, path in zip(spans, divided.passages, paths, strict=True)
         ]
-        reused = sum(values(outcomes))
+        reused: tuple[bool, ...] = tuple(values(outcomes))
+        before = sum(span.stop - span.start for span, known in zip(spans, reused, strict=True) if known)
         firsts = tuple(span.start for span in spans)
         rendered = say.elapsed()
         (said,) = values((yield [Job(join_parts, (shared, paths, firsts), f"{name}: join", 0)]))
@@ -333,7 +334,8 @@ def _in_spans(
         say.warning(f"{asked.save_masks}: no masks were saved, because there is no segmenter")
     segmenter = recipe.segmenter if recipe.track is not None else _name(recipe)
     details = divided.details | {
-        "fps": round(frames / max(rendered, 1e-6), 2), "spans": len(spans), "parts reused": reused,
+        "fps": round((frames - before) / max(rendered, 1e-6), 2), "spans": len(spans), "parts reused": sum(reused),
+        "frames reused": before,
     }  # fmt: skip
     seconds = time.monotonic() - began
     return Report(
@@ -353,7 +355,7 @@ def grade_in_spans(
     Raises:
         StreamctError: as `grade_video`; `ExecutionError`: workers were lost, or nothing went on.
     """
-    say = _Phases(progress, executor)
+    say = _Phases(progress)
     task = clip_task(asked, asked.input.name, None, None, say, count)
     ((_, result),) = run_tasks(executor, [(str(asked.input), task)], on_progress=say.watch)
     if isinstance(result, StreamctError):
@@ -382,17 +384,20 @@ def grade_with(engine: Engine, asked: Request, progress: Progress, count: int | 
 
 
 class _Phases(Teller):
-    """Tells the frames of the phase that is under way: a clip may be read twice."""
+    """Tells the frames of the phase that is under way: a clip may be read twice.
 
-    def __init__(self, progress: Progress | None, executor: Executor) -> None:
+    The count never falls, though a job may have to be begun again, and never passes the total.
+    """
+
+    def __init__(self, progress: Progress | None) -> None:
         super().__init__(progress)
-        self._executor = executor
         self._before: int | None = None
+        self._most = 0
         self._begun = False
 
     def start(self, total: int | None) -> None:
         """A phase begins."""
-        self._before, self._begun = None, True
+        self._before, self._most, self._begun = None, 0, True
         super().start(total)
 
     def watch(self, state: State) -> None:
@@ -400,8 +405,9 @@ class _Phases(Teller):
         if not self._begun:
             return
         if self._before is None:
-            self._before = state.frames - sum(self._executor.progress().values())
-        self.progress(state.frames - self._before)
+            self._before = state.frames  # a phase begins where the one before has ended, with no job in flight
+        self._most = max(self._most, state.frames - self._before)
+        self.progress(self._most if self._total is None else min(self._most, self._total))
 
 
 def _name(recipe: Recipe) -> str:

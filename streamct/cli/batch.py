@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -148,6 +148,7 @@ def batch(
             display.note(note)
         if not dry_run:
             display.note(f"parts and records of what is finished are in {work} (--work-dir)")
+        new = [path for folder in (work, output) for path in (folder, *folder.parents) if not path.exists()]
         try:
             if not dry_run:
                 options.ledger.open()
@@ -165,6 +166,8 @@ def batch(
             stop.left = _KEPT
             sweep(work)  # of workers that had to be ended
             raise
+        finally:
+            _remove_empty(new)
     if report is not None:
         _write(report, told)
     if told.failed:
@@ -191,6 +194,13 @@ def _folders(items: Sequence[Item], work: Path | None) -> list[Path]:
     named = (path for item in items for path in (item.input, item.reference, item.mask, item.ref_mask, item.cuts))
     folders = {path.parent for path in named if path is not None and path.parent.is_dir()}
     return sorted(folders if work is None else folders | {work})
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Remove those folders, innermost first, in which nothing came to lie."""
+    for folder in folders:
+        with suppress(OSError):  # of those that hold something
+            folder.rmdir()
 
 
 def _write(path: Path, report: BatchReport) -> None:

@@ -23,6 +23,8 @@ _LINE_SECONDS = 5.0
 _JSON_SECONDS = 1.0
 _LONGEST_TABLE = 60
 _NAME_WIDTH = 44
+_NOTES = 20
+"""Lines of notes below the table, at most."""
 
 
 class BatchDisplay:
@@ -141,7 +143,10 @@ class BatchDisplay:
 
 
 def table(report: BatchReport, whole: bool) -> str:
-    """A line for each file, or where there are many for those that failed, and a line for all. whole: each anyway."""
+    """A line for each file, or where there are many for those that failed, the notes, and a line for all.
+
+    whole: each file and each note anyway.
+    """
     shown: Sequence[FileResult] = report.files
     if len(shown) > _LONGEST_TABLE and not whole:
         shown = [result for result in shown if result.status == "failed"]
@@ -155,20 +160,47 @@ def table(report: BatchReport, whole: bool) -> str:
                 "" if failed or not result.fps else f"{result.fps:.1f}",
                 result.segmenter,
                 str(len(result.warnings) or ""),
-                result.status,
+                f"{result.status}{_reused(result)}",
             )
         )
     lines = list(_aligned(rows)) if shown else []
+    notes = list(_notes(report.files))
+    if len(notes) > _NOTES and not whole:
+        notes[_NOTES:] = [f"and {len(notes) - _NOTES} more notes; --report FILE has all"]
+    lines += notes
     counts = {kind: sum(r.status == kind for r in report.files) for kind in ("done", "skipped", "failed")}
     said = [f"{counts['done']} graded"]
     if counts["skipped"]:
         said.append(f"{counts['skipped']} done before")
     if counts["failed"]:
         said.append(f"{counts['failed']} failed")
-    total = f"{', '.join(said)}; {report.frames} frames in {report.seconds:.1f} s, {report.fps:.1f} frames/s"
+    total = f"{', '.join(said)}; {report.frames} frames in {report.seconds:.1f} s"
+    before = sum(result.details.get("frames reused", 0) for result in report.files if result.status == "done")
+    if before:
+        total += f", {before} of them from an earlier run"
+    if report.fps:
+        total += f", {report.fps:.1f} frames/s"
     engine = f"{report.engine}, {report.workers} worker{'' if report.workers == 1 else 's'}"
     lines.append(f"{total} ({engine})")
     return "\n".join(lines)
+
+
+def _reused(result: FileResult) -> str:
+    """How much of a file an earlier run had finished."""
+    parts, spans = result.details.get("parts reused", 0), result.details.get("spans", 1)
+    if result.status != "done" or not result.details.get("frames reused"):
+        return ""
+    return f", {parts} of {spans} parts reused" if parts else ", graded before"
+
+
+def _notes(files: Iterable[FileResult]) -> Iterable[str]:
+    """What was said of files, each thing once."""
+    said: dict[str, list[str]] = {}
+    for result in files:
+        for line in result.warnings:
+            said.setdefault(line, []).append(result.name)
+    for line, names in said.items():
+        yield f"note: {names[0] if len(names) == 1 else f'{len(names)} files'}: {line}"
 
 
 def _aligned(rows: Iterable[tuple[str, ...]]) -> Iterable[str]:

@@ -55,12 +55,15 @@ def palette(
     if output is not None and output.suffix.lower() not in (".json", ".png"):
         raise OutputError(f"{output}: a palette is written as .json, its swatches as .png. Name one of them.")
     from streamct.mapping import find_palette, palette_text, write_palette, write_swatches
+    from streamct.media.files import check_target
 
     def tell(event: Event) -> None:
         typer.echo(f"{event.kind}: {event.message}", err=True)
 
     wanted = o.wanted(input, start=ref_from, stop=ref_to)
     assert wanted is not None
+    if output is not None:
+        check_target(output, wanted.paths, overwrite)  # before a long reference is looked through
     seen = find_palette(wanted, settings, mask=mask, progress=tell)
     if output is None or output.suffix.lower() == ".png":
         if output is not None:

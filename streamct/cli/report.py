@@ -47,7 +47,14 @@ def complain_internal(error: Exception, verbose: bool) -> None:
 
 
 def _print_wrapped(head: str, text: str) -> None:
-    """On a terminal wrapped between words and indented; elsewhere one line, which logs and grep want."""
+    """On a terminal wrapped between words and indented; elsewhere one line, which logs and grep want.
+
+    Where the text has several lines, each tells something of its own.
+    """
+    if "\n" in text:
+        for line in text.splitlines():
+            _print_wrapped(head, line)
+        return
     if sys.stderr.isatty():
         width = max(40, min(shutil.get_terminal_size().columns, _WIDTH))
         indent = " " * len("error: ")
@@ -114,9 +121,10 @@ class Display:
         now = time.monotonic()
         rate = (done - self._told_done) / (now - self._told)
         self._told, self._told_done = now, done
-        text = f"{done} of {self._total} {self._unit}s" if self._total else f"{done} {self._unit}s"
+        known = self._total is not None and done <= self._total  # a container may tell too low a number
+        text = f"{done} of {self._total} {self._unit}s" if known else f"{done} {self._unit}s"
         text += f", {rate:.1f} {self._unit}s/s"
-        if self._total and rate:
+        if self._total is not None and known and rate > 0:
             text += f", {(self._total - done) / rate:.0f} s left"
         print(text, file=sys.stderr)
 

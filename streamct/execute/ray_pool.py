@@ -234,6 +234,7 @@ class RayExecutor:
                 job = self._queue.popleft()
                 blob, held = self._packed(job)
                 hand.job, hand.began, hand.done = job, time.monotonic(), 0
+                hand.told = None  # an answer still on its way is about the job before
                 hand.ref = hand.actor.run.options(name=job.name).remote(blob, *held)
 
     def _packed(self, job: Job) -> tuple[bytes, list[Any]]:

@@ -31,6 +31,15 @@ def check_target(target: Path, sources: tuple[Path, ...], overwrite: bool) -> No
         raise OutputError(f"{target}: is a folder. Name a file.")
     if target.exists() and not overwrite:
         raise OutputError(f"{target}: exists already. Pass --overwrite (-y) to replace it, or name another output.")
+    check_folder(target)
+
+
+def check_folder(target: Path) -> None:
+    """Refuse a target whose folder is missing or can't be written to.
+
+    Raises:
+        OutputError: so it is.
+    """
     folder = target.parent
     if not folder.is_dir():
         raise OutputError(f"{target}: the folder {folder} does not exist. Create it first.")

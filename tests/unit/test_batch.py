@@ -17,6 +17,7 @@ from clips import decoded, moving_picture, write_clip
 import streamct.file_task
 import streamct.spanned
 from streamct.batch import BatchReport, run_batch
+from streamct.cli.batch_display import table
 from streamct.color.cube import nodes, unit_lattice
 from streamct.color.cube_text import format_cube
 from streamct.errors import OutputError, ReferenceError, SegmenterError, WorkerLostError
@@ -30,6 +31,7 @@ from streamct.pipeline import grade_picture, grade_video
 from streamct.references import References
 from streamct.settings import Settings
 from streamct.sources import collect
+from streamct.spanned import Recipe
 
 LOSSLESS = Settings().updated(output__codec="ffv1")
 
@@ -73,6 +75,7 @@ def test_each_file_comes_out_as_if_it_had_been_graded_alone(root: Path, tmp_path
     report = ran(root)
     assert statuses(report) == {"a.mkv": "done", "sub/b.mkv": "done", "sub/c.png": "done"}
     assert report.frames == 22
+    assert {result.details["engine"] for result in report.files} == {"local"}
     for name in ("a.mkv", "sub/b.mkv"):
         alone = tmp_path / "alone.mkv"
         grade_video(root / "in" / name, root / "ref.png", alone, LOSSLESS, overwrite=True)
@@ -127,6 +130,7 @@ def test_what_decides_the_result_has_changed_and_nothing_is_reused(
         monkeypatch.setattr(streamct.file_task, "versions", lambda network: {"av": "0"})
     refused = ran(root, settings=settings)
     assert set(statuses(refused).values()) == {"failed"}
+    assert all("it was graded with other settings" in result.error for result in refused.files)
     assert all("exists already" in result.error and "--overwrite" in result.error for result in refused.files)
     assert times(root / "out") == before
     assert set(statuses(ran(root, settings=settings, overwrite=True)).values()) == {"done"}
@@ -144,6 +148,7 @@ def test_an_output_that_is_not_ours_stays_without_leave(root: Path) -> None:
     (root / "out" / "a.mkv").write_bytes(b"precious")
     report = ran(root)
     assert statuses(report) == {"a.mkv": "failed", "sub/b.mkv": "done", "sub/c.png": "done"}
+    assert "not as this command wrote it" in report.files[0].error
     assert (root / "out" / "a.mkv").read_bytes() == b"precious"
     assert statuses(ran(root, overwrite=True)) == {"a.mkv": "done", "sub/b.mkv": "skipped", "sub/c.png": "skipped"}
 
@@ -209,9 +214,14 @@ def test_spans_that_are_done_are_taken_again_and_only_those(
     if damage == "truncated":
         parts[1].write_bytes(parts[1].read_bytes()[:-20])
     settings = LOSSLESS.updated(mapping__strength=0.5) if damage == "settings" else LOSSLESS
-    (result,) = ran(root, settings=settings, spans=3).files
+    report = ran(root, settings=settings, spans=3)
+    (result,) = report.files
     assert result.status == "done"
     assert result.details["parts reused"] == {"none": 3, "truncated": 2, "settings": 0}[damage]
+    assert (report.fps == 0) == (damage == "none"), "what an earlier run graded is not this one's pace"
+    said = table(report, whole=False)
+    assert ("done, 3 of 3 parts reused" in said and "40 of them from an earlier run" in said) == (damage == "none")
+    assert ("done, 2 of 3 parts reused" in said) == (damage == "truncated")
     left = {part.name: part.stat().st_mtime_ns for part in work.glob("*.part.*")}
     assert left == (before if damage == "settings" else {}), "parts go when their output is there"
     grade_video(root / "in" / "a.mkv", root / "ref.png", root / "alone.mkv", settings)
@@ -219,6 +229,16 @@ def test_spans_that_are_done_are_taken_again_and_only_those(
         assert t == u
         for plane, other in zip(planes, others, strict=True):
             np.testing.assert_array_equal(plane, other)
+
+
+def test_a_result_names_the_engine_that_ran_it(root: Path) -> None:
+    class Elsewhere(LocalExecutor):
+        name = "elsewhere"
+
+    found = collect([root / "in" / "a.mkv"], root / "ref.png", root / "out", LOSSLESS)
+    with Elsewhere(1) as executor:
+        report = run_batch(found.items, Options(root / "out", Ledger(root / "w")), executor)
+    assert report.files[0].details["engine"] == "elsewhere"
 
 
 def test_odd_files_are_told_one_by_one_and_the_rest_is_graded(root: Path) -> None:
@@ -286,8 +306,22 @@ def test_a_full_disk_is_named_and_older_outputs_stay(root: Path) -> None:
         error = next(result.error for result in report.files if result.name == "noise.mkv")
         assert "no space left" in error
         assert str(out / "noise.mkv") in error
+        assert error.startswith(str(root / "in" / "noise.mkv"))
+        assert "--work-dir" in error
+        assert ".part" not in error
         assert (out / "noise.mkv").read_bytes() == b"older"
         assert not list(out.rglob("*.partial*"))
+
+
+def test_an_error_about_a_part_names_the_output(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def odd(recipe: Recipe, *_: Any) -> None:
+        raise OutputError(f"{recipe.plan.path}: can't be written (I/O error).")
+
+    shutil.rmtree(root / "in" / "sub")
+    write_clip(root / "in" / "a.mkv", moving_picture(40))
+    monkeypatch.setattr(streamct.spanned, "join_parts", odd)
+    (result,) = ran(root, spans=2).files
+    assert result.error == f"{root / 'out' / 'a.mkv'}: can't be written (I/O error)."
 
 
 def test_a_container_that_can_not_hold_the_codec_gives_way_and_the_line_names_the_real_output(root: Path) -> None:
@@ -296,6 +330,8 @@ def test_a_container_that_can_not_hold_the_codec_gives_way_and_the_line_names_th
     report = ran(root)
     assert [str(r.output.relative_to(root)) for r in report.files][:2] == ["out/a.mkv", "out/a.mp4.mkv"]
     assert any("writing a.mp4.mkv" in line for line in report.files[1].warnings)
+    (told,) = [line for line in table(report, whole=False).splitlines() if "writing a.mp4.mkv" in line]
+    assert told.startswith("note: a.mp4: "), "notes are told, not only counted"
     assert set(statuses(ran(root)).values()) == {"skipped"}
 
 

@@ -12,6 +12,7 @@ from clips import moving_picture, write_clip
 from lut3d import through_haldclut, through_lut3d
 from ocio import through_opencolorio
 
+import streamct.lut_files
 from streamct.color.cube import nodes, unit_lattice
 from streamct.color.cube_text import format_cube, parse_cube
 from streamct.color.lab import srgb_to_lab
@@ -119,6 +120,14 @@ def test_a_shots_cube_is_that_of_the_shot_alone(folder: Path, tmp_path: Path) ->
     write_luts(tmp_path / "second.mkv", folder / "ref.png", tmp_path / "alone.cube", size=17)
     of_shot = (tmp_path / "look.shot002.00-00-00-20.cube").read_text()
     assert of_shot.split("DOMAIN_MAX")[1] == (tmp_path / "alone.cube").read_text().split("DOMAIN_MAX")[1]
+
+
+def test_a_missing_folder_is_told_before_anything_is_looked_at(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streamct.lut_files, "look", None)
+    with pytest.raises(OutputError, match=r"the folder .*gone does not exist"):
+        write_luts(folder / "in.mkv", folder / "ref.png", tmp_path / "gone" / "look.cube", per_shot=True)
 
 
 def test_with_masks_foreground_and_background_become_two_files(folder: Path, tmp_path: Path) -> None:

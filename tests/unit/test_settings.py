@@ -132,6 +132,7 @@ def test_settings_can_not_be_changed_in_place() -> None:
         ({"maping__strength": 1}, r"unknown key 'maping' \(did you mean 'mapping'\?\)"),
         ({"strength": 1}, r"unknown key 'strength' \(did you mean 'mapping\.strength'\?\)"),
         ({"time__softness": 1}, r"unknown key 'time\.softness' \(did you mean 'mapping\.softness'\?\)"),
+        ({"video__codec": "ffv1"}, r"unknown key 'video\.codec' \(did you mean 'output\.codec'\?\)"),
         ({"mapping": 3}, r"mapping = 3: should be a table, \[mapping\]"),
     ],
 )

@@ -188,6 +188,7 @@ def test_regions_have_palettes_of_their_own(folder: Path, tmp_path: Path, monkey
         ({"mapping__strength": 0.2}, "strength 0.2"),
         ({"mapping__protect_skin": True}, "skin protected"),
         ({"mapping__regions": "fg"}, "regions fg · masks mask.png"),
+        ({"mapping__regions": "both"}, " · one region · window"),
         ({"input__lut": "log.cube"}, "behind log.cube"),
         ({"time__mode": "shot"}, "temporal shot"),
     ],

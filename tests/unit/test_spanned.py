@@ -14,6 +14,7 @@ from networks import RedIsForeground
 from streamct import run, spanned
 from streamct.errors import DamagedInputError, InputError, OutputError
 from streamct.execute.local import LocalExecutor
+from streamct.execute.schedule import State
 from streamct.media.image import save_png
 from streamct.media.parts import PartWriter
 from streamct.model import Event, Report
@@ -191,3 +192,13 @@ def test_an_error_in_a_span_leaves_no_part_and_the_old_output(
 def test_an_input_that_is_missing_is_told_as_ever(executor: LocalExecutor, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\.mkv: no such file"):
         grade_in_spans(asked(folder, tmp_path / "out.mkv", clip="nothing.mkv"), executor, count=3)
+
+
+def test_the_count_of_frames_neither_falls_nor_passes_the_total() -> None:
+    events: list[Event] = []
+    phases = spanned._Phases(events.append)
+    phases.watch(State(7, 1, 0, 1, 1, 0))
+    phases.start(10)
+    for frames in (20, 24, 22, 33):  # 20: of the phase before; a lost job begins again; a worker tells too much
+        phases.watch(State(frames, 1, 0, 1, 1, 0))
+    assert [event.done for event in events if event.kind == "progress"] == [0, 4, 4, 10]

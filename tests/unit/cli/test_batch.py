@@ -17,6 +17,8 @@ import pytest
 from clips import decoded, moving_picture, write_clip
 
 from streamct.cli import main
+from streamct.errors import ClusterError
+from streamct.execute import engine
 from streamct.media.image import save_png
 
 SCRIPT = [sys.executable, "-W", "error", "-c", "from streamct.cli import main; main()"]
@@ -66,6 +68,41 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def root(made: Path, tmp_path: Path) -> Path:
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     return tmp_path
+
+
+def test_no_folder_is_left_where_nothing_could_be_done(
+    streamct: Run, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise ClusterError("10.0.0.1:6379: no cluster answers there.")
+
+    (root / "in" / "text.mp4").write_text("no video")
+    run = streamct(root / "in" / "text.mp4", root / "ref.png", "-o", root / "some" / "out", "--work-dir", root / "w")
+    assert run.returncode == 1
+    monkeypatch.setattr(engine, "open_executor", away)
+    (root / "there").mkdir()
+    run = streamct(root / "in", root / "ref.png", "-o", root / "there", "--address", "10.0.0.1:6379")
+    assert run.returncode == 1
+    assert "no cluster answers" in run.stderr
+    assert sorted(path.name for path in root.iterdir()) == ["in", "ref.png", "there"]
+    assert not list((root / "there").iterdir())
+
+
+def test_all_wrong_lines_of_a_list_are_told_at_once_before_any_work(streamct: Run, root: Path) -> None:
+    lines = [
+        "input,settings,output",
+        "in/a.mp4,video.codec=ffv1,",
+        "in/b.mkv,,b.mkv",
+        "in/c.png,,c.png,d",
+        ",output.crf=9",
+    ]
+    (root / "shots.csv").write_text("\n".join([*lines, "in/a.mp4,,../a.mp4"]))
+    run = streamct(root / "shots.csv", root / "ref.png", "-o", root / "out")
+    assert run.returncode == 2
+    told = [line.removeprefix(f"error: {root / 'shots.csv'}: ") for line in run.stderr.splitlines()]
+    assert told[0] == "line 2: settings: unknown key 'video.codec' (did you mean 'output.codec'?)"
+    assert [line[:7] for line in told] == ["line 2:", "line 4:", "line 5:", "line 6:"]
+    assert not (root / "out").exists()
 
 
 def litter(folder: Path) -> list[str]:
@@ -134,6 +171,7 @@ def test_a_dry_run_lists_what_would_be_done(streamct: Run, root: Path) -> None:
         (["in"], "is the only path"),
         (["in", "in"], "is a folder, but the last path is the reference"),
         (["in/none*.mp4", "ref.png"], "matches no file"),
+        (["gone", "ref.png"], "gone: no such file or folder"),
         (["in", "in/a.mp4", "ref.png", "--report", "gone/r.json"], "--report"),
         (["in", "ref.png", "--crf", "nine"], "crf"),
     ],
