@@ -140,7 +140,7 @@ def analysis(data: Path, rounds: int, as_json: bool, color_matcher: Path | None 
 
 
 def _analysed_ms(clip, frames, grader, reference, grid, settings):  # type: ignore[no-untyped-def]
-    sampler = Sampler(clip.format, clip.coding, settings.palette)
+    sampler = Sampler(clip.format, clip.coding, settings.palette, columns=True)
     ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base)
     track = grader(reference, grid, settings, ticks)
     sampled = graded = 0.0

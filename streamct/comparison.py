@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +13,7 @@ from streamct.color.coding import rgb_to_code
 from streamct.color.lut import LutGrid
 from streamct.errors import UsageError
 from streamct.grade.track import Grade
+from streamct.grading import Fill
 from streamct.model import Clip, Frame, Plane
 from streamct.render import Renderer
 from streamct.segment.still import quarter_turns
@@ -25,8 +25,6 @@ _PERIOD = 6
 _MARGIN = Fraction(1, 20)
 _LINE = 2
 """Columns of the line, times the chroma subsampling."""
-
-Fill = Callable[[Frame, Frame, Grade], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def pass_over(
     elif track is not None:
         sample, grading = (lambda frame: frame.index), Replay(track, Baker(palettes, grid, settings), span, only)
     else:
-        sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings))
+        sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings), columns=True)
         grader = Grader(palettes, grid, settings, ticks, cuts, only)
         sample, grading = sampler.look, Analyst(sampler, mattes, grader, only)
     renderer = Renderer(clip.format, interlaced=clip.fields is not None)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from streamct.errors import UsageError
-from streamct.grade.cuts import LOOK, ListedCuts
-from streamct.grade.mattes import Mattes
+from streamct.grade.cuts import ListedCuts
 from streamct.media.image import PICTURE_EXTENSIONS
 from streamct.media.trim import Trim
 from streamct.model import Clip
 from streamct.moments import Moment, as_seconds
-from streamct.settings import Settings
 
 
 def trimmed(clip: Clip, start: Moment | None, stop: Moment | None, save_track: Path | None = None) -> Trim | None:
@@ -26,12 +24,6 @@ def trimmed(clip: Clip, start: Moment | None, stop: Moment | None, save_track: P
     if save_track is not None:
         raise UsageError(f"--save-track {save_track}: a track is of a whole clip. Leave out --from and --to.")
     return Trim(clip, low, high)
-
-
-def reach(settings: Settings, mattes: Mattes) -> int:
-    """Frames on each side that a frame's grade depends on, in the modes `window` and `off`."""
-    steady = 2 * settings.time.radius if settings.time.mode == "window" else 0
-    return steady + LOOK + mattes.support + LOOK + 2
 
 
 def is_anywhere(mask: Path | None, cuts: ListedCuts | None, saved: bool) -> bool:

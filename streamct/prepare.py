@@ -13,7 +13,7 @@ from streamct.errors import UsageError
 from streamct.grade.mapped import MapBaker
 from streamct.grade.mattes import Mattes
 from streamct.grade.regions import Palettes
-from streamct.grading import Held
+from streamct.grading import Held, reach
 from streamct.media.files import check_target
 from streamct.media.masks import check_mask_folder
 from streamct.media.output import OutputPlan, resolve_output
@@ -23,7 +23,7 @@ from streamct.media.source import Source
 from streamct.media.trim import Trim
 from streamct.model import Report
 from streamct.moments import Moment, as_seconds
-from streamct.parts import is_anywhere, reach, trimmed
+from streamct.parts import is_anywhere, trimmed
 from streamct.references import Given, References, Wanted, look, map_for, references
 from streamct.run import Teller, check_regions, chosen_network, clip_mattes, described, no_split, region_palettes
 from streamct.segment import GivenMattes
@@ -198,7 +198,7 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
     if trim is not None:
         anywhere = source.sought and held is None and is_anywhere(mask, kept.cuts, kept.saved is not None)
         if settings.time.mode != "shot" or kept.saved is not None:
-            trim.prepare(reach(settings, mattes), anywhere)
+            trim.prepare(max(reach(settings, mattes.support)), anywhere)
     return Prepared(plan, settings, palettes, held, kept, given, network, used, mattes, trim, anywhere)
 
 

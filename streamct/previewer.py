@@ -287,7 +287,10 @@ class Previewer:
     def _decoded(self, excerpt: Excerpt, times: list[Fraction]) -> _Part:
         clip = self._clip
         small = small_size(clip, self._mattes(self._chosen[0]), self._chosen[0].settings)
-        samplers = {size: Sampler(clip.format, clip.coding, palette, small) for size, palette in self._proxies.items()}
+        samplers = {
+            size: Sampler(clip.format, clip.coding, palette, small, columns=True)
+            for size, palette in self._proxies.items()
+        }
         part = _Part({size: [] for size in samplers}, {})
         start = max(times[0] - Fraction(self._delay + _MARGIN) / self._rate, Fraction(0))
         after = 0

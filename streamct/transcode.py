@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from streamct.grade.track import Grade
+from streamct.grading import Fill
 from streamct.media.files import written_whole
 from streamct.media.output import OutputPlan
 from streamct.media.picture_writer import PictureWriter, pictures_whole
@@ -20,9 +20,6 @@ from streamct.model import Clip, Frame
 from streamct.run import Teller
 from streamct.settings import Settings
 from streamct.stream import Grading, Sample, Stream, decoder_threads, encoder_threads
-
-Fill = Callable[[Frame, Frame, Grade], None]
-"""(source, target, grade): fills the planes of `target`; called from several threads."""
 
 
 def place(plan: OutputPlan, overwrite: bool) -> AbstractContextManager[Path | StandardOutput]:

@@ -30,7 +30,7 @@ def grade_a_little() -> None:
     for depth, dtype in ((8, np.uint8), (10, np.uint16)):
         layout = PixelFormat("yuv420p" if depth == 8 else "yuv420p10le", depth, 1, 1)
         coding = Coding("bt709", False)
-        sampler = Sampler(layout, coding, settings.palette)
+        sampler = Sampler(layout, coding, settings.palette, columns=True)
         grader = Grader(palettes, LutGrid(coding, depth), settings)
         shapes = (_SIZE, (_SIZE[0] // 2, _SIZE[1] // 2), (_SIZE[0] // 2, _SIZE[1] // 2))
         for index in range(2):
