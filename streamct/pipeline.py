@@ -41,7 +41,6 @@ from streamct.run import (
     described,
     no_split,
     picture_look,
-    reference_look,
     region_palettes,
 )
 from streamct.segment.matte import Matte, still_matte
@@ -271,12 +270,12 @@ def with_segmenter(settings: Settings, progress: Progress | None = None) -> Sett
 
 
 def reference_palettes(path: Path, settings: Settings, mask: Path | None = None) -> Palettes:
-    """Palettes of a reference picture, whole and, with a mask (white = foreground), of its two parts.
+    """Palettes of a reference, whole and, with a mask (white = foreground) for a picture, of its two parts.
 
     Raises:
         ReferenceError, MaskError: a file can't be read.
     """
-    return reference_look(path, settings, mask, None)[0]
+    return look(references(path), settings, mask).palettes
 
 
 def picture_palette(path: Path, settings: Settings | None = None, *, mask: Path | None = None) -> Palette:

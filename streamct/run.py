@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,17 +11,16 @@ from numpy.typing import NDArray
 
 from streamct.color.histogram import Counter
 from streamct.color.jit import compiled_before
-from streamct.errors import ReferenceError, UsageError
+from streamct.errors import UsageError
 from streamct.grade.cuts import ListedCuts
 from streamct.grade.mattes import Given, Mattes, Segmented
 from streamct.grade.regions import SPLIT_SHARES, Palettes, palettes_of
 from streamct.grade.sample import sample_picture
-from streamct.media.image import read_picture
 from streamct.model import Clip, Event, Progress, Report
 from streamct.segment import GivenMattes
 from streamct.segment.choose import load, resolve
-from streamct.segment.matte import resized, still_matte
-from streamct.segment.still import picture_mask, quarter_turns
+from streamct.segment.matte import resized
+from streamct.segment.still import quarter_turns
 from streamct.settings import Settings
 
 if TYPE_CHECKING:
@@ -133,24 +131,6 @@ def no_split(share: float | None) -> str:
         f"{share:.1%} of the reference are foreground; a split needs {low:.0%} to {high:.0%}, "
         "so the whole frame is graded as one region"
     )
-
-
-def reference_look(
-    path: Path, settings: Settings, mask: Path | None, network: DeepLab | None
-) -> tuple[Palettes, float | None]:
-    """Palettes of a reference picture, and the share of its foreground, None without a mask.
-
-    mask: a picture, white = foreground; it goes before the network.
-
-    Raises:
-        ReferenceError, MaskError: a file can't be read.
-    """
-    rgb = read_picture(path, ReferenceError).rgb
-    if mask is not None:
-        matte: NDArray[np.uint8] | None = still_matte(mask)
-    else:
-        matte = picture_mask(rgb, network) if network is not None else None
-    return picture_look(rgb, settings, matte)
 
 
 def clip_mattes(

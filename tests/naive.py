@@ -93,9 +93,10 @@ def hlg_decode(signal):
 def hlg_shown(scene):
     """BT.2100 OOTF of one scene colour (R, G, B): cd/m2 on a display of 1000 cd/m2, gamma 1.2.
 
+    Luminance by the primaries themselves: the standard rounds its weights to four digits, which is 2e-4 Delta E.
     Below a luminance of 2^-30, which the standard leaves open where it is negative, the gain stays.
     """
-    luminance = 0.2627 * scene[0] + 0.6780 * scene[1] + 0.0593 * scene[2]
+    luminance = TO_XYZ["bt2020"][1] @ np.asarray(scene)
     return 1000 * max(luminance, 2**-30) ** 0.2 * np.asarray(scene)
 
 

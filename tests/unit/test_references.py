@@ -14,11 +14,11 @@ from networks import RedIsForeground
 from streamct.color.lab import srgb_to_lab
 from streamct.errors import LookFileError, ReferenceError, UsageError
 from streamct.grade.lookfile import palette_file, write_document
-from streamct.media.image import save_png
+from streamct.media.image import read_picture, save_png
 from streamct.model import Palette
 from streamct.pipeline import picture_palette
 from streamct.references import Reference, look, parse_reference, references
-from streamct.run import reference_look
+from streamct.run import picture_look
 from streamct.settings import Settings, load
 
 FILM = Settings()
@@ -89,7 +89,7 @@ def test_what_is_no_reference_is_refused(given: list[str] | None, span: dict[str
 @pytest.mark.parametrize("preset", ["film", "paper"])
 def test_one_picture_gives_the_palette_that_it_always_gave(folder: Path, preset: str) -> None:
     settings = load(preset)
-    expected, _ = reference_look(folder / "many.png", settings, None, None)
+    expected, _ = picture_look(read_picture(folder / "many.png").rgb, settings, None)
     found = look(references(folder / "many.png"), settings).palettes
     np.testing.assert_array_equal(found.whole.colours, expected.whole.colours)
     np.testing.assert_array_equal(found.whole.weights, expected.whole.weights)
