@@ -13,15 +13,8 @@ from numpy.typing import NDArray
 
 from streamct.errors import MaskError, OutputError, UsageError
 from streamct.grade.bake import ONE, Looked
-from streamct.grade.lookfile import (
-    Input,
-    MapFile,
-    MappedShot,
-    PaletteFile,
-    document_text,
-    palette_file,
-    write_document,
-)
+from streamct.grade.lookfile import Input, MapFile, MappedShot, PaletteFile, palette_file
+from streamct.grade.looktext import document_text, write_document
 from streamct.grade.mapped import mappings_of, reference_of, shots_of
 from streamct.grade.regions import Palettes
 from streamct.input_lut import picture_through_lut, source_through_lut

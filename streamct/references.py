@@ -24,7 +24,8 @@ from streamct.color.palette import extract_joint
 from streamct.color.proxy import planes_proxy_rgb, proxy_size
 from streamct.color.shown import shown
 from streamct.errors import InputError, ReferenceError, UsageError
-from streamct.grade.lookfile import MapFile, Origin, read_map, read_palette
+from streamct.grade.lookfile import MapFile, Origin
+from streamct.grade.looktext import read_map, read_palette
 from streamct.grade.regions import SPLIT_SHARES, Colours, Palettes, Regions, add_colours
 from streamct.grade.sample import Sampler, sample_picture
 from streamct.media.excerpts import Excerpt

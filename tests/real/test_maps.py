@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
-from streamct.grade.lookfile import read_map
+from streamct.grade.looktext import read_map
 from streamct.mapping import write_map
 from streamct.media.image import read_picture, save_png
 from streamct.pipeline import grade_picture

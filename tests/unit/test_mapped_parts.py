@@ -17,7 +17,7 @@ from streamct.color.cube import nodes, unit_lattice
 from streamct.color.cube_text import format_cube, parse_cube
 from streamct.comparison import Comparison
 from streamct.errors import UsageError
-from streamct.grade.lookfile import read_map
+from streamct.grade.looktext import read_map
 from streamct.lut_files import write_luts
 from streamct.mapping import write_map
 from streamct.media.image import read_picture, save_png

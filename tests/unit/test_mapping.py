@@ -17,7 +17,7 @@ from streamct import run
 from streamct.color.coding import code_to_rgb
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
 from streamct.errors import LookFileError, UsageError
-from streamct.grade.lookfile import read_map
+from streamct.grade.looktext import read_map
 from streamct.lut_files import write_luts
 from streamct.mapping import write_map
 from streamct.media.image import read_picture, save_png

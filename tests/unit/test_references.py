@@ -13,7 +13,8 @@ from networks import RedIsForeground
 
 from streamct.color.lab import srgb_to_lab
 from streamct.errors import LookFileError, ReferenceError, UsageError
-from streamct.grade.lookfile import palette_file, write_document
+from streamct.grade.lookfile import palette_file
+from streamct.grade.looktext import write_document
 from streamct.media.image import read_picture, save_png
 from streamct.model import Palette
 from streamct.pipeline import picture_palette

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from streamct.cli.app import app
 from streamct.errors import StreamctError, UsageError
-from streamct.grade.lookfile import read_map, read_palette
+from streamct.grade.looktext import read_map, read_palette
 from streamct.media.image import read_picture, save_png
 
 

@@ -13,16 +13,8 @@ import pytest
 from streamct.color.lab import srgb_to_lab
 from streamct.errors import LookFileError
 from streamct.grade.bake import Looked
-from streamct.grade.lookfile import (
-    MapFile,
-    MappedShot,
-    Origin,
-    document_text,
-    palette_file,
-    read_map,
-    read_palette,
-    write_document,
-)
+from streamct.grade.lookfile import MapFile, MappedShot, Origin, palette_file
+from streamct.grade.looktext import document_text, read_map, read_palette, write_document
 from streamct.grade.mapped import mappings_of, reference_of
 from streamct.grade.regions import Palettes
 from streamct.model import Palette
