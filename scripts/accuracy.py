@@ -2,8 +2,9 @@
 
     python scripts/accuracy.py DATA [PART ...] [SHEET.png]
 
-DATA holds clips/, odd/ and refs/ (see CONTRIBUTING.md). Parts: paper, luts, clips, identity, contours, letterbox; all
-of them by default. Figures are printed, nothing is asserted; the sheet of the letterboxed clip goes to SHEET.png.
+DATA holds clips/, odd/ and refs/ (see CONTRIBUTING.md). Parts: paper, luts, clips, identity, contours, stretch,
+letterbox; all of them by default. Figures are printed, nothing is asserted; the sheet of the letterboxed clip goes to
+SHEET.png.
 """
 
 from __future__ import annotations
@@ -295,6 +296,30 @@ def contours(refs: Path) -> None:
     print()
 
 
+def stretch(data: Path) -> None:
+    """How far the default grade stretches luma, over the pairs of scripts/pairs.txt: where rounding to 8 bits could
+    add steps to those that a source has."""
+    from compare import read_pairs
+
+    settings = Settings()
+    grid = LutGrid(Coding("bt709", full_range=False), 8)
+    shares = []
+    for pair in read_pairs(Path(__file__).with_name("pairs.txt"), data):
+        source, reference = (codes.astype(np.float32) / 255 for codes in (pair.source, pair.reference))
+        palettes = extract_palette(source, settings), extract_palette(reference, settings)
+        lut = grid.bake(color_map(correspond(*palettes, settings.mapping), settings.mapping))
+        slopes = np.diff(lut.table[:, :, 0].astype(float), axis=-1) / ONE / np.diff(LUMA_NODES)
+        units = rgb_to_code(source.reshape(-1, 3).astype(float), grid.coding, 8)
+        place = [np.clip(np.searchsorted(nodes, units[:, c], side="right") - 1, 0, len(nodes) - 2)
+                 for c, nodes in enumerate((LUMA_NODES, CHROMA_NODES, CHROMA_NODES))]  # fmt: skip
+        slope = slopes[place[1], place[2], place[0]]
+        shares.append([(slope > least).mean() for least in (1.25, 1.5)])
+    mean, most = np.mean(shares, axis=0), np.max(shares, axis=0)
+    print(f"\nLuma stretched by the default grade, share of the pixels of {len(shares)} pairs (of the worst pair)")
+    for k, least in enumerate((1.25, 1.5)):
+        print(f"more than {least}: {mean[k]:.1%} ({most[k]:.1%})")
+
+
 def letterbox(data: Path, sheet: Path | None) -> None:
     print("Letterbox of cosmos-30s, lossless: differing samples in the bars; chroma of blacks (L* < 3, chroma <= 2)")
     source = data / "clips" / "cosmos-30s.mp4"
@@ -353,6 +378,7 @@ def main() -> None:
         "clips": lambda: clips_against_map(data),
         "identity": lambda: identity(data / "refs"),
         "contours": lambda: contours(data / "refs"),
+        "stretch": lambda: stretch(data),
         "letterbox": lambda: letterbox(data, Path(sheet) if sheet else None),
     }
     asked = [word for word in sys.argv[2:] if word != sheet] or list(parts)
