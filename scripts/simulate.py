@@ -26,12 +26,13 @@ from bench_run import machine, scratch, show
 
 from streamct.batch import run_batch
 from streamct.execute import Job, Outcome, Shared
-from streamct.file_task import Options, Prepared
+from streamct.file_task import Inspected, Options
 from streamct.grade.regions import Palettes
 from streamct.ledger import Ledger, Record, digest_of
 from streamct.media.output import OutputPlan
 from streamct.media.timeline import Passage
 from streamct.model import Clip, Coding, ColorTags, Palette, PixelFormat, Span
+from streamct.references import Wanted
 from streamct.settings import Settings
 from streamct.sources import Item
 from streamct.spanned import Divided, Recipe
@@ -113,10 +114,10 @@ def _answer(job: Job, spans: int) -> Any:
     """What a job of this kind gives."""
     kind = job.call.__name__
     if kind == "make_look":
-        return _palettes(), None
-    if kind == "prepare":
+        return Wanted(_palettes(), None, np.empty((0, 0, 3), np.float32))
+    if kind == "inspect":
         item: Item = job.arguments[0]
-        return Prepared(digest_of({"name": item.name}), item.output, spans * FRAMES, "new")
+        return Inspected(digest_of({"name": item.name}), item.output, spans * FRAMES, "new")
     if kind == "divide":
         recipe = Recipe(_CLIP, _PLAN, Settings(), _palettes())
         ranges = [Span(n * FRAMES, (n + 1) * FRAMES) for n in range(spans)]

@@ -21,7 +21,7 @@ T = TypeVar("T")
 A = TypeVar("A")
 R = TypeVar("R")
 STAGES = {
-    "resolve_segmenter": "segmenter", "make_look": "reference", "prepare": "prepare", "divide": "look",
+    "resolve_segmenter": "segmenter", "make_look": "reference", "inspect": "inspect", "divide": "look",
     "find_track": "shots", "render_span": "render", "join_parts": "join", "grade_whole": "grade",
     "grade_still": "grade", "place": "place",
 }  # fmt: skip

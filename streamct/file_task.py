@@ -48,7 +48,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class Inspected:
     """What was found out about a file before it is graded.
 
     digest: of all that decides the output. name: of the output, below the output folder. frames: None if unknown.
@@ -89,7 +89,7 @@ class FileResult:
     error: str = ""
 
 
-def prepare(item: Item, options: Options) -> Prepared:
+def inspect(item: Item, options: Options) -> Inspected:
     """Look at a file, decide what becomes of it, and ask the ledger; runs in a worker.
 
     Raises:
@@ -123,7 +123,7 @@ def prepare(item: Item, options: Options) -> Prepared:
             f"{cause.filename or item.input}: can't be read ({cause.strerror}). Check the path."
         ) from cause
     state, record = _state(digest, name, options)
-    return Prepared(digest, name, frames, state, tuple(notes), record)
+    return Inspected(digest, name, frames, state, tuple(notes), record)
 
 
 def _contents(item: Item) -> dict[str, Any]:
@@ -179,33 +179,33 @@ def _state(digest: str, name: Path, options: Options) -> tuple[Literal["done", "
     return ("new", None) if kept is None else ("kept", kept)
 
 
-def grade_still(item: Item, prepared: Prepared, options: Options, seen: Wanted) -> Record:
+def grade_still(item: Item, inspected: Inspected, options: Options, seen: Wanted) -> Record:
     """Grade a picture, keep the result as its part, and put it into its place; runs in a worker.
 
     Raises:
         StreamctError: see `streamct.pipeline.grade_picture`.
     """
-    part = options.ledger.part(prepared.digest, prepared.name.suffix)
+    part = options.ledger.part(inspected.digest, inspected.name.suffix)
     report = grade_picture(
         item.input, item.reference, part, item.settings,
         mask=item.mask, ref_mask=item.ref_mask, overwrite=True, seen=seen,
     )  # fmt: skip
-    return place(prepared, options, report)
+    return place(inspected, options, report)
 
 
-def place(prepared: Prepared, options: Options, report: Report | None) -> Record:
+def place(inspected: Inspected, options: Options, report: Report | None) -> Record:
     """Put what was graded into its place and record it; runs in a worker. report: None where it was kept before."""
-    ledger, digest, ending = options.ledger, prepared.digest, prepared.name.suffix
+    ledger, digest, ending = options.ledger, inspected.digest, inspected.name.suffix
     if report is not None:
         facts = {
             "frames": report.frames,
             "seconds": round(report.seconds, 3),
             "segmenter": report.segmenter,
-            "warnings": list(dict.fromkeys((*prepared.notes, *report.warnings))),
+            "warnings": list(dict.fromkeys((*inspected.notes, *report.warnings))),
             "details": report.details | {"engine": options.engine},
         }
         ledger.keep(digest, ending, facts)
-    return ledger.place(digest, ending, options.folder, str(prepared.name))
+    return ledger.place(digest, ending, options.folder, str(inspected.name))
 
 
 def resolve_segmenter(settings: Settings) -> tuple[Settings, tuple[Event, ...]]:
@@ -240,21 +240,21 @@ def file_task(item: Item, options: Options, seen: Wanted | StreamctError, dry: b
     """
     if isinstance(seen, StreamctError):
         raise seen
-    prepared: Prepared
-    (prepared,) = values((yield [Job(prepare, (item, options), f"{item.name}: prepare", 0)]))
-    target = options.folder / prepared.name
-    result = FileResult(item.name, item.input, target, "skipped", digest=prepared.digest)
-    if prepared.state == "done" or dry:
-        told = _told(result, prepared.record)
-        status: Status = "skipped" if prepared.state == "done" else "planned"
-        return replace(told, status=status, frames=told.frames or prepared.frames or 0)
-    part = options.ledger.part(prepared.digest, target.suffix)
+    inspected: Inspected
+    (inspected,) = values((yield [Job(inspect, (item, options), f"{item.name}: inspect", 0)]))
+    target = options.folder / inspected.name
+    result = FileResult(item.name, item.input, target, "skipped", digest=inspected.digest)
+    if inspected.state == "done" or dry:
+        told = _told(result, inspected.record)
+        status: Status = "skipped" if inspected.state == "done" else "planned"
+        return replace(told, status=status, frames=told.frames or inspected.frames or 0)
+    part = options.ledger.part(inspected.digest, target.suffix)
     try:
-        record = yield from _graded(item, prepared, options, seen, part)
+        record = yield from _graded(item, inspected, options, seen, part)
     except OutputError as error:
         raise OutputError(_outward(str(error), item, options.ledger.folder, target)) from error
     told = _told(result, record)
-    if prepared.state == "kept":
+    if inspected.state == "kept":
         told = replace(told, fps=0.0, details={**told.details, "frames reused": told.frames})
     return replace(told, status="done")
 
@@ -269,13 +269,13 @@ def _outward(message: str, item: Item, work: Path, target: Path) -> str:
     return re.sub(rf"{re.escape(str(work))}[/\\]\S+\.(?:part|partial)(?:\.\w+)*", lambda _: str(target), message)
 
 
-def _graded(item: Item, prepared: Prepared, options: Options, seen: Wanted, part: Path) -> Task[Record]:
+def _graded(item: Item, inspected: Inspected, options: Options, seen: Wanted, part: Path) -> Task[Record]:
     record: Record
-    if prepared.state == "new" and item.kind == "picture":
-        (record,) = values((yield [Job(grade_still, (item, prepared, options, seen), item.name)]))
+    if inspected.state == "new" and item.kind == "picture":
+        (record,) = values((yield [Job(grade_still, (item, inspected, options, seen), item.name)]))
         return record
     report, made = None, list[Path]()
-    if prepared.state == "new":
+    if inspected.state == "new":
         asked = Request(
             item.input, references(item.reference), part, item.settings,
             mask=item.mask, ref_mask=item.ref_mask, cuts=item.cuts, overwrite=True, hwaccel=options.hwaccel,
@@ -283,11 +283,11 @@ def _graded(item: Item, prepared: Prepared, options: Options, seen: Wanted, part
         )  # fmt: skip
 
         def parts(span: Span) -> Path:
-            made.append(options.ledger.part(span_digest(prepared.digest, span.start, span.stop), ".span"))
+            made.append(options.ledger.part(span_digest(inspected.digest, span.start, span.stop), ".span"))
             return made[-1]
 
         report = yield from clip_task(asked, item.name, parts, options.ledger.folder, Teller(None), options.spans)
-    (record,) = values((yield [Job(place, (prepared, options, report), f"{item.name}: place", 0)]))
+    (record,) = values((yield [Job(place, (inspected, options, report), f"{item.name}: place", 0)]))
     for path in made:
         path.unlink(missing_ok=True)
     return record

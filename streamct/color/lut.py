@@ -99,11 +99,11 @@ class LutGrid:
         units = _node_units()
         rgb = code_to_rgb(units, coding, depth)
         used = _near_gamut(rgb, coding, depth)
-        self._used = np.flatnonzero(used)
+        number = np.flatnonzero(used)
         shape = (len(CHROMA_NODES), len(CHROMA_NODES), len(LUMA_NODES))
         self._place = _nearest_used(used.reshape(shape), _neutral(coding))
-        self._units = units[self._used]
-        self._rgb = rgb[self._used] if coding.lut is None else coding.lut(rgb[self._used])
+        self._units = units[number]
+        self._rgb = rgb[number] if coding.lut is None else coding.lut(rgb[number])
         self._lab = coded_to_lab(self._rgb, coding)
 
     @cached_property
@@ -175,6 +175,11 @@ class LutGrid:
         )  # fmt: skip
 
     @property
+    def used(self) -> int:
+        """How many nodes a map is evaluated at."""
+        return len(self._units)
+
+    @property
     def place(self) -> NDArray[np.int32]:
         """(97, 97, 65): for each node the number, among the used ones, of that which it moves as."""
         return self._place
@@ -194,9 +199,8 @@ class Baking:
     def __init__(self, mapping: ColorMap, grid: LutGrid) -> None:
         self._mapping = mapping
         self._grid = grid
-        used = int(grid.place.max()) + 1
-        self._shifts = np.empty((used, 3))
-        self._known = np.zeros(used, np.bool_)
+        self._shifts = np.empty((grid.used, 3))
+        self._known = np.zeros(grid.used, np.bool_)
         self._table = np.empty(_SHAPE, np.int16)
         self._made = np.zeros(len(EVERY), np.bool_)
 

@@ -112,7 +112,7 @@ class Poison(type(Path())):  # type: ignore[misc]
 def test_a_clip_that_ends_its_workers_is_named_and_the_others_are_done(root: Path, executor: Executor) -> None:
     report = ran(root, executor, lambda item: replace(item, input=Poison(item.input)) if item.name == "b.mkv" else item)
     assert statuses(report) == {"a.mkv": "done", "b.mkv": "failed", "c.png": "done"}
-    assert "b.mkv: prepare: ended its worker 3 times" in report.files[1].error
+    assert "b.mkv: inspect: ended its worker 3 times" in report.files[1].error
     assert report.retries >= 2
 
 

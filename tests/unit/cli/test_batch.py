@@ -148,7 +148,7 @@ def test_json_events_tell_of_each_file_and_of_all(streamct: Run, root: Path) -> 
         "a.mp4": "done", "b.mkv": "done", "c.png": "done", "gone.mp4": "failed",
     }  # fmt: skip
     assert "no such file" in files["gone.mp4"]["error"]
-    assert list(files["a.mp4"]["stages"]) == ["prepare", "look", "grade", "place"]
+    assert list(files["a.mp4"]["stages"]) == ["inspect", "look", "grade", "place"]
     assert events[-1]["event"] == "done"
     assert [f["name"] for f in events[-1]["report"]["files"]] == ["a.mp4", "b.mkv", "c.png", "gone.mp4"]
 
