@@ -12,7 +12,7 @@ import pytest
 from clips import decoded, write_clip
 from networks import RedIsForeground, iou, moving_scene
 
-from streamct import run, transcode
+from streamct import references, run, transcode
 from streamct.color.lab import srgb_to_lab
 from streamct.errors import OutputError, SegmenterError, SettingsError, UsageError
 from streamct.mapping import find_palette
@@ -177,7 +177,7 @@ def test_offline_a_named_segmenter_fails_before_anything_is_decoded(
 ) -> None:
     clip, reference, _ = scene
     monkeypatch.setattr(source, "Reader", None)
-    monkeypatch.setattr(run, "read_picture", None)
+    monkeypatch.setattr(references, "read_picture", None)
     named = Settings().updated(segment__segmenter="deeplabv3-resnet50")
     with pytest.raises(SegmenterError, match="can't be fetched"):
         grade_video(clip, reference, tmp_path / "out.mkv", named)
