@@ -21,17 +21,17 @@ from streamct.model import FloatArray, IntArray
 FULL = 255
 """Weight of one pixel that wholly belongs to a region."""
 
-_L_BINS = 100
-_LOW, _HIGH, _UNITS = -110.5, 109.5, 220
+L_CELLS = 100
+LOW, HIGH, UNITS = -110.5, 109.5, 220
 """a* and b* between which cells are one unit wide, and how many. Neutral lies in the middle of its cell: on an edge,
 rounding would throw greys half a unit to either side."""
-_TAIL, _OCTAVE = 82, 32
+FIRST_UNIT, _OCTAVE = 82, 32
 """Cells beyond that on either side, and how many of them lie between a value and its double: up to 647."""
-_AB_BINS = _UNITS + 2 * _TAIL
+AB_CELLS = UNITS + 2 * FIRST_UNIT
 """A multiple of a page's 32 cells."""
 _PAGE_BITS, _IN_PAGE = np.uint64(5), np.uint64(31)
 
-BINS = (_L_BINS, _AB_BINS, _AB_BINS)
+BINS = (L_CELLS, AB_CELLS, AB_CELLS)
 """Number of the cells of L*, a*, b*."""
 
 
@@ -77,28 +77,28 @@ class Points:
 @inlined
 def _bin(value: float) -> int:
     """Number of the a* or b* cell of a value."""
-    if _LOW <= value < _HIGH:
-        return _TAIL + int(value - _LOW)
-    if value < _LOW:
-        return max(_TAIL - 1 - int(_OCTAVE * log2(value / _LOW)), 0)
-    return min(_TAIL + _UNITS + int(_OCTAVE * log2(value / _HIGH)), _AB_BINS - 1)
+    if LOW <= value < HIGH:
+        return FIRST_UNIT + int(value - LOW)
+    if value < LOW:
+        return max(FIRST_UNIT - 1 - int(_OCTAVE * log2(value / LOW)), 0)
+    return min(FIRST_UNIT + UNITS + int(_OCTAVE * log2(value / HIGH)), AB_CELLS - 1)
 
 
 @inlined
 def _centre(cell: int) -> float:
     """Middle of an a* or b* cell: of its ends, or beyond the units of their logarithms."""
-    if cell < _TAIL:
-        return _LOW * exp2((_TAIL - 0.5 - cell) / _OCTAVE)
-    if cell >= _TAIL + _UNITS:
-        return _HIGH * exp2((cell - (_TAIL + _UNITS - 0.5)) / _OCTAVE)
-    return cell + (_LOW + 0.5 - _TAIL)
+    if cell < FIRST_UNIT:
+        return LOW * exp2((FIRST_UNIT - 0.5 - cell) / _OCTAVE)
+    if cell >= FIRST_UNIT + UNITS:
+        return HIGH * exp2((cell - (FIRST_UNIT + UNITS - 0.5)) / _OCTAVE)
+    return cell + (LOW + 0.5 - FIRST_UNIT)
 
 
 @kernel
 def bins_of(values: FloatArray, channel: int, out: IntArray) -> None:
     """Cell numbers of one channel's values (n,); channel: 0 L*, 1 a*, 2 b*."""
     for i in range(values.shape[0]):
-        out[i] = min(max(int(np.floor(values[i])), 0), _L_BINS - 1) if channel == 0 else _bin(values[i])
+        out[i] = min(max(int(np.floor(values[i])), 0), L_CELLS - 1) if channel == 0 else _bin(values[i])
 
 
 @kernel
@@ -111,83 +111,90 @@ def bin_centres(cells: IntArray, channel: int, out: FloatArray) -> None:
 @cache
 def _middles() -> FloatArray:
     """Middles of all a* or b* cells."""
-    out = np.empty(_AB_BINS, np.float64)
-    bin_centres(np.arange(_AB_BINS), 1, out)
+    out = np.empty(AB_CELLS, np.float64)
+    bin_centres(np.arange(AB_CELLS), 1, out)
     return out
 
 
 @kernel
 def _centres(cells: NDArray[np.int32], middles: FloatArray, out: FloatArray) -> None:
     for i in range(cells.shape[0]):
-        line, b = np.uint32(cells[i]) // np.uint32(_AB_BINS), np.uint32(cells[i]) % np.uint32(_AB_BINS)
-        out[i, 0] = line // np.uint32(_AB_BINS) + 0.5
-        out[i, 1] = middles[line % np.uint32(_AB_BINS)]
+        line, b = np.uint32(cells[i]) // np.uint32(AB_CELLS), np.uint32(cells[i]) % np.uint32(AB_CELLS)
+        out[i, 0] = line // np.uint32(AB_CELLS) + 0.5
+        out[i, 1] = middles[line % np.uint32(AB_CELLS)]
         out[i, 2] = middles[b]
 
 
 @kernel
-def _add_pixels(lab, weights, wide, start, pages, sums, held, used):  # type: ignore[no-untyped-def]
-    """Count pixels from `start` on; returns the one for which there was no page left."""
-    for i in range(start, lab.shape[0]):
-        weight = np.int64(weights[i])
-        if weight == 0:
-            continue
-        cell_l = min(max(int(np.floor(lab[i, 0])), 0), _L_BINS - 1)
+def _cells_of(lab, wide, cells):  # type: ignore[no-untyped-def]
+    """Cell numbers of colours lab (n, 3)."""
+    for i in range(lab.shape[0]):
+        cell_l = min(max(int(np.floor(lab[i, 0])), 0), L_CELLS - 1)
         if wide:
             cell_a, cell_b = _bin(lab[i, 1]), _bin(lab[i, 2])
         else:
-            cell_a = _TAIL + min(max(int(np.floor(lab[i, 1] - _LOW)), 0), _UNITS - 1)
-            cell_b = _TAIL + min(max(int(np.floor(lab[i, 2] - _LOW)), 0), _UNITS - 1)
-        cell = np.uint64((cell_l * _AB_BINS + cell_a) * _AB_BINS + cell_b)
-        page = cell >> _PAGE_BITS
-        if pages[page] < 0:
-            if used[0] == held.shape[0]:
-                return i
-            pages[page] = used[0]
-            held[used[0]] = page
-            used[0] += 1
-        sums[np.uint64(pages[page]) << _PAGE_BITS | cell & _IN_PAGE] += weight
-    return lab.shape[0]
+            cell_a = FIRST_UNIT + min(max(int(np.floor(lab[i, 1] - LOW)), 0), UNITS - 1)
+            cell_b = FIRST_UNIT + min(max(int(np.floor(lab[i, 2] - LOW)), 0), UNITS - 1)
+        cells[i] = (cell_l * AB_CELLS + cell_a) * AB_CELLS + cell_b
 
 
 @kernel
-def _add_cells(cells, counts, factor, start, pages, sums, held, used):  # type: ignore[no-untyped-def]
+def _add(cells, counts, factor, start, pages, sums, bits, held, used):  # type: ignore[no-untyped-def]
     """Add `factor * counts` from `start` on; returns the cell for which there was no page left."""
     for i in range(start, cells.shape[0]):
-        cell = np.uint64(cells[i])
-        page = cell >> _PAGE_BITS
-        if pages[page] < 0:
-            if used[0] == held.shape[0]:
+        if counts[i] == 0:
+            continue
+        cell = np.uint64(np.uint32(cells[i]))
+        number = cell >> _PAGE_BITS
+        page = pages[number]
+        if page < 0:
+            page = used[0]
+            if page == held.shape[0]:
                 return i
-            pages[page] = used[0]
-            held[used[0]] = page
-            used[0] += 1
-        sums[np.uint64(pages[page]) << _PAGE_BITS | cell & _IN_PAGE] += counts[i] * factor
+            pages[number] = page
+            held[page] = number
+            used[0] = page + 1
+        place = np.uint64(page)
+        bits[place] |= np.uint32(1) << np.uint32(cell & _IN_PAGE)
+        sums[place << _PAGE_BITS | cell & _IN_PAGE] += counts[i] * factor
     return cells.shape[0]
 
 
+@inlined
+def _ones(mask: int) -> int:
+    """How many bits of a uint32 are set (SWAR)."""
+    m = np.uint32(mask)
+    m = m - (m >> np.uint32(1) & np.uint32(0x55555555))
+    m = (m & np.uint32(0x33333333)) + (m >> np.uint32(2) & np.uint32(0x33333333))
+    m = m + (m >> np.uint32(4)) & np.uint32(0x0F0F0F0F)
+    return np.uint32(m * np.uint32(0x01010101)) >> np.uint32(24)
+
+
 @kernel
-def _occupied(sums, pages):  # type: ignore[no-untyped-def]
+def _occupied(bits, pages):  # type: ignore[no-untyped-def]
     """How many cells of the first so many pages hold something."""
     count = 0
-    for i in range(pages << np.int64(_PAGE_BITS)):
-        count += sums[i] > 0
+    for i in range(pages):
+        count += np.int64(_ones(bits[i]))
     return count
 
 
 @kernel
-def _collect(order, pages, sums, cells, counts):  # type: ignore[no-untyped-def]
-    """Cells and counts, ascending, of the pages in `order`, which are empty afterwards; one place more is used."""
+def _collect(order, pages, sums, bits, cells, counts):  # type: ignore[no-untyped-def]
+    """Cells and counts, ascending, of the pages in `order`, which are empty afterwards."""
     n = 0
-    for page in order:
-        first = np.uint64(pages[page]) << _PAGE_BITS
-        for k in range(_IN_PAGE + np.uint64(1)):
-            # Written in any case and overtaken if empty: no branch that the processor would guess wrong.
-            cells[n] = np.uint64(page) << _PAGE_BITS | np.uint64(k)
-            counts[n] = sums[first | np.uint64(k)]
-            n += 1 if sums[first | np.uint64(k)] > 0 else 0
-            sums[first | np.uint64(k)] = 0
-        pages[page] = -1
+    for number in order:
+        page = np.uint64(pages[number])
+        mask = bits[page]
+        while mask != 0:
+            k = np.uint64(_ones((mask & (~mask + np.uint32(1))) - np.uint32(1)))
+            mask &= mask - np.uint32(1)
+            cells[n] = np.uint64(number) << _PAGE_BITS | k
+            counts[n] = sums[page << _PAGE_BITS | k]
+            sums[page << _PAGE_BITS | k] = 0
+            n += 1
+        bits[page] = 0
+        pages[number] = -1
 
 
 class Counter:
@@ -199,41 +206,49 @@ class Counter:
     """
 
     def __init__(self, wide: bool = False) -> None:
-        self._wide = wide
-        self._pages = np.full(_L_BINS * _AB_BINS * _AB_BINS >> int(_PAGE_BITS), -1, np.int32)
-        self._sums = np.zeros(1 << 15, np.int64)
-        self._held = np.empty(len(self._sums) >> int(_PAGE_BITS), np.int32)
+        self.wide = wide
+        self._pages = np.full(L_CELLS * AB_CELLS * AB_CELLS >> int(_PAGE_BITS), -1, np.int32)
+        self._held = np.empty(1 << 10, np.int32)
+        self._bits = np.zeros(len(self._held), np.uint32)
+        self._sums = np.zeros(len(self._held) << int(_PAGE_BITS), np.int64)
         self._used = np.zeros(1, np.int64)
+
+    def cells_of(self, lab: FloatArray) -> NDArray[np.int32]:
+        """Cell numbers (n,) of lab (n, 3)."""
+        cells = np.empty(len(lab), np.int32)
+        _cells_of(lab, self.wide, cells)
+        return cells
+
+    def tally(self, cells: NDArray[np.int32], weights: NDArray[np.uint8]) -> Histogram:
+        """Histogram of pixels in cells (n,) with weights (n,) 0..255."""
+        self._add(cells, weights, 1)
+        return self._collected()
 
     def count(self, lab: FloatArray, weights: NDArray[np.uint8]) -> Histogram:
         """Histogram of lab (n, 3) with weights (n,) 0..255."""
-        done = 0
-        while (done := _add_pixels(lab, weights, self._wide, done, *self._state)) < len(lab):
-            self._grow()
-        return self._collected()
+        return self.tally(self.cells_of(lab), weights)
 
     def add(self, histograms: Sequence[Histogram], factors: Sequence[int]) -> Histogram:
         """Sum of `factor * histogram`, exact; factors are positive integers."""
         for h, factor in zip(histograms, factors, strict=True):
-            done = 0
-            while (done := _add_cells(h.cells, h.counts, factor, done, *self._state)) < len(h.cells):
-                self._grow()
+            self._add(h.cells, h.counts, factor)
         return self._collected()
 
-    @property
-    def _state(self) -> tuple[NDArray[np.int32], IntArray, NDArray[np.int32], IntArray]:
-        return self._pages, self._sums, self._held, self._used
+    def _add(self, cells: NDArray[np.int32], counts: NDArray[np.integer], factor: int) -> None:
+        done = 0
+        while (done := self._added(cells, counts, factor, done)) < len(cells):
+            self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
+            self._bits = np.concatenate([self._bits, np.zeros_like(self._bits)])
+            self._held = np.concatenate([self._held, np.empty_like(self._held)])
 
-    def _grow(self) -> None:
-        """Make room for twice as many pages."""
-        self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
-        self._held = np.concatenate([self._held, np.empty_like(self._held)])
+    def _added(self, cells: NDArray[np.int32], counts: NDArray[np.integer], factor: int, start: int) -> int:
+        return _add(cells, counts, factor, start, self._pages, self._sums, self._bits, self._held, self._used)
 
     def _collected(self) -> Histogram:
         pages = int(self._used[0])
-        occupied = _occupied(self._sums, pages)
+        occupied = _occupied(self._bits, pages)
         # Not made by the kernel: a dtype from Numba's cache is not numpy's own object, and np.add.at then is slow.
-        cells, counts = np.empty(occupied + 1, np.int32), np.empty(occupied + 1, np.int64)
-        _collect(np.sort(self._held[:pages]), self._pages, self._sums, cells, counts)
+        cells, counts = np.empty(occupied, np.int32), np.empty(occupied, np.int64)
+        _collect(np.sort(self._held[:pages]), self._pages, self._sums, self._bits, cells, counts)
         self._used[0] = 0
-        return Histogram(cells[:occupied], counts[:occupied])
+        return Histogram(cells, counts)

@@ -6,7 +6,7 @@ A picture with a mask has a foreground and a background; without one, or where e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,19 +46,22 @@ def count_regions(
     lab: FloatArray, mask: NDArray[np.uint8] | None, counter: Counter, settings: PaletteSettings
 ) -> Regions:
     """Regions of the pixels lab (n, 3) with foreground weights mask (n,) 0..255, or None."""
-    whole = _count(lab, np.full(len(lab), FULL, np.uint8), counter, settings)
+    if settings.bins == "unit":
+        return count_cells(counter.cells_of(lab), mask, counter)
+    return _regions(lambda weights: Points(lab[weights > 0], weights[weights > 0].astype(np.int64)), len(lab), mask)
+
+
+def count_cells(cells: NDArray[np.int32], mask: NDArray[np.uint8] | None, counter: Counter) -> Regions:
+    """The same of pixels of which the cells (n,) are known."""
+    return _regions(lambda weights: counter.tally(cells, weights), len(cells), mask)
+
+
+def _regions(take: Callable[[NDArray[np.uint8]], Colours], pixels: int, mask: NDArray[np.uint8] | None) -> Regions:
+    whole = take(np.full(pixels, FULL, np.uint8))
     if mask is None:
         return Regions(whole)
-    foreground = _count(lab, mask, counter, settings)
-    background = _count(lab, np.asarray(FULL - mask, np.uint8), counter, settings)
-    return Regions(whole, foreground, background, int(mask.sum(dtype=np.int64)) / max(FULL * len(mask), 1))
-
-
-def _count(lab: FloatArray, weights: NDArray[np.uint8], counter: Counter, settings: PaletteSettings) -> Colours:
-    if settings.bins == "unit":
-        return counter.count(lab, weights)
-    held = weights > 0
-    return Points(lab[held], weights[held].astype(np.int64))
+    share = int(mask.sum(dtype=np.int64)) / max(FULL * pixels, 1)
+    return Regions(whole, take(mask), take(np.asarray(FULL - mask, np.uint8)), share)
 
 
 def add_colours(parts: Sequence[Colours], factors: Sequence[int], counter: Counter) -> Points:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.apply import Content
+from streamct.color.cells import srgb_cells
 from streamct.color.histogram import Counter
 from streamct.color.jit import kernel
 from streamct.color.lab import coded_to_lab
@@ -18,7 +19,7 @@ from streamct.color.proxy import picture_proxy_rgb, planes_proxy_rgb, proxy_size
 from streamct.color.shown import shown
 from streamct.grade.borders import find_content, find_picture_content
 from streamct.grade.cuts import LOOK
-from streamct.grade.regions import Regions, count_regions
+from streamct.grade.regions import Regions, count_cells, count_regions
 from streamct.model import Coding, FloatArray, Frame, PixelFormat
 from streamct.segment.matte import resized
 from streamct.settings import PaletteSettings
@@ -164,9 +165,11 @@ def _inside(
         area = (slice(0, 0), slice(0, 0))
     else:
         area = _proxy_area(content, size, (rgb.shape[1], rgb.shape[0]))
-    lab = coded_to_lab(np.ascontiguousarray(rgb[area]).reshape(-1, 3), coding)
+    pixels = np.ascontiguousarray(rgb[area]).reshape(-1, 3)
     weights = None if mask is None else np.ascontiguousarray(mask[area]).reshape(-1)
-    return count_regions(lab, weights, counter, settings)
+    if settings.bins == "unit" and coding.transfer == "srgb" and not counter.wide:
+        return count_cells(srgb_cells(pixels, coding.primaries), weights, counter)
+    return count_regions(coded_to_lab(pixels, coding), weights, counter, settings)
 
 
 def _proxy_area(content: Content, size: tuple[int, int], proxy: tuple[int, int]) -> tuple[slice, slice]:
