@@ -23,6 +23,8 @@ _END = 0.99
 _RELEASE = 0.1
 """An outside colour that is pushed farther out, by this much in parts of the way, loses most of its licence."""
 
+_BLOCK = 256
+
 EASE = {"pq": 0.15, "hlg": 0.3}
 """The share for `ease`. As measured: with more, drawn colours turn faster than nodes lie close; less changes little."""
 
@@ -34,9 +36,11 @@ def _grey(r: float, g: float, b: float) -> float:
 
 
 @inlined
-def _way(value: float, grey: float) -> float:
-    """1 on the border, 0 at the grey."""
-    return (value - grey) / (1.0 - grey) if value > grey else (grey - value) / grey
+def _reached(r: float, g: float, b: float, grey: float) -> float:
+    """How far the channel that lies nearest to the border, or beyond it, is on its way there from the grey: 1 on it."""
+    up, down = 1.0 / (1.0 - grey), 1.0 / grey
+    highest, lowest = max(r, max(g, b)), min(r, min(g, b))
+    return max((highest - grey) * up, (grey - lowest) * down)
 
 
 @kernel
@@ -62,22 +66,29 @@ def ease(mapped: FloatArray, source: NDArray[np.floating], share: float) -> None
 @kernel
 def compress(mapped: FloatArray, source: NDArray[np.floating]) -> None:
     """Draw what leaves the gamut of mapped (n, 3), in place, towards grey; source (n, 3): before the map."""
-    for i in range(mapped.shape[0]):
-        r, g, b = mapped[i, 0], mapped[i, 1], mapped[i, 2]
-        grey = _grey(r, g, b)
-        reached = max(_way(r, grey), max(_way(g, grey), _way(b, grey)))
-        if reached <= _START:
-            continue
-        sr, sg, sb = float(source[i, 0]), float(source[i, 1]), float(source[i, 2])
-        start = _grey(sr, sg, sb)
-        own = max(_way(sr, start), max(_way(sg, start), _way(sb, start)))
-        limit = _END + max(own - _END, 0.0) * exp_negative(-max(reached - own, 0.0) / _RELEASE)
-        kept = min(max(own, _START), limit)
-        if reached <= kept:
-            continue
-        room = limit - kept
-        drawn = limit if room < 1e-9 else kept + room * (1.0 - exp_negative((kept - reached) / room))
-        scale = drawn / reached
-        mapped[i, 0] = grey + (r - grey) * scale
-        mapped[i, 1] = grey + (g - grey) * scale
-        mapped[i, 2] = grey + (b - grey) * scale
+    now, own = np.empty((3, _BLOCK)), np.empty((3, _BLOCK))
+    greys, scales = np.empty(_BLOCK), np.empty(_BLOCK)
+    for first in range(0, mapped.shape[0], _BLOCK):
+        n = min(_BLOCK, mapped.shape[0] - first)
+        for i in range(n):
+            for c in range(3):
+                now[c, i] = mapped[first + i, c]
+                own[c, i] = float(source[first + i, c])
+        for i in range(n):
+            r, g, b = now[0, i], now[1, i], now[2, i]
+            grey = _grey(r, g, b)
+            reached = _reached(r, g, b, grey)
+            sr, sg, sb = own[0, i], own[1, i], own[2, i]
+            before = _reached(sr, sg, sb, _grey(sr, sg, sb))
+            limit = _END + max(before - _END, 0.0) * exp_negative(-max(reached - before, 0.0) / _RELEASE)
+            kept = min(max(before, _START), limit)
+            beyond = max(reached - kept, 0.0)
+            room = max(limit - kept, 1e-9)
+            drawn = kept + room * (1.0 - exp_negative(-beyond / room))
+            greys[i] = grey
+            scales[i] = drawn / reached if beyond > 0.0 else 1.0
+        for i in range(n):
+            scale, grey = scales[i], greys[i]
+            if scale != 1.0:
+                for c in range(3):
+                    mapped[first + i, c] = grey + (now[c, i] - grey) * scale
