@@ -19,7 +19,7 @@ _F = np.float32
 
 
 @inlined
-def _linear(value: float) -> float:
+def _linear(value: np.float32) -> np.float32:
     """`lab.srgb_to_linear` of a float32."""
     size = abs(value)
     v = (size + _F(0.055)) * _F(1.0 / 1.055)
@@ -40,7 +40,7 @@ def _linear(value: float) -> float:
 
 
 @inlined
-def _compress(t: float) -> float:
+def _compress(t: np.float32) -> np.float32:
     """CIE 15's f of a float32 up to 8: the cube root, or the line near black."""
     small, smaller, big = t < _F(0.125), t < _F(1.0 / 64.0), t > _F(1.0)
     bring = _F(64.0) if smaller else (_F(8.0) if small else (_F(0.125) if big else _F(1.0)))
@@ -56,7 +56,7 @@ def _compress(t: float) -> float:
 
 
 @inlined
-def _unit(value: float, last: int) -> int:
+def _unit(value: np.float32, last: int) -> np.int32:
     """The cell, 0..last, of a value counted from the first cell's edge."""
     return np.int32(min(max(value, _F(0.0)), _F(last)))
 
@@ -84,8 +84,8 @@ def _srgb_cells(rgb: FloatArray, matrix: NDArray[np.float32], cells: NDArray[np.
             fx, fy, fz = _compress(x[i]), _compress(y[i]), _compress(z[i])
             cell = _unit(_F(116.0) * fy - _F(16.0), L_CELLS - 1) * np.int32(AB_CELLS)
             cell = cell + np.int32(FIRST_UNIT) + _unit(_F(500.0) * (fx - fy) - _F(LOW), UNITS - 1)
-            b = _unit(_F(200.0) * (fy - fz) - _F(LOW), UNITS - 1)
-            cells[start + i] = cell * np.int32(AB_CELLS) + np.int32(FIRST_UNIT) + b
+            last = np.int32(FIRST_UNIT) + _unit(_F(200.0) * (fy - fz) - _F(LOW), UNITS - 1)
+            cells[start + i] = cell * np.int32(AB_CELLS) + last
 
 
 def srgb_cells(rgb: FloatArray, primaries: str = "bt709") -> NDArray[np.int32]:

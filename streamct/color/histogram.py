@@ -139,7 +139,7 @@ def _cells_of(lab, wide, cells):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _add(cells, counts, factor, start, pages, sums, bits, held, used):  # type: ignore[no-untyped-def]
+def _add_counts(cells, counts, factor, start, pages, sums, bits, held, used):  # type: ignore[no-untyped-def]
     """Add `factor * counts` from `start` on; returns the cell for which there was no page left."""
     for i in range(start, cells.shape[0]):
         if counts[i] == 0:
@@ -161,7 +161,7 @@ def _add(cells, counts, factor, start, pages, sums, bits, held, used):  # type: 
 
 
 @inlined
-def _ones(mask: int) -> int:
+def _ones(mask: np.uint32) -> np.uint32:
     """How many bits of a uint32 are set (SWAR)."""
     m = np.uint32(mask)
     m = m - (m >> np.uint32(1) & np.uint32(0x55555555))
@@ -173,7 +173,7 @@ def _ones(mask: int) -> int:
 @kernel
 def _occupied(bits, pages):  # type: ignore[no-untyped-def]
     """How many cells of the first so many pages hold something."""
-    count = 0
+    count = np.int64(0)
     for i in range(pages):
         count += np.int64(_ones(bits[i]))
     return count
@@ -242,7 +242,8 @@ class Counter:
             self._held = np.concatenate([self._held, np.empty_like(self._held)])
 
     def _added(self, cells: NDArray[np.int32], counts: NDArray[np.integer], factor: int, start: int) -> int:
-        return _add(cells, counts, factor, start, self._pages, self._sums, self._bits, self._held, self._used)
+        state = self._pages, self._sums, self._bits, self._held, self._used
+        return int(_add_counts(cells, counts, factor, start, *state))
 
     def _collected(self) -> Histogram:
         pages = int(self._used[0])

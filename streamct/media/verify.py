@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
@@ -25,6 +27,7 @@ from streamct.media.probe import (
     video_stream,
 )
 from streamct.model import Clip, MasteringDisplay
+from streamct.work import cores
 
 _CLOCKS = {
     "matroska": Fraction(1, 1000),
@@ -39,6 +42,8 @@ _FULL = 2  # of AVColorRange
 _POINT_STEP = Fraction(1, 10_000)
 _LIGHT_STEP = Fraction(1, 1000)
 _ASPECT_STEP = Fraction(1, 500)
+_LAST = 16
+"""Packets at the end of which every frame is decoded."""
 
 
 @dataclass(slots=True)
@@ -244,15 +249,26 @@ def _decoded_by(
 
 
 def _decoded(path: Path, index: int, sought: bool) -> tuple[int, int]:
-    """How many frames decode from the last key frame on, or from the beginning, and how many are corrupt."""
+    """How many frames decode from the last key frame on, or from the beginning, and how many are corrupt.
+
+    Before the last of them, frames that no other refers to are left out, which halves the time.
+    """
     with av.open(str(path)) as container:
         stream = video_stream(container, index)
+        context = stream.codec_context
+        context.thread_type, context.thread_count = "AUTO", cores()
         if stream.duration and sought:
             start = stream.start_time or 0
             container.seek(start + max(stream.duration - 1, 0), stream=stream)
         count, corrupt = 0, 0
-        for frame in container.decode(stream):
-            count, corrupt = count + 1, corrupt + bool(frame.is_corrupt)
+        waiting: deque[Packet] = deque()
+        for packet in container.demux(stream):
+            waiting.append(packet)
+            ended = packet.size == 0
+            context.skip_frame = "DEFAULT" if ended else "NONREF"
+            while waiting and (ended or len(waiting) > _LAST):
+                for frame in context.decode(waiting.popleft()):
+                    count, corrupt = count + 1, corrupt + bool(frame.is_corrupt)
     return count, corrupt
 
 

@@ -27,7 +27,8 @@ def test_a_colour_falls_into_the_cell_of_its_lab_unless_it_lies_on_an_edge_betwe
     lab = srgb_to_lab(rgb, primaries)
     found, exact = srgb_cells(rgb, primaries), COUNTER.cells_of(lab)
     differ = found != exact
-    around = np.abs(lab + [0, 0.5, 0.5] - np.rint(lab + [0, 0.5, 0.5])).min(axis=1)
+    moved = lab + np.array([0, 0.5, 0.5])
+    around = np.abs(moved - np.rint(moved)).min(axis=1)
     assert (around[differ] < _NEAR).all()
     assert differ.mean() < 4 * 3 * _NEAR
 
