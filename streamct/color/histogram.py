@@ -248,7 +248,7 @@ class Counter:
     def _collected(self) -> Histogram:
         pages = int(self._used[0])
         occupied = _occupied(self._bits, pages)
-        # Not made by the kernel: a dtype from Numba's cache is not numpy's own object, and np.add.at then is slow.
+        # Not made by the kernel: a dtype from Numba's cache is not numpy's own object, and numpy then goes slow ways.
         cells, counts = np.empty(occupied, np.int32), np.empty(occupied, np.int64)
         _collect(np.sort(self._held[:pages]), self._pages, self._sums, self._bits, cells, counts)
         self._used[0] = 0

@@ -47,13 +47,31 @@ def _find_peaks(histogram: IntArray, radius: int, least: float) -> IntArray:
 
 
 @kernel
-def _nearest_of_sorted(values: FloatArray, levels: FloatArray, out: IntArray) -> None:
-    for i in range(values.shape[0]):
-        best = 0
-        for j in range(1, levels.shape[0]):
-            if abs(values[i] - levels[j]) < abs(values[i] - levels[best]):
-                best = j
-        out[i] = best
+def _vote(lab: FloatArray, levels: FloatArray, stride: int, channel: int, out: IntArray) -> None:
+    """Add `stride` times the index of the nearest of levels (k,) to that channel of lab (n, 3), ties to the lower."""
+    values, least = np.empty(_BLOCK), np.empty(_BLOCK)
+    best = np.empty(_BLOCK, np.int64)
+    for start in range(0, lab.shape[0], _BLOCK):
+        n = min(_BLOCK, lab.shape[0] - start)
+        for i in range(n):
+            values[i] = lab[start + i, channel]
+        least[:] = np.inf
+        best[:] = 0
+        for j in range(levels.shape[0]):
+            level = levels[j]
+            for i in range(n):
+                away = abs(values[i] - level)
+                best[i] = j if away < least[i] else best[i]
+                least[i] = away if away < least[i] else least[i]
+        for i in range(n):
+            out[start + i] += stride * best[i]
+
+
+@kernel
+def _sum_by(index: IntArray, weights: IntArray, out: IntArray) -> None:
+    """Add each weight (n,) to the place of `out` that index (n,) names."""
+    for i in range(index.shape[0]):
+        out[index[i]] += weights[i]
 
 
 @kernel
@@ -100,7 +118,7 @@ def peak_levels(values: FloatArray, weights: IntArray, channel: int, settings: P
         width = (high - low) / bins
         index = np.clip(((values - low) / width).astype(np.int64), 0, bins - 1)
     histogram = np.zeros(bins, np.int64)
-    np.add.at(histogram, index, weights)
+    _sum_by(index, weights, histogram)
     tent = np.convolve(np.ones(settings.smoothing + 1, np.int64), np.ones(settings.smoothing + 1, np.int64))
     smooth = np.convolve(histogram, tent)[settings.smoothing : settings.smoothing + bins]
     least = settings.peak_share * float(weights.sum()) * int(tent.max())  # a lone bin counts as it would without
@@ -193,12 +211,12 @@ def _add_up(lab, weights, labels, totals, sums) -> None:  # type: ignore[no-unty
 
 def _most_voted(points: Points, levels: Sequence[FloatArray], size: int) -> FloatArray:
     """The at most `size` candidates with most votes (Eq. 3), ties to the lower L*, then a*, then b*."""
-    index = np.empty((3, len(points.lab)), np.int64)
-    for c in range(3):
-        _nearest_of_sorted(np.ascontiguousarray(points.lab[:, c]), levels[c], index[c])
-    combined = (index[0] * len(levels[1]) + index[1]) * len(levels[2]) + index[2]
+    combined = np.zeros(len(points.lab), np.int64)
+    for c, stride in enumerate((len(levels[1]) * len(levels[2]), len(levels[2]), 1)):
+        _vote(points.lab, levels[c], stride, c, combined)
     if len(levels[0]) * len(levels[1]) * len(levels[2]) <= _LISTED:
-        votes = np.bincount(combined, points.weights)
+        votes = np.zeros(len(levels[0]) * len(levels[1]) * len(levels[2]), np.int64)
+        _sum_by(combined, points.weights, votes)
         candidates = np.flatnonzero(votes)
         votes = votes[candidates]
     else:  # fine bins have up to a billion combinations: list only those that got a vote
