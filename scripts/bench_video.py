@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_kernel import CLIP, REFERENCES, film_map, first_picture, write_cube
-from bench_run import alternating, ffmpeg, scaled_clip, scratch, show, streamct
+from bench_run import alternating, ffmpeg, measure, scaled_clip, scratch, show, streamct
 
 _START = 30
 """Frames of the short clip whose time stands for the start: about as many as the first grade waits for."""
@@ -15,9 +15,9 @@ _HD = (1920, 1080)
 _SIZES = ((854, 480), (1280, 720), _HD, (3840, 2160))
 
 
-def _ours(clip: Path, data: Path, folder: Path) -> list[str]:
+def _ours(clip: Path, data: Path, folder: Path, name: str = "ours.mp4") -> list[str]:
     reference = str(data / "refs" / REFERENCES[0])
-    return streamct("video", str(clip), reference, "-o", str(folder / "ours.mp4"), "-y", "-q")
+    return streamct("video", str(clip), reference, "-o", str(folder / name), "-y", "-q")
 
 
 def _transcode(clip: Path, folder: Path, *filters: str) -> list[str]:
@@ -35,11 +35,23 @@ def video(data: Path, rounds: int, frames: int, as_json: bool) -> None:
         short = scaled_clip(data / "clips" / CLIP, folder / "short.mp4", _START, 1920, 1080)
         cube = write_cube(film_map(data, first_picture(clip, folder)), folder / "map.cube")
         lut3d = (f"lut3d={cube}:interp=tetrahedral", "scale=out_color_matrix=bt709", "format=yuv420p")
-        names = ("streamct video", "ffmpeg, lut3d of the same map", "ffmpeg, plain transcode")
-        long_runs = (_ours(clip, data, folder), _transcode(clip, folder, *lut3d), _transcode(clip, folder))
-        short_runs = (_ours(short, data, folder), _transcode(short, folder, *lut3d), _transcode(short, folder))
-        commands = dict(zip(names, long_runs, strict=True))
-        commands |= {f"{name}, start": run for name, run in zip(names, short_runs, strict=True)}
+        names = (
+            "streamct video",
+            "ffmpeg, lut3d of the same map",
+            "ffmpeg, plain transcode",
+            "ffmpeg, plain transcode of the graded clip",
+        )
+        commands = {}
+        for path, suffix in ((clip, ""), (short, ", start")):
+            graded = f"graded-{path.name}"
+            measure(_ours(path, data, folder, graded))
+            runs = (
+                _ours(path, data, folder),
+                _transcode(path, folder, *lut3d),
+                _transcode(path, folder),
+                _transcode(folder / graded, folder),
+            )
+            commands |= {name + suffix: run for name, run in zip(names, runs, strict=True)}
         found = alternating(commands, rounds)
     rows: list[list[Any]] = []
     for name in names:
@@ -71,14 +83,23 @@ def scale(data: Path, rounds: int, frames: int, as_json: bool) -> None:
         show("length, 1080p", ["frames", "wall s", "frames/s", "CPU ms a frame", "peak MB"], rows, as_json)
 
         count = max(frames // 6, 2 * _START)
-        commands = {f"{n} {size[1]}": _ours(clip(n, size), data, folder) for size in _SIZES for n in (_START, count)}
+        commands = {}
+        for size in _SIZES:
+            for n in (_START, count):
+                path = clip(n, size)
+                commands[f"{n} {size[1]}"] = _ours(path, data, folder)
+                commands[f"{n} {size[1]} plain"] = _transcode(path, folder)
         found = alternating(commands, rounds)
         rows = []
         for width, height in _SIZES:
-            run, start = found[f"{count} {height}"], found[f"{_START} {height}"]
             each = 1e9 / ((count - _START) * width * height)
-            rows.append([f"{width}x{height}", each * (run.wall - start.wall), each * (run.cpu - start.cpu), run.peak])
-        show(f"resolution, {count} frames", ["size", "wall ns a pixel", "CPU ns a pixel", "peak MB"], rows, as_json)
+            row: list[Any] = [f"{width}x{height}"]
+            for kind in ("", " plain"):
+                run, start = found[f"{count} {height}{kind}"], found[f"{_START} {height}{kind}"]
+                row += [each * (run.wall - start.wall), each * (run.cpu - start.cpu)]
+            rows.append([*row, found[f"{count} {height}"].peak])
+        head = ["size", "wall ns a pixel", "CPU ns a pixel", "ffmpeg plain: wall", "CPU", "peak MB"]
+        show(f"resolution, {count} frames", head, rows, as_json)
 
         available = len(os.sched_getaffinity(0))
         rows = []
