@@ -6,6 +6,7 @@
     python scripts/bench.py scale DATA        clip length, resolution, cores
     python scripts/bench.py engines DATA      one clip in one piece, in spans, and on Ray with a worker for each core
     python scripts/bench.py startup DATA      help, the second still of 1080p, a video's first frame
+    python scripts/bench.py stills DATA       one picture more, beside the minute of the paper's authors
     python scripts/bench.py preview DATA      sheets of six clips towards two references
     python scripts/bench.py memory DATA       peak memory of 1080p, one length and five
     python scripts/bench.py folder DATA       20 short clips as a batch, beside the same one by one
@@ -37,7 +38,7 @@ from streamct.media.image import read_picture, save_png
 def startup(data: Path, rounds: int, as_json: bool) -> None:
     """How long a user waits for help and for a still, everything compiled before."""
     with scratch() as folder:
-        picture = _still_1080p(data, folder)
+        picture = _still(data, folder / "still.png", (1920, 1080))
         reference = str(data / "refs" / "jr-autumn.jpg")
         still = streamct("image", str(picture), reference, "-o", str(folder / "out.png"), "-y", "-q")
         jpeg = streamct("image", str(picture), reference, "-o", str(folder / "out.jpg"), "-y", "-q")
@@ -58,14 +59,43 @@ def startup(data: Path, rounds: int, as_json: bool) -> None:
     show("start-up, compile cache warm", ["command", "wall s", "CPU s", "peak MB"], rows, as_json)
 
 
-def _still_1080p(data: Path, folder: Path) -> Path:
+_PAPER_SECONDS = 60.0
+"""For a picture of 300 x 300 pixels Lv & Zhang need one to three minutes."""
+_MORE = 20
+
+
+def stills(data: Path, rounds: int, as_json: bool) -> None:
+    """What one more picture costs after start-up: a folder of 21 against a folder of one."""
+    reference = str(data / "refs" / "jr-autumn.jpg")
+    rows = []
+    with scratch() as folder:
+        for size in ((300, 300), (1920, 1080)):
+            one, many = (folder / f"{size[0]}-{n}" for n in (1, 1 + _MORE))
+            for target, count in ((one, 1), (many, 1 + _MORE)):
+                target.mkdir()
+                for n in range(count):
+                    _still(data, target / f"{n:02}.png", size)
+            for preset in ("film", "paper"):
+                end = (reference, "--preset", preset, "-o", str(folder / "out"), "-y", "-q")
+                measure(streamct("image", str(one), *end))
+                each = median(
+                    (measure(streamct("image", str(many), *end)).wall - measure(streamct("image", str(one), *end)).wall)
+                    / _MORE
+                    for _ in range(rounds)
+                )
+                factor: object = _PAPER_SECONDS / each if size == (300, 300) else ""
+                rows.append([f"{size[0]}x{size[1]}", preset, 1000 * each, factor])
+    show("stills, PNG to PNG", ["size", "preset", "ms each", "times less than a minute"], rows, as_json)
+
+
+def _still(data: Path, path: Path, size: tuple[int, int]) -> Path:
     import numpy as np
 
     rgb = read_picture(data / "refs" / "jr-fallingwater.jpg").rgb
-    rows = np.linspace(0, rgb.shape[0] - 1, 1080).astype(int)
-    columns = np.linspace(0, rgb.shape[1] - 1, 1920).astype(int)
-    save_png(folder / "still.png", np.rint(np.clip(rgb[rows][:, columns], 0, 1) * 255).astype(np.uint8))
-    return folder / "still.png"
+    rows = np.linspace(0, rgb.shape[0] - 1, size[1]).astype(int)
+    columns = np.linspace(0, rgb.shape[1] - 1, size[0]).astype(int)
+    save_png(path, np.rint(np.clip(rgb[rows][:, columns], 0, 1) * 255).astype(np.uint8))
+    return path
 
 
 def memory(data: Path, rounds: int, as_json: bool) -> None:
@@ -109,7 +139,7 @@ def _graded(clip: Path, data: Path, folder: Path) -> Run:
     return measure(streamct("video", str(clip), reference, "-o", str(folder / "graded.mp4"), "-y", "-q"))
 
 
-_BENCHES = {"kernel": kernel, "startup": startup, "preview": preview, "memory": memory}
+_BENCHES = {"kernel": kernel, "startup": startup, "stills": stills, "preview": preview, "memory": memory}
 _WITH_FRAMES = {"video": video, "scale": scale, "engines": engines}
 _FOLDERS = {"folder": folder, "folder-memory": folder_memory}
 
