@@ -165,6 +165,8 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
         check_mask_folder(save_masks, asked.overwrite)
     given: GivenMattes = Matte(mask) if mask is not None else NoSegmenter()
     given.begin(clip.frames, clip.width, clip.height)
+    if isinstance(given, Matte) and given.told:
+        say.warning(given.told)
     if map is not None:
         needed = mask is None and MapBaker(map, settings).splits
     else:
