@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from streamct.errors import SegmenterError, UsageError
+from streamct.segment.threads import load_torch
 from streamct.settings import SegmentSettings
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def _loaded(
 
 
 def _device(wanted: str) -> str:
+    load_torch()
     import torch
 
     there = torch.cuda.is_available()
