@@ -1,11 +1,12 @@
 """Print how fast the parts of a run are on this machine.
 
-    python scripts/bench_segment.py segment [--segmenters NAME ...] [--device cpu|cuda ...] [--size N] [--frames N]
+    python scripts/bench.py segment [--segmenters NAME ...] [--device cpu|cuda ...] [--size N] [--frames N]
 
 `segment`: frames/s of each network (random weights: they cost what trained ones do), and beside it the floor, the
 network's operations over the rate of a large matrix product in the same precision on the same device.
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
 
 import argparse
@@ -13,6 +14,11 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+
+from streamct.segment.threads import load_torch
+
+load_torch()  # as a run does, before anyone else
+
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import segmentation
