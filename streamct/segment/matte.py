@@ -81,7 +81,8 @@ class Matte:
         if self._source.count != frames:
             raise MaskError(
                 f"{self._path}: holds {self._source.count} masks, but the clip has {frames} frames. "
-                "Give one mask a frame, or a single picture for all frames."
+                "Give one mask a frame, or a single picture for all frames; "
+                "masks of a part (--from, --to) serve no more than that."
             )
 
 
