@@ -11,6 +11,7 @@
     python scripts/bench.py memory DATA       peak memory of 1080p, one length and five
     python scripts/bench.py folder DATA       20 short clips as a batch, beside the same one by one
     python scripts/bench.py folder-memory DATA  memory over a batch of 50 clips
+    python scripts/bench.py segment           frames/s of the segmentation networks beside their floor (--help)
 
 DATA holds clips/ and refs/ (see CONTRIBUTING.md). --rounds N: rounds that the median is taken of, in each of which
 all that is compared runs once. --frames N: length of the clips: 900 of `video`, `scale` and `engines`, 48 of the
@@ -146,6 +147,11 @@ _FOLDERS = {"folder": folder, "folder-memory": folder_memory}
 
 def main() -> None:
     """Run the benchmark that was asked for."""
+    if sys.argv[1:2] == ["segment"]:
+        import bench_segment  # with options of its own
+
+        bench_segment.main()
+        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bench", choices=["analysis", *_BENCHES, *_WITH_FRAMES, *_FOLDERS])
     parser.add_argument("data", type=Path)

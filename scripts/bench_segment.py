@@ -1,11 +1,12 @@
 """Print how fast the parts of a run are on this machine.
 
-    python scripts/bench_segment.py segment [--segmenters NAME ...] [--device cpu|cuda ...] [--size N] [--frames N]
+    python scripts/bench.py segment [--segmenters NAME ...] [--device cpu|cuda ...] [--size N] [--frames N]
 
 `segment`: frames/s of each network (random weights: they cost what trained ones do), and beside it the floor, the
 network's operations over the rate of a large matrix product in the same precision on the same device.
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
 
 import argparse
@@ -13,6 +14,11 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+
+from streamct.segment.threads import load_torch
+
+load_torch()  # as a run does, before anyone else
+
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import segmentation
@@ -40,8 +46,7 @@ def segment(arguments: argparse.Namespace) -> None:
             segmenter.warm_up(size, height)
             batch = np.random.default_rng(0).integers(0, 256, (segmenter.batch, height, size, 3), np.uint8)
             rounds = max(1, arguments.frames // segmenter.batch)
-            seconds = median_seconds(lambda s=segmenter, b=batch: s.segment(b), rounds)
-            rate = segmenter.batch / seconds
+            rate = segmenter.batch / np.median(seconds(lambda s=segmenter, b=batch: s.segment(b), rounds))
             floor = peak(device, getattr(torch, segmenter.precision)) / operations
             print(
                 f"{name:22}{device:8}{f'{size}x{height}':>10}{segmenter.batch:7}{rate:10.2f}{floor:9.1f}"
@@ -66,7 +71,7 @@ def flops(network: torch.nn.Module, width: int, height: int) -> int:
 
 
 def peak(device: str, dtype: torch.dtype) -> float:
-    """Operations a second of a large matrix product."""
+    """Operations a second of a large matrix product, at its best: the machine may have other work."""
     n = 8192 if device == "cuda" else 1024
     a, b = (torch.randn(n, n, device=device, dtype=dtype) for _ in range(2))
 
@@ -76,17 +81,17 @@ def peak(device: str, dtype: torch.dtype) -> float:
             torch.cuda.synchronize()
 
     product()
-    return 2 * n**3 / median_seconds(product, 5)
+    return 2 * n**3 / min(seconds(product, 20))
 
 
-def median_seconds(work: Callable[[], object], rounds: int) -> float:
-    """Seconds of the median round."""
+def seconds(work: Callable[[], object], rounds: int) -> list[float]:
+    """Seconds of each round."""
     times = []
     for _ in range(rounds):
         began = time.perf_counter()
         work()
         times.append(time.perf_counter() - began)
-    return float(np.median(times))
+    return times
 
 
 def main() -> None:

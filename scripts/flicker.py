@@ -22,7 +22,8 @@ import numpy as np
 from streamct.color.lut import LutGrid
 from streamct.color.proxy import box_means, planes_proxy_rgb, proxy_size
 from streamct.grade.bake import Baker
-from streamct.grade.sample import Sampler
+from streamct.grade.regions import Palettes
+from streamct.grade.sample import FrameSample, Sampler
 from streamct.grade.shots import Replay, ShotFinder
 from streamct.grade.track import Grade, Grader
 from streamct.media.probe import probe
@@ -31,6 +32,7 @@ from streamct.metrics import Flicker, FlickerMeter, Motion, motion_between
 from streamct.model import Clip, FloatArray, Frame, PixelFormat
 from streamct.pipeline import reference_palettes
 from streamct.render import Renderer
+from streamct.segment import Mask
 from streamct.settings import Settings, TimeSettings, load
 
 REFERENCES = ("jr-autumn.jpg", "jr-ocean_sunset.jpg", "jr-storm.jpg")
@@ -71,24 +73,29 @@ class Movement:
         return self._known[id(after)]
 
 
-def grades(clip: Clip, frames: list[Frame], reference: Path, settings: Settings) -> Iterator[Grade]:
-    """The grade of every frame, as a run over the whole clip makes it."""
+def grades(
+    clip: Clip, frames: list[Frame], palettes: Palettes, settings: Settings, masks: list[Mask] | None = None
+) -> Iterator[Grade]:
+    """The grade of every frame, as a run over the whole clip makes it. masks: of the frames, at their size."""
     ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base) if clip.rate else None
-    palettes = reference_palettes(reference, settings)
     sampler = Sampler(frames[0].format, clip.coding, settings.palette)
     grid = LutGrid(clip.coding, 8)
+
+    def sample(frame: Frame) -> FrameSample:
+        return sampler.count(sampler.look(frame), None if masks is None else masks[frame.index])
+
     if settings.time.mode == "shot":
         baker = Baker(palettes, grid, settings)
         finder = ShotFinder(baker)
         for frame in frames:
-            finder.push(sampler.sample(frame))
+            finder.push(sample(frame))
         replay = Replay(finder.finish(), baker)
         for frame in frames:
             yield from replay.push(frame)
         return
     grader = Grader(palettes, grid, settings, ticks)
     for frame in frames:
-        yield from grader.push(sampler.sample(frame))
+        yield from grader.push(sample(frame))
     yield from grader.finish()
 
 
@@ -105,7 +112,9 @@ def measure(
         return planes_proxy_rgb(planes, frame.format, clip.coding, planes[0].shape[1], planes[0].shape[0])
 
     last: Grade | None = None
-    for frame, source, grade in zip(frames, colours, grades(clip, frames, reference, settings_of(mode)), strict=True):
+    settings = settings_of(mode)
+    found = grades(clip, frames, reference_palettes(reference, settings), settings)
+    for frame, source, grade in zip(frames, colours, found, strict=True):
         meter.push(source, graded(frame, grade), None if last is None else graded(frame, last))
         last = grade
     return meter.finish()

@@ -2,11 +2,17 @@
 
     python scripts/split.py DATA [SHEET.png]
 
-DATA holds clips/, refs/ and masks/ (see CONTRIBUTING.md). For each clip and reference: the distance of the
-foreground's pixels to the reference's foreground palette, and of the background's likewise, untouched, graded
-whole and graded apart; and edit-warp over edit size inside the foreground, which says how steady the split is, beside
-that of a grade that hardly moves (radius 120): what is left there is the clip's own motion and the flow's error.
-Distance: sliced Wasserstein between colour distributions, in a, b and in L, a, b. Needs OpenCV for the flow.
+DATA holds clips/, refs/ and masks/ (see CONTRIBUTING.md). For each clip and reference:
+
+distance: of the foreground's pixels to the reference's foreground palette, and of the background's likewise, untouched,
+graded whole and graded apart; sliced Wasserstein between colour distributions, in a, b and in L, a, b.
+
+Inside the foreground (mask at 0.99 at least in both frames, and visible in both), at proxies of 256 pixels:
+edit: mean |r|, r = result - source. moves: mean difference of the source to the frame before along its optical flow,
+over the edit: what the flow does not explain. edit-warp: mean |r_t - warp(r_(t-1))| over the edit, graded whole, graded
+apart, and by one fixed grade for each region, which can't flicker: its floor. over: apart less the floor. drift:
+the same frame in its own grade of the foreground and in its predecessor's, over the edit; no flow is involved.
+Needs the extra `evaluate`.
 """
 
 from __future__ import annotations
@@ -17,21 +23,28 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from flicker import grades, proxies
 
 from streamct.color.coding import code_to_rgb
 from streamct.color.lab import srgb_to_lab
+from streamct.color.proxy import planes_proxy_rgb
+from streamct.grade.regions import Palettes
+from streamct.grade.track import Grade
 from streamct.media.image import save_png
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
-from streamct.model import Palette
+from streamct.metrics import motion_between
+from streamct.metrics.flow import warp
+from streamct.model import Clip, FloatArray, Frame, Palette
 from streamct.pipeline import grade_video, reference_palettes
+from streamct.render import Renderer
 from streamct.segment.matte import Matte
 from streamct.settings import Settings
 
 CLIPS = ("davis-blackswan", "davis-dance-twirl")
 REFERENCES = ("voc-2011_000003", "voc-2011_000006", "voc-2011_000025")
 EVERY = 7
-FLOW_SIZE = (256, 144)
+CERTAIN = 0.99 * 255
 QUANTILES = (np.arange(200) + 0.5) / 200
 
 
@@ -76,24 +89,58 @@ def distances(frames: list[np.ndarray], masks: list[np.ndarray], sides: tuple[Pa
     return out
 
 
-def edit_warp(source: list[np.ndarray], graded: list[np.ndarray], masks: list[np.ndarray]) -> float:
-    """Mean |r_t - warp(r_(t-1))| over mean |r| inside the foreground, r = graded - source, flow of the source."""
-    size = (FLOW_SIZE[0], FLOW_SIZE[0] * source[0].shape[0] // source[0].shape[1])
-    small = [cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) for rgb in source]
-    edits = [cv2.resize(g, size, interpolation=cv2.INTER_AREA) - s for g, s in zip(graded, small, strict=True)]
-    grey = [cv2.cvtColor(np.rint(rgb * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY) for rgb in small]
-    inside = [cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > 250 for mask in masks]
-    grid = np.stack(np.meshgrid(np.arange(size[0]), np.arange(size[1])), axis=-1).astype(np.float32)
-    change, amount = [], []
-    for t in range(1, len(grey)):
-        flow = cv2.calcOpticalFlowFarneback(grey[t], grey[t - 1], None, 0.5, 3, 15, 3, 5, 1.2, 0)
-        at = grid + flow
-        warped = cv2.remap(edits[t - 1], at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        before = cv2.remap(inside[t - 1].astype(np.float32), at[..., 0], at[..., 1], cv2.INTER_LINEAR) > 0.99
-        both = inside[t] & before
-        change.append(np.abs(edits[t] - warped)[both].sum())
-        amount.append(np.abs(edits[t])[both].sum())
-    return float(np.sum(change) / np.sum(amount))
+class Steadiness:
+    """How steady grades of a clip's foreground are. Flow and masks are found once, for all grades."""
+
+    def __init__(self, clip: Clip, given: Matte) -> None:
+        self._clip = clip
+        self._frames = proxies(clip, None)
+        self._renderer = Renderer(self._frames[0].format)
+        self._colours = [self._colours_of(frame.planes) for frame in self._frames]
+        height, width = self._frames[0].planes[0].shape
+        self._masks = [given.mask(index, width, height) for index in range(len(self._frames))]
+        self._full = np.full((height, width), 255, np.uint8)
+        self._back, self._inside = [], []
+        certain = [(mask >= CERTAIN).astype(np.float64)[..., None] for mask in self._masks]
+        moves = []
+        for t in range(1, len(self._frames)):
+            motion = motion_between(self._colours[t - 1], self._colours[t])
+            before = warp(certain[t - 1], motion.back)[0][..., 0] > 0.99
+            self._back.append(motion.back)
+            self._inside.append((certain[t][..., 0] > 0) & before & motion.visible)
+            source = warp(self._colours[t - 1], motion.back)[0]
+            moves.append(np.abs(self._colours[t] - source)[self._inside[-1]].sum())
+        self._moves = float(np.sum(moves))
+
+    def _colours_of(self, planes: tuple[np.ndarray, ...]) -> FloatArray:
+        height, width = planes[0].shape
+        return planes_proxy_rgb(planes, self._frames[0].format, self._clip.coding, width, height)
+
+    def _graded(self, frame: Frame, grade: Grade, mask: np.ndarray | None) -> FloatArray:
+        planes = tuple(np.empty_like(plane) for plane in frame.planes)
+        out = Frame(planes, frame.format, frame.index, frame.pts, frame.time_base)
+        self._renderer.render(frame, out, grade, mask)
+        return self._colours_of(planes)
+
+    def of(self, palettes: Palettes, settings: Settings) -> dict[str, float]:
+        """edit, moves, edit-warp and drift of a run towards `palettes`; without a split it is one region."""
+        masks = self._masks if palettes.split is not None else None
+        found = list(grades(self._clip, self._frames, palettes, settings, masks))
+        edits = []
+        for frame, grade, source in zip(self._frames, found, self._colours, strict=True):
+            mask = None if masks is None else masks[frame.index]
+            edits.append(self._graded(frame, grade, mask) - source)
+        change = amount = drift = 0.0
+        for t in range(1, len(edits)):
+            inside = self._inside[t - 1]
+            change += np.abs(edits[t] - warp(edits[t - 1], self._back[t - 1])[0])[inside].sum()
+            amount += np.abs(edits[t])[inside].sum()
+            own, before = (self._graded(self._frames[t], found[k], self._full) for k in (t, t - 1))
+            drift += np.abs(own - before)[inside].sum()
+        pixels = 3 * sum(int(inside.sum()) for inside in self._inside)
+        return {
+            "edit": amount / pixels, "moves": self._moves / amount, "warp": change / amount, "drift": drift / amount
+        }  # fmt: skip
 
 
 def main() -> None:
@@ -101,50 +148,49 @@ def main() -> None:
         sys.exit(__doc__)
     data = Path(sys.argv[1])
     settings = Settings().updated(output__codec="ffv1")
-    lines = []
-    print(
-        "distance to the reference's part, fore/background: untouched -> graded whole -> graded apart; in a,b | L,a,b"
-    )
+    lines, steady = [], []
+    print("distance, fore/background: untouched -> graded whole -> graded apart; in a,b | L,a,b")
     for name in CLIPS:
         source = data / "clips" / f"{name}.mp4"
         before = frames_of(source)
         given = Matte(data / "masks" / name)
         height, width = before[0].shape[:2]
         masks = [given.mask(i, width, height) for i in range(len(before))]
+        steadiness = Steadiness(probe(source), given)
         for reference in REFERENCES:
             picture, part = data / "refs" / f"{reference}.jpg", data / "masks" / "refs-voc" / f"{reference}.png"
+            palettes = reference_palettes(picture, settings, part)
+            if palettes.split is None:
+                print(f"{name:18} {reference}: no split")
+                continue
             with tempfile.TemporaryDirectory() as folder:
-                matte = Path(folder) / "matte.png"
-                foreground_of_class_map(part, matte)
-                sides = reference_palettes(picture, settings, matte).split
-                if sides is None:
-                    print(f"{name:18} {reference}: no split")
-                    continue
                 whole, apart = Path(folder) / "whole.mkv", Path(folder) / "apart.mkv"
                 grade_video(source, picture, whole, settings)
-                grade_video(source, picture, apart, settings, mask=data / "masks" / name, ref_mask=matte)
+                grade_video(source, picture, apart, settings, mask=data / "masks" / name, ref_mask=part)
                 graded = {"whole": frames_of(whole), "apart": frames_of(apart)}
-                slow = settings.updated(time__radius=120)
-                grade_video(source, picture, apart, slow, mask=data / "masks" / name, ref_mask=matte, overwrite=True)
-                still = edit_warp(before, frames_of(apart), masks)
-            rows = [distances(frames, masks, sides) for frames in (before, graded["whole"], graded["apart"])]
+            rows = [distances(frames, masks, palettes.split) for frames in (before, graded["whole"], graded["apart"])]
             told = " | ".join(
                 "  ".join(f"{'fb'[i % 2]} " + " -> ".join(f"{row[i]:5.1f}" for row in rows) for i in pair)
                 for pair in ((0, 1), (2, 3))
             )
-            warps = " ".join(f"{kind} {edit_warp(before, frames, masks):.3f}" for kind, frames in graded.items())
-            print(f"{name:18} {reference[-6:]}: {told}   edit-warp inside: {warps} still {still:.3f}", flush=True)
+            print(f"{name:18} {reference[-6:]}: {told}", flush=True)
+            steady.append(f"{name:18} {reference[-6:]}: {steady_line(steadiness, palettes, settings)}")
             lines.append(sheet_line(picture, before, masks, graded))
+    head = f"{'edit':>9}{'moves':>8}  edit-warp:{'whole':>7}{'apart':>8}{'floor':>8}{'over':>9}{'drift':>9}"
+    print(f"\n{'inside the foreground':26}{head}")
+    print("\n".join(steady))
     if len(sys.argv) == 3 and lines:
         save_png(Path(sys.argv[2]), np.concatenate(lines))
 
 
-def foreground_of_class_map(path: Path, out: Path) -> None:
-    """A class map (0 background, 255 void) as a matte: white for every class."""
-    from streamct.media.image import read_picture
-
-    colours = read_picture(path).rgb
-    save_png(out, np.repeat(np.uint8(255) * (colours.max(axis=-1, keepdims=True) > 0), 3, axis=2))
+def steady_line(steadiness: Steadiness, palettes: Palettes, settings: Settings) -> str:
+    whole = steadiness.of(Palettes(palettes.whole), settings)
+    apart = steadiness.of(palettes, settings)
+    fixed = steadiness.of(palettes, settings.updated(time__mode="shot"))
+    return (
+        f"{apart['edit']:8.4f}{apart['moves']:8.2f}{whole['warp']:19.3f}{apart['warp']:8.3f}{fixed['warp']:8.3f}"
+        f"{apart['warp'] - fixed['warp']:+9.4f}{apart['drift']:9.4f}"
+    )
 
 
 def sheet_line(picture: Path, before: list, masks: list, graded: dict) -> np.ndarray:  # type: ignore[type-arg]

@@ -264,6 +264,8 @@ def _clip_shots(
     """The clip's colours, or those of a part of it, every frame looked at as the render does."""
     given = Matte(mask) if mask is not None else NoSegmenter()
     given.begin(clip.frames, clip.width, clip.height)
+    if isinstance(given, Matte) and given.told:
+        say.warning(given.told)
     mattes = clip_mattes(clip, settings, given, network if mask is None else None)
     sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings))
     total = ShotSum(per_shot)

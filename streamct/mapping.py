@@ -196,6 +196,8 @@ def _of_clip(
         kept = Tracks(source, settings, cuts, None, None)
         given = Matte(mask) if mask is not None else NoSegmenter()
         given.begin(clip.frames, clip.width, clip.height)
+        if isinstance(given, Matte) and given.told:
+            say.warning(given.told)
         mattes = clip_mattes(clip, settings, given, network if mask is None else None, kept.cuts)
         stack.callback(mattes.close)
         say.start(clip.frames)

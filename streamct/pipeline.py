@@ -43,7 +43,7 @@ from streamct.run import (
     picture_look,
     region_palettes,
 )
-from streamct.segment.matte import Matte, still_matte
+from streamct.segment.matte import Matte, read_matte
 from streamct.segment.still import picture_full, picture_mask
 from streamct.settings import Settings
 from streamct.stills import grade_array
@@ -238,7 +238,9 @@ def grade_picture(
         if not apart and masked:
             say.warning(no_split(found.share))
     say.start(1)
-    matte = still_matte(mask) if mask is not None else None
+    matte, told = read_matte(mask) if mask is not None else (None, "")
+    if told:
+        say.warning(told)
     if matte is None and network is not None and apart:
         matte = picture_full(picture_mask(source.rgb, network), source.rgb)
     if baker is not None:

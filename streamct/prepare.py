@@ -165,6 +165,8 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
         check_mask_folder(save_masks, asked.overwrite)
     given: GivenMattes = Matte(mask) if mask is not None else NoSegmenter()
     given.begin(clip.frames, clip.width, clip.height)
+    if isinstance(given, Matte) and given.told:
+        say.warning(given.told)
     if map is not None:
         needed = mask is None and MapBaker(map, settings).splits
     else:
@@ -207,6 +209,8 @@ def reported(
 ) -> Report:
     """The report of a run that is over. seconds: since the command began. name: of what told the foreground."""
     plan = ready.plan
+    for line in [] if ready.network is None else ready.network.told():
+        say.warning(line)
     path = asked.output if plan.piped and asked.output is not None else plan.path
     details = ready.details(source, frames, say.elapsed())
     return Report(asked.input, asked.colours, path, frames, seconds, name, tuple(say.said), details)

@@ -34,7 +34,7 @@ from streamct.media.probe import probe
 from streamct.model import Clip, Frame, Palette
 from streamct.moments import parse_time
 from streamct.run import picture_look
-from streamct.segment.matte import resized, still_matte
+from streamct.segment.matte import read_matte, resized
 from streamct.segment.still import picture_mask, quarter_turns
 from streamct.settings import Settings
 
@@ -234,8 +234,10 @@ class _Seen:
             self._watch(picture, wanted, network)
             return
         self.picture = picture
-        if mask is not None or network is not None:
-            self.matte = still_matte(mask) if mask is not None else picture_mask(picture, network)  # type: ignore[arg-type]
+        if mask is not None:
+            self.matte, self.warning = read_matte(mask)
+        elif network is not None:
+            self.matte = picture_mask(picture, network)
         self._palettes, self.share = picture_look(picture, settings, self.matte)
 
     def palettes(self) -> Palettes:

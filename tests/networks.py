@@ -28,6 +28,9 @@ class RedIsForeground:
         self.batches.append(proxies)
         return proxies[..., 0].astype(np.float32) / np.float32(255)
 
+    def told(self) -> list[str]:
+        return []
+
 
 def looks(pictures: Sequence[NDArray[np.uint8]], times: Sequence[int] | None = None, first: int = 0) -> list[Look]:
     """What the sampler would see of pictures (h, w, 3), their change from one to the next included."""

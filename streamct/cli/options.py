@@ -181,12 +181,16 @@ Mask = Annotated[
     Path | None,
     _option(
         "--mask",
-        help="White = foreground: a picture, a folder of numbered pictures, or a video.",
+        help="White = foreground: a picture, a folder of numbered pictures, or a video. Of class maps: all classes.",
         panel=REGIONS,
     ),
 ]
-StillMask = Annotated[Path | None, _option("--mask", help="A picture, white = foreground.", panel=REGIONS)]
-RefMask = Annotated[Path | None, _option("--ref-mask", help="The reference's foreground, a picture.", panel=REGIONS)]
+StillMask = Annotated[
+    Path | None, _option("--mask", help="A picture, white = foreground; or a class map.", panel=REGIONS)
+]
+RefMask = Annotated[
+    Path | None, _option("--ref-mask", help="The reference's foreground, a picture like --mask.", panel=REGIONS)
+]
 Codec = Annotated[
     str | None,
     _option(

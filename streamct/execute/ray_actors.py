@@ -123,6 +123,9 @@ class Seer:
     """An actor that holds networks and segments proxies for many. threads: of torch on a CPU."""
 
     def __init__(self, threads: int) -> None:
+        from streamct.segment.threads import load_torch
+
+        load_torch()
         import torch
 
         torch.set_num_threads(threads)
@@ -178,6 +181,10 @@ class _Remote:
     def segment(self, proxies: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `DeepLab.segment`."""
         return np.array(_asked(self._seer.segment.remote(self._settings, proxies)))
+
+    def told(self) -> list[str]:
+        """Nothing: it has many users."""
+        return []
 
     def memory(self) -> int:
         """Bytes that it takes where it is."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from fractions import Fraction
 from typing import Protocol
 
@@ -125,13 +126,15 @@ class Segmented:
         self._turns = turns
         self._reach = radius + every - 1
         self.support = self._reach + LOOK + 1 + (_LONGEST * every if every > 1 else 0)
-        self.delay = self._reach + LOOK + 1 + 2 * segmenter.batch * every
+        self._batch = segmenter.batch  # which may become smaller where memory is short: that is its own affair
+        self.delay = self._reach + LOOK + 1 + 2 * self._batch * every
         self._looks: dict[int, Look] = {}
         self._cuts = Cuts(cuts)
         self._masks: dict[int, Mask] = {}
         self._waiting: list[int] = []
         self._flight: tuple[list[int], Future[Probabilities]] | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="streamct-segment")
+        self._context = copy_context()  # of the job, whose share of the cores the network should keep to
         self._first: int | None = None
         self._pushed = self._decided = self._next = 0
         self._ended = False
@@ -165,7 +168,7 @@ class Segmented:
             if self._is_seen(self._decided):
                 self._waiting.append(self._decided)
             self._decided += 1
-            if len(self._waiting) == self._segmenter.batch:
+            if len(self._waiting) == self._batch:
                 self._send()
         if self._ended:
             if self._waiting:
@@ -188,7 +191,7 @@ class Segmented:
         self._collect()
         numbers, self._waiting = self._waiting, []
         proxies = np.stack([np.rot90(self._small(i), self._turns) for i in numbers])
-        self._flight = numbers, self._worker.submit(self._segmenter.segment, proxies)
+        self._flight = numbers, self._worker.submit(self._context.run, self._segmenter.segment, proxies)
 
     def _collect(self) -> None:
         if self._flight is None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from streamct.errors import SegmenterError, UsageError
+from streamct.segment.classes import VOC_CLASSES, class_numbers
+from streamct.segment.threads import load_torch
 from streamct.settings import SegmentSettings
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ def resolve(settings: SegmentSettings, note: Callable[[str], None]) -> tuple[Seg
     Raises:
         SegmenterError: a segmenter asked for by name, a device or a weights file can't be had.
         UsageError: weights or classes for no segmenter.
+        SettingsError: a class that torchvision's weights can't tell.
     """
     if settings.segmenter == "none":
         given = [flag for flag, value in (("--weights", settings.weights), ("--classes", settings.classes)) if value]
@@ -67,6 +70,7 @@ def resolve(settings: SegmentSettings, note: Callable[[str], None]) -> tuple[Seg
     else:
         from streamct.segment.weights import fetched
 
+        class_numbers(settings.classes, len(VOC_CLASSES))  # what is wrong should not wait for a download
         try:
             wanted = _AUTO[device] if name == "auto" else name
             fetched(wanted, note)
@@ -112,6 +116,7 @@ def _loaded(
 
 
 def _device(wanted: str) -> str:
+    load_torch()
     import torch
 
     there = torch.cuda.is_available()

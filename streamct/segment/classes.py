@@ -35,10 +35,11 @@ def class_numbers(names: Sequence[str], count: int) -> tuple[int, ...]:
         else:
             if count != len(VOC_CLASSES):
                 raise SettingsError(
-                    f"segment.classes: no class {name!r}; this network's have numbers: {', '.join(known)}"
+                    f"--classes (segment.classes): no class {name!r}; this network's have numbers: {', '.join(known)}"
                 )
             close = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
             raise SettingsError(
-                f"segment.classes: no class {name!r} (did you mean {close[0]!r}?); known: {', '.join(known)}"
+                f"--classes (segment.classes): no class {name!r} (did you mean {close[0]!r}?); "
+                f"known: {', '.join(known)}"
             )
     return tuple(sorted(numbers))

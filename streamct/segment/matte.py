@@ -18,15 +18,19 @@ from streamct.media.image import PICTURE_EXTENSIONS, list_pictures, read_picture
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
 from streamct.model import Clip
+from streamct.segment.class_map import coloured_map, grey_map, is_grey_map
 
 _HELD_BYTES = 1 << 27
 """Mattes kept for the moment when their frame is rendered: 64 of 1080p. What is needed later is read again."""
 _FEWEST = 4
+_LOOKED_AT = 5
+"""Pictures of a folder by which it is told what they are."""
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 class Matte:
-    """White is foreground, black background, grey in between. Other sizes are scaled to the clip's.
+    """White is foreground, black background, grey in between; of class maps all but background is foreground. Other
+    sizes are scaled to the clip's.
 
     path: a picture, a folder with one picture a frame, or a video with as many frames.
 
@@ -47,6 +51,11 @@ class Matte:
             self._source = _Still(path)
         else:
             self._source = _Video(path)
+
+    @property
+    def told(self) -> str:
+        """What the user should know of how it is read; empty for a matte as it should be."""
+        return self._source.told
 
     @property
     def counted(self) -> bool:
@@ -72,7 +81,8 @@ class Matte:
         if self._source.count != frames:
             raise MaskError(
                 f"{self._path}: holds {self._source.count} masks, but the clip has {frames} frames. "
-                "Give one mask a frame, or a single picture for all frames."
+                "Give one mask a frame, or a single picture for all frames; "
+                "masks of a part (--from, --to) serve no more than that."
             )
 
 
@@ -98,7 +108,7 @@ class _Still:
     count = None
 
     def __init__(self, path: Path) -> None:
-        self._matte = still_matte(path)
+        self._matte, self.told = read_matte(path)
 
     def read(self, index: int) -> NDArray[np.uint8]:
         return self._matte
@@ -133,6 +143,26 @@ class _Folder:
         self._held = _Held()
         self._lock = threading.Lock()
         self.count: int | None = len(self._files)
+        self._numbered, self.told = self._look()
+
+    def _look(self) -> tuple[bool, str]:
+        """Whether its pictures are grey class maps, by some of them: a single one might be a matte that fades in."""
+        places = np.unique(np.linspace(0, len(self._files) - 1, _LOOKED_AT).astype(int))
+        found, told = [], ""
+        for place in places.tolist():
+            try:
+                rgb, luma = _read(self._files[place])
+            except MaskError:  # will be named when its frame is due
+                continue
+            coloured = coloured_map(rgb)
+            if coloured is not None:
+                told = told or f"{self._files[place]}: {coloured.told}"
+            elif luma.any():
+                found.append((self._files[place], luma))
+        numbered = bool(found) and all(is_grey_map(luma) for _, luma in found)
+        if numbered:
+            told = told or f"{found[0][0]}: {grey_map(found[0][1]).told}"
+        return numbered, told
 
     def read(self, index: int) -> NDArray[np.uint8]:
         if index >= len(self._files):
@@ -142,7 +172,7 @@ class _Folder:
         with self._lock:
             matte = self._held.get(index)
         if matte is None:
-            matte = still_matte(self._files[index])  # outside the lock: several threads may decode
+            matte = read_matte(self._files[index], self._numbered)[0]  # outside the lock: several threads may decode
             with self._lock:
                 self._held.put(index, matte)
         return matte
@@ -183,6 +213,8 @@ _CURSORS = 2
 class _Video:
     """A frame is sampled long before it is rendered: where the mattes between do not fit into memory, a second
     decoder follows the first."""
+
+    told = ""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -240,13 +272,34 @@ def _lumas(reader: Reader, clip: Clip) -> Generator[NDArray[np.uint8]]:
 
 
 def still_matte(path: Path) -> NDArray[np.uint8]:
-    """A picture's luma as weights (h, w) 0..255.
+    """A picture's luma as weights (h, w) 0..255; of a class map 255 for all but background.
 
     Raises:
         MaskError: it can't be read.
     """
-    rgb = read_picture(path, MaskError).rgb
-    return np.asarray(np.rint(np.clip(rgb @ _LUMA, 0, 1) * 255), np.uint8)
+    return read_matte(path)[0]
+
+
+def read_matte(path: Path, numbered: bool | None = None) -> tuple[NDArray[np.uint8], str]:
+    """`still_matte`, and what the user should know of how it was read, empty for a matte as it should be.
+
+    numbered: whether a grey picture is a class map; None: judge by itself.
+
+    Raises:
+        MaskError: it can't be read.
+    """
+    rgb, luma = _read(path)
+    found = coloured_map(rgb)
+    if found is None and (is_grey_map(luma) if numbered is None else numbered):
+        found = grey_map(luma)
+    return (luma, "") if found is None else (found.weights, f"{path}: {found.told}")
+
+
+def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """A picture (h, w, 3) and its luma (h, w) in codes; what is transparent is black."""
+    picture = read_picture(path, MaskError)
+    rgb = picture.rgb if picture.alpha is None else picture.rgb * picture.alpha[..., None]
+    return rgb, np.asarray(np.rint(np.clip(rgb @ _LUMA, 0, 1) * 255), np.uint8)
 
 
 def resized(matte: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from streamct.errors import SegmenterError
+from streamct.segment.threads import load_torch
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -38,6 +39,7 @@ _patience = threading.Lock()
 
 def cached(name: str) -> Path:
     """Where torchvision keeps the weights of segmenter `name` on this machine, whether or not they are there."""
+    load_torch()
     import torch
 
     return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(_url(name)).path).name
@@ -95,6 +97,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     Raises:
         SegmenterError: missing, unreadable, or something else than tensors by name.
     """
+    load_torch()
     import torch
 
     if not path.is_file():
@@ -105,7 +108,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as cause:  # a torn pickle can raise nearly anything
         raise SegmenterError(
-            f"{path}: can't be read as a checkpoint ({_first_sentence(cause)}). "
+            f"{path}: can't be read as a checkpoint ({first_sentence(cause)}). "
             "It must be what torch.save(model.state_dict(), ...) writes."
         ) from cause
     for wrapper in _WRAPPERS:
@@ -117,7 +120,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def _first_sentence(cause: Exception) -> str:
+def first_sentence(cause: Exception) -> str:
+    """The beginning of what torch says, whose messages may go on for pages."""
     lines = str(cause).strip().splitlines()
     return lines[0].split(". ")[0][:120] if lines else type(cause).__name__
 

@@ -82,6 +82,18 @@ def test_foreground_and_background_go_to_their_own(network: Firm, scene: Any, tm
         assert back[1] > back[0] + 20  # towards green
 
 
+def test_what_the_network_met_with_on_the_way_is_in_the_report(
+    network: Firm, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip, reference, _ = scene
+    line = "cuda:0 has no memory for 8 pictures at once; it goes on with 4"
+    monkeypatch.setattr(network, "told", lambda: [line])
+    said: list[Event] = []
+    report = grade_video(clip, reference, tmp_path / "out.mkv", settings(), progress=said.append)
+    assert report.warnings == (line,)
+    assert [event.message for event in said if event.kind == "warning"] == [line]
+
+
 def test_saved_masks_are_those_that_were_used_and_can_be_given_back(network: Firm, scene: Any, tmp_path: Path) -> None:
     clip, reference, masks = scene
     grade_video(clip, reference, tmp_path / "a.mkv", settings(), save_masks=tmp_path / "masks")

@@ -14,7 +14,7 @@ import pytest
 import torch
 from networks import random_network
 
-from streamct.errors import SegmenterError, UsageError
+from streamct.errors import SegmenterError, SettingsError, UsageError
 from streamct.segment import weights
 from streamct.segment.choose import EVERY, SIZES, load, resolve
 from streamct.settings import SegmentSettings
@@ -208,6 +208,15 @@ def test_weights_or_classes_for_no_segmenter_are_refused(tmp_path: Path) -> None
         resolve(SegmentSettings(weights=tmp_path / "w.pth"), lambda _: None)
     with pytest.raises(UsageError, match="--classes needs a network"):
         resolve(SegmentSettings(classes=("person",)), lambda _: None)
+
+
+def test_a_class_that_no_weights_know_is_told_before_any_are_fetched(offline: list[object]) -> None:
+    for segmenter in ("auto", MOBILENET):
+        with pytest.raises(
+            SettingsError, match=r"--classes .*no class 'persn' \(did you mean 'person'\?\); known: aero"
+        ):
+            resolve(SegmentSettings(segmenter=segmenter, classes=("persn",)), lambda _: None)
+    assert offline == []
 
 
 def test_no_gpu_to_be_had_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
