@@ -11,6 +11,7 @@ import av
 
 from streamct.errors import EncoderRefusalError, OutputError, UsageError
 from streamct.media.alpha import holds_alpha
+from streamct.media.aspect import aspect_notes, held_aspect
 from streamct.media.encoders import AUTO, codec_of, encoder_named, encoding, followers
 from streamct.media.hardware import SOFTWARE, hardware_codec
 from streamct.media.image_read import WRITABLE_EXTENSIONS
@@ -149,6 +150,8 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
         notes.append(f"{plan.kind} carry no colour tags for {codec} video; players will guess them")
     if clip.display_matrix is not None and container not in ROTATING_CONTAINERS:
         notes.append(f"{plan.kind} carry no rotation; the video will be shown as it is stored")
+    held = held_aspect(clip.sample_aspect, container, codec, clip.width, clip.height)
+    notes += aspect_notes(clip.sample_aspect, held, plan.kind, codec)
     if clip.dynamic_hdr:
         notes.append("dynamic HDR data (HDR10+, Dolby Vision) are left out: they describe the ungraded pictures")
     notes += nearly(clip.tags)

@@ -166,6 +166,15 @@ class Passthrough:
         """What has been copied so far, one entry a stream."""
         return tuple(self._copied.values())
 
+    @property
+    def aspects(self) -> dict[int, Fraction | None]:
+        """Pixel aspects of the copied video streams, by their index in the output."""
+        return {
+            target.index: source.sample_aspect_ratio or None
+            for index, (target, _) in self._targets.items()
+            if isinstance(source := self._file.streams[index], VideoStream)
+        }
+
     def _drop_empty(self) -> None:
         if self._plan.container not in ("mp4", "mov"):
             return

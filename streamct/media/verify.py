@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from streamct.errors import OutputError
 from streamct.media.alpha import alpha_decoder
+from streamct.media.aspect import held_aspect
 from streamct.media.encoders import carries_hdr, keeps_fields
 from streamct.media.output import ROTATING_CONTAINERS, Y4M, OutputPlan, carries_tags
 from streamct.media.passthrough import CopiedStream
@@ -38,7 +39,8 @@ others shift only what would begin before 0."""
 _FULL = 2  # of AVColorRange
 _POINT_STEP = Fraction(1, 10_000)
 _LIGHT_STEP = Fraction(1, 1000)
-_ASPECT_STEP = Fraction(1, 500)
+_ASPECT_STEP = Fraction(1, 1000)
+"""For codecs, which hold a pixel aspect in small numbers: how near depends on the encoder."""
 
 
 @dataclass(slots=True)
@@ -114,19 +116,20 @@ def _differences(
             if packet.pts is not None:
                 entry.times.append(packet.pts * packet.time_base)
     return (
-        _shape(stream, clip)
+        _shape(stream, clip, plan)
         or _tags(stream, plan)
         or _times(stream, found[index], clip, plan, times, copied)
         or _others(container, found, plan, found[index].times, times[0] * clip.time_base, copied)
     )
 
 
-def _shape(stream: VideoStream, clip: Clip) -> str | None:
+def _shape(stream: VideoStream, clip: Clip, plan: OutputPlan) -> str | None:
     context = stream.codec_context
     if (context.width, context.height) != (clip.width, clip.height):
         return f"{context.width}x{context.height} instead of {clip.width}x{clip.height} pixels"
-    aspect, wanted = stream.sample_aspect_ratio or Fraction(1), clip.sample_aspect or Fraction(1)
-    if abs(aspect / wanted - 1) > _ASPECT_STEP:
+    held = held_aspect(clip.sample_aspect, plan.container, plan.codec, clip.width, clip.height)
+    aspect, wanted = stream.sample_aspect_ratio or Fraction(1), held or Fraction(1)
+    if abs(aspect / wanted - 1) > (0 if held == clip.sample_aspect else _ASPECT_STEP):
         return f"the pixel aspect is {aspect} instead of {wanted}"
     return None
 

@@ -15,6 +15,7 @@ from av.video.reformatter import VideoReformatter
 
 from streamct.errors import OutputError
 from streamct.media.alpha import announce_alpha
+from streamct.media.aspect import AspectPipe, is_told, write_aspects
 from streamct.media.demuxer import Demuxer
 from streamct.media.encoders import keeps_fields
 from streamct.media.files import writing
@@ -64,13 +65,19 @@ class Writer:
         self.times: list[int] = []
         self.encoded: list[Fraction] = []
         self._durations: dict[Fraction, Fraction] = {}
+        self._temporary = temporary
+        self._aspects: list[Fraction | None] = []
+        self._pipe: AspectPipe | None = None
         self._others = Passthrough(clip, plan, tolerate, demuxer, alone, trim)
         try:
             with writing(plan.path):
                 options = {"movie_timescale": str(self._others.clock)} if plan.container in ("mp4", "mov") else {}
                 if plan.container == Y4M:
                     options["strict"] = "-1"  # which more than 8 bits need
-                target = str(temporary) if isinstance(temporary, Path) else temporary
+                target: object = str(temporary) if isinstance(temporary, Path) else temporary
+                if plan.container == Y4M or (is_told(plan.container) and not isinstance(temporary, Path)):
+                    sink = open(temporary, "wb") if isinstance(temporary, Path) else temporary  # noqa: SIM115
+                    target = self._pipe = AspectPipe(sink, plan.container, self._aspects)
                 self._container = av.open(target, "w", format=plan.container, container_options=options)
         except BaseException:
             self._others.close()
@@ -78,6 +85,8 @@ class Writer:
         self._threads = threads
         self._stream = self._others.attach(self._container, self._add_video)
         announce_alpha(self._stream, plan.codec, plan.pix_fmt)
+        known = self._others.aspects | {self._stream.index: clip.sample_aspect}
+        self._aspects += [known.get(stream.index) for stream in self._container.streams.video]
 
     @property
     def index(self) -> int:
@@ -105,6 +114,7 @@ class Writer:
             self._closed = True
             try:
                 self._container.close()
+                self._tell_aspects()
             except (av.FFmpegError, OSError, ValueError, OutputError):
                 if error is None:
                     raise
@@ -194,10 +204,17 @@ class Writer:
                 self._others.advance(self._container, None)
                 self._closed = True
                 self._container.close()
+                self._tell_aspects()
             except av.FFmpegError as cause:
                 if isinstance(cause, OSError):
                     raise
                 raise self._refusal(cause) from cause
+
+    def _tell_aspects(self) -> None:
+        if self._pipe is not None:
+            self._pipe.finish()
+        elif isinstance(self._temporary, Path) and is_told(self._plan.container):
+            write_aspects(self._temporary, self._aspects)
 
     def _refusal(self, cause: av.FFmpegError) -> OutputError:
         plan = self._plan
