@@ -14,7 +14,9 @@ from typing import Any, Literal
 import av
 from av.bitstream import BitStreamFilterContext
 from av.codec.hwaccel import HWAccel
+from av.filter import Graph
 from av.packet import Packet
+from av.sidedata.sidedata import Type as SideDataType
 
 from streamct.errors import InputError, NoVideoError
 from streamct.media.alpha import alpha_decoder, says_alpha
@@ -35,6 +37,9 @@ _CHROMA_FIELDS = {
     "av1": ("chroma_sample_position", {1: 1, 2: 3}),
 }
 _DYNAMIC_HDR = ("DYNAMIC_HDR_PLUS", "DOVI_RPU_BUFFER", "DOVI_METADATA")
+_AS_CODED = (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+_KINDS = 64
+"""More than FFmpeg has of data beside a frame."""
 _FASTEST = 480
 """Frames/s above which an average rate is a slip of the container, not a rate."""
 
@@ -193,7 +198,8 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     data = _side_data(frame, "DISPLAYMATRIX")
     if data is None:
         return _turned(frame.rotation) if frame.rotation else None
-    return struct.unpack("=9i", data)
+    matrix = struct.unpack("=9i", data)
+    return None if matrix == _AS_CODED else matrix
 
 
 def _turned(degrees: int) -> tuple[int, ...]:
@@ -227,11 +233,32 @@ def _side_data(frame: av.VideoFrame, kind: str) -> bytes | None:
     try:
         side_data: Any = frame.side_data
     except ValueError:  # PyAV can't list them if it does not know one of the kinds, such as EXIF
-        return None
+        frame = _with_known_data(frame)
+        side_data = frame.side_data
     for item in side_data.keys():  # noqa: SIM118  (iterating yields keys that look-up refuses)
         if item.type.name == kind:
             return bytes(item)
     return None
+
+
+def _with_known_data(frame: av.VideoFrame) -> av.VideoFrame:
+    """The frame without the data beside it whose kind PyAV does not know."""
+    known = {kind.value for kind in SideDataType}
+    graph = Graph()
+    last = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or Fraction(1)
+    )
+    for number in set(range(_KINDS)) - known:
+        filtered = graph.add("sidedata", f"mode=delete:type={number}")
+        last.link_to(filtered)
+        last = filtered
+    sink = graph.add("buffersink")
+    last.link_to(sink)
+    graph.configure()
+    graph.vpush(frame)
+    found = graph.vpull()
+    assert isinstance(found, av.VideoFrame)
+    return found
 
 
 def first_field(frame: av.VideoFrame, order: int) -> Literal["top", "bottom"] | None:
