@@ -12,8 +12,9 @@ import av
 from streamct.errors import EncoderRefusalError, OutputError, UsageError
 from streamct.media.alpha import holds_alpha
 from streamct.media.aspect import aspect_notes, held_aspect
-from streamct.media.encoders import AUTO, codec_of, encoder_named, encoding, followers
+from streamct.media.encoders import AUTO, carries_hdr, codec_of, encoder_named, encoding, followers
 from streamct.media.hardware import SOFTWARE, hardware_codec
+from streamct.media.headers import holds_hdr
 from streamct.media.image_read import WRITABLE_EXTENSIONS
 from streamct.media.image_write import DEEP_ENDINGS, check_writable
 from streamct.media.pipes import DASH, STDIN, STDOUT
@@ -152,6 +153,9 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
         notes.append(f"{plan.kind} carry no rotation; the video will be shown as it is stored")
     held = held_aspect(clip.sample_aspect, container, codec, clip.width, clip.height)
     notes += aspect_notes(clip.sample_aspect, held, plan.kind, codec)
+    lit = clip.mastering is not None or clip.light is not None
+    if lit and not (carries_hdr(encoder) or holds_hdr(container)):
+        notes.append(f"{plan.kind} carry no data of the mastering display for {codec} video; they are left out")
     if clip.dynamic_hdr:
         notes.append("dynamic HDR data (HDR10+, Dolby Vision) are left out: they describe the ungraded pictures")
     notes += nearly(clip.tags)

@@ -21,6 +21,7 @@ from av.sidedata.sidedata import Type as SideDataType
 from streamct.errors import InputError, NoVideoError
 from streamct.media.alpha import alpha_decoder, says_alpha
 from streamct.media.formats import graded_format, is_full_range_by_name, is_readable
+from streamct.media.matroska import chroma_site
 from streamct.media.tags import coding_of
 from streamct.model import Clip, Coding, ColorTags, MasteringDisplay
 
@@ -144,7 +145,7 @@ def describe(
         display_matrix=display_matrix(first),
         profile=context.profile,
         fields=first_field(first, int(context.field_order)),
-        chroma_location=chroma_location(chosen) if "420" in graded_format(name).name else 0,
+        chroma_location=_chroma_location(container, chosen, path) if "420" in graded_format(name).name else 0,
         mastering=mastering_display(first),
         light=content_light(first),
         unread_alpha=says_alpha(chosen) and not graded_format(name).alpha,
@@ -291,6 +292,15 @@ def chroma_location(stream: av.video.stream.VideoStream) -> int:
         if field in text:
             return numbers.get(int(text.rsplit("=", 1)[1]), 0)
     return 0
+
+
+def _chroma_location(container: av.container.InputContainer, stream: av.video.stream.VideoStream, path: Path) -> int:
+    """Where the stream's own headers say that chroma samples lie, or the file's if the codec has no place for it."""
+    if stream.codec_context.codec.canonical_name in _CHROMA_FIELDS:
+        return chroma_location(stream)
+    if not container.format.name.startswith("matroska") or not path.is_file():
+        return 0
+    return chroma_site(path, [video.index for video in container.streams.video].index(stream.index))
 
 
 def _coding(tags: ColorTags, name: str, height: int, path: Path) -> Coding:

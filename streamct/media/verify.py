@@ -15,6 +15,7 @@ from streamct.errors import OutputError
 from streamct.media.alpha import alpha_decoder
 from streamct.media.aspect import held_aspect
 from streamct.media.encoders import carries_hdr, keeps_fields
+from streamct.media.headers import holds_hdr
 from streamct.media.output import ROTATING_CONTAINERS, Y4M, OutputPlan, carries_tags
 from streamct.media.passthrough import CopiedStream
 from streamct.media.probe import (
@@ -216,9 +217,10 @@ def _decode_ends(path: Path, index: int, clip: Clip, plan: OutputPlan) -> str | 
         order = int(stream.codec_context.field_order)
         if clip.fields is not None and keeps_fields(plan.encoder) and first_field(first, order) != clip.fields:
             return f"its {clip.fields} field does not come first any more"
-        if clip.light is not None and carries_hdr(plan.encoder) and content_light(first) != clip.light:
+        lit = carries_hdr(plan.encoder) or holds_hdr(plan.container)
+        if clip.light is not None and lit and content_light(first) != clip.light:
             return f"the content light level is {content_light(first)} instead of {clip.light}"
-        if clip.mastering is not None and carries_hdr(plan.encoder):
+        if clip.mastering is not None and lit:
             found = mastering_display(first)
             if found is None or not _same_display(found, clip.mastering):
                 return "the mastering display's data are " + ("lost" if found is None else "not the same")

@@ -15,11 +15,12 @@ from av.video.reformatter import VideoReformatter
 
 from streamct.errors import OutputError
 from streamct.media.alpha import announce_alpha
-from streamct.media.aspect import AspectPipe, is_told, write_aspects
 from streamct.media.demuxer import Demuxer
 from streamct.media.encoders import keeps_fields
 from streamct.media.files import writing
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
+from streamct.media.headers import HeaderPipe, passes_headers, room, tell_header, told_of
+from streamct.media.matroska import Told
 from streamct.media.output import DEFAULT_RATE, Y4M, OutputPlan
 from streamct.media.passthrough import CopiedStream, Passthrough
 from streamct.media.pipes import StandardOutput
@@ -66,18 +67,19 @@ class Writer:
         self.encoded: list[Fraction] = []
         self._durations: dict[Fraction, Fraction] = {}
         self._temporary = temporary
-        self._aspects: list[Fraction | None] = []
-        self._pipe: AspectPipe | None = None
+        self._told: list[Told] = []
+        self._pipe: HeaderPipe | None = None
         self._others = Passthrough(clip, plan, tolerate, demuxer, alone, trim)
         try:
             with writing(plan.path):
                 options = {"movie_timescale": str(self._others.clock)} if plan.container in ("mp4", "mov") else {}
+                options |= room(told_of(clip, plan.pix_fmt), plan.container)
                 if plan.container == Y4M:
                     options["strict"] = "-1"  # which more than 8 bits need
                 target: object = str(temporary) if isinstance(temporary, Path) else temporary
-                if plan.container == Y4M or (is_told(plan.container) and not isinstance(temporary, Path)):
+                if passes_headers(plan.container, not isinstance(temporary, Path)):
                     sink = open(temporary, "wb") if isinstance(temporary, Path) else temporary  # noqa: SIM115
-                    target = self._pipe = AspectPipe(sink, plan.container, self._aspects)
+                    target = self._pipe = HeaderPipe(sink, plan.container, self._told)
                 self._container = av.open(target, "w", format=plan.container, container_options=options)
         except BaseException:
             self._others.close()
@@ -85,8 +87,9 @@ class Writer:
         self._threads = threads
         self._stream = self._others.attach(self._container, self._add_video)
         announce_alpha(self._stream, plan.codec, plan.pix_fmt)
-        known = self._others.aspects | {self._stream.index: clip.sample_aspect}
-        self._aspects += [known.get(stream.index) for stream in self._container.streams.video]
+        known = {index: Told(aspect) for index, aspect in self._others.aspects.items()}
+        known[self._stream.index] = told_of(clip, plan.pix_fmt)
+        self._told += [known.get(stream.index, Told()) for stream in self._container.streams.video]
 
     @property
     def index(self) -> int:
@@ -114,7 +117,7 @@ class Writer:
             self._closed = True
             try:
                 self._container.close()
-                self._tell_aspects()
+                self._tell()
             except (av.FFmpegError, OSError, ValueError, OutputError):
                 if error is None:
                     raise
@@ -204,17 +207,17 @@ class Writer:
                 self._others.advance(self._container, None)
                 self._closed = True
                 self._container.close()
-                self._tell_aspects()
+                self._tell()
             except av.FFmpegError as cause:
                 if isinstance(cause, OSError):
                     raise
                 raise self._refusal(cause) from cause
 
-    def _tell_aspects(self) -> None:
+    def _tell(self) -> None:
         if self._pipe is not None:
             self._pipe.finish()
-        elif isinstance(self._temporary, Path) and is_told(self._plan.container):
-            write_aspects(self._temporary, self._aspects)
+        elif isinstance(self._temporary, Path):
+            tell_header(self._temporary, self._plan.container, self._told, self.index)
 
     def _refusal(self, cause: av.FFmpegError) -> OutputError:
         plan = self._plan

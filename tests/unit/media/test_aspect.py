@@ -11,12 +11,14 @@ import pytest
 import streams
 from rewrite import rewrite
 
-from streamct.media.aspect import held_aspect, with_aspects, write_aspects
+from streamct.media.aspect import held_aspect
+from streamct.media.matroska import Told, chroma_site, tell, with_told
 from streamct.media.output import resolve_output
 from streamct.media.pipes import DASH, standard_output
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
 from streamct.media.writer import Writer
+from streamct.model import MasteringDisplay
 from streamct.settings import OutputSettings
 
 NARROW = Fraction(224, 225)
@@ -126,19 +128,50 @@ def test_a_copied_video_keeps_its_own_pixel_aspect(tmp_path: Path) -> None:
 @pytest.mark.parametrize("length", [0, 3, 40, 60, 200, 300])
 def test_a_header_that_is_not_all_there_is_not_changed_yet(tmp_path: Path, length: int) -> None:
     path = source(tmp_path / "a.mkv", None, "ffv1")
-    assert with_aspects(path.read_bytes()[:length], [NARROW]) is None
+    assert with_told(path.read_bytes()[:length], [Told(NARROW)]) is None
 
 
 def test_writing_the_aspect_moves_nothing_behind_the_header(tmp_path: Path) -> None:
     path = source(tmp_path / "a.mkv", None, "ffv1")
     before = path.read_bytes()
-    write_aspects(path, [NARROW])
+    tell(path, [Told(NARROW)])
     after = path.read_bytes()
     cluster = bytes.fromhex("1f43b675")
     assert len(after) == len(before)
     assert after[after.index(cluster) :] == before[before.index(cluster) :]
     assert probe(path).sample_aspect == NARROW
     for again in (Fraction(4, 3), NARROW, Fraction(1)):
-        write_aspects(path, [again])
+        tell(path, [Told(again)])
         assert probe(path).sample_aspect == again
         assert strictly_read(path) == 4
+
+
+@pytest.mark.parametrize("space", ["0", "16", "300"])
+def test_chapters_fonts_and_tags_are_found_behind_a_changed_header(tmp_path: Path, space: str) -> None:
+    """Room before the tracks, behind them, or none at all: what lies around is read as before."""
+    rich = streams.write_rich(tmp_path / "a.mkv", attachment=True)
+    path = tmp_path / "b.mkv"
+    with (
+        av.open(str(rich)) as before,
+        av.open(str(path), "w", container_options={"metadata_header_padding": space}) as after,
+    ):
+        pairs = {stream.index: after.add_stream_from_template(stream) for stream in before.streams}
+        after.metadata.update(before.metadata)
+        after.set_chapters(before.chapters())
+        for packet in before.demux([stream for stream in before.streams if stream.type != "attachment"]):
+            if packet.size:
+                packet.stream = pairs[packet.stream.index]
+                after.mux(packet)
+    size = path.stat().st_size
+    display = MasteringDisplay(((Fraction(1, 4),) * 2,) * 3, (Fraction(1, 3),) * 2, (Fraction(0), Fraction(1000)))
+    tell(path, [Told(NARROW, display, (1000, 400), 3)])
+    told = probe(path)
+    assert path.stat().st_size == size
+    assert (told.light == (1000, 400)) == (space == "300")
+    assert chroma_site(path, 0) == (3 if space == "300" else 1)
+    with av.open(str(path), options={"err_detect": "crccheck+explode"}) as container:
+        assert container.metadata["title"] == "A day at sea"
+        assert [stream.type for stream in container.streams] == ["video", "audio", "audio", "attachment"]
+        assert len(container.chapters()) == 2
+        container.seek(0)
+        assert sum(1 for _ in container.decode(video=0)) == 20
