@@ -42,7 +42,7 @@ def told_of(clip: Clip, pix_fmt: str) -> Told:
 
 
 def tell_header(path: Path, container: str, told: Sequence[Told], track: int) -> None:
-    """Write what is to be told of each video track into a finished file. track: the graded one's number among all.
+    """Write what is to be told of each video track into a finished file. track: the graded one's number among them.
 
     Raises:
         OSError: it can't be read or written.

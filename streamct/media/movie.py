@@ -20,7 +20,7 @@ _POINT, _LUMINANCE = Fraction(1, 50_000), Fraction(1, 10_000)
 
 
 def tell_movie(path: Path, track: int, mastering: MasteringDisplay | None, light: tuple[int, int] | None) -> None:
-    """Write what is known into the description of a video track, counted from 0.
+    """Write what is known into the description of a video track, counted from 0 among those.
 
     The file's header has to be its last box, as FFmpeg writes it, so that nothing moves; else the file stays as it is.
 
@@ -60,12 +60,16 @@ def _boxes(mastering: MasteringDisplay | None, light: tuple[int, int] | None) ->
 def _told(movie: bytes, track: int, boxes: bytes) -> bytes:
     content = b""
     for name, start, stop in _inside(movie, 8, len(movie)):
-        if name == b"trak" and track == 0:
-            content += _along(movie, start, stop, _PATH, boxes)
-        else:
-            content += movie[start:stop]
-        track -= name == b"trak"
+        video = name == b"trak" and _is_video(movie, start, stop)
+        content += _along(movie, start, stop, _PATH, boxes) if video and track == 0 else movie[start:stop]
+        track -= video
     return _box(b"moov", content)
+
+
+def _is_video(movie: bytes, start: int, stop: int) -> bool:
+    media = next(((a, b) for name, a, b in _inside(movie, start + 8, stop) if name == b"mdia"), (0, 0))
+    handlers = [movie[a + 16 : a + 20] for name, a, _ in _inside(movie, media[0] + 8, media[1]) if name == b"hdlr"]
+    return handlers == [b"vide"]
 
 
 def _along(data: bytes, start: int, stop: int, path: tuple[bytes, ...], boxes: bytes) -> bytes:

@@ -24,7 +24,7 @@ from streamct.media.matroska import Told
 from streamct.media.output import DEFAULT_RATE, Y4M, OutputPlan
 from streamct.media.passthrough import CopiedStream, Passthrough
 from streamct.media.pipes import StandardOutput
-from streamct.media.probe import reason
+from streamct.media.probe import is_cover, reason
 from streamct.media.reader import plane_views
 from streamct.media.trim import Trim
 from streamct.model import Clip, Frame
@@ -87,9 +87,11 @@ class Writer:
         self._threads = threads
         self._stream = self._others.attach(self._container, self._add_video)
         announce_alpha(self._stream, plan.codec, plan.pix_fmt)
+        tracks = [stream for stream in self._container.streams.video if not is_cover(stream)]
         known = {index: Told(aspect) for index, aspect in self._others.aspects.items()}
         known[self._stream.index] = told_of(clip, plan.pix_fmt)
-        self._told += [known.get(stream.index, Told()) for stream in self._container.streams.video]
+        self._told += [known.get(stream.index, Told()) for stream in tracks]
+        self._number = sum(stream.index < self._stream.index for stream in tracks)
 
     @property
     def index(self) -> int:
@@ -217,7 +219,7 @@ class Writer:
         if self._pipe is not None:
             self._pipe.finish()
         elif isinstance(self._temporary, Path):
-            tell_header(self._temporary, self._plan.container, self._told, self.index)
+            tell_header(self._temporary, self._plan.container, self._told, self._number)
 
     def _refusal(self, cause: av.FFmpegError) -> OutputError:
         plan = self._plan
