@@ -42,6 +42,8 @@ ROTATING_CONTAINERS = {"mp4", "mov", "matroska"}
 """Containers that carry a rotation for display."""
 _TAGGING_CONTAINERS = {"mp4", "mov", "matroska", "webm"}
 _TAGGING_CODECS = {"h264", "hevc", "av1", "prores"}
+_INTERMEDIATES = {"prores", "dnxhd"}
+"""Codecs to edit with, which are kept even where their encoder takes fewer bits than their decoder gives."""
 DEFAULT_RATE = 25
 """Frames/s where nothing tells."""
 _ANIMATIONS = {"gif", "apng", "webp"}
@@ -116,12 +118,12 @@ def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) ->
             refused = error
             continue
         plans.append(plan)
-        if not loses_depth:
+        if not loses_depth or (plan.codec == clip.codec and plan.codec in _INTERMEDIATES):
             break
     if not plans:
         assert refused is not None
         raise refused
-    plan = plans[-1] if not loses_depth else plans[0]
+    plan = plans[0] if loses_depth else plans[-1]
     if clip.container == SEQUENCE or clip.codec in _ANIMATIONS:
         if plan.codec == "h264" and "444" in plan.pix_fmt:
             return replace(plan, notes=(*plan.notes, _HARD_TO_PLAY))

@@ -181,6 +181,14 @@ class Passthrough:
         return tuple(self._copied.values())
 
     @property
+    def field_order(self) -> int:
+        """What the graded stream's headers say of its fields, as AVFieldOrder; 0: nothing."""
+        if self._input is None:
+            return 0
+        context = self._file.streams[self._clip.stream].codec_context
+        return int(getattr(context, "field_order", 0))
+
+    @property
     def aspects(self) -> dict[int, Fraction | None]:
         """Pixel aspects of the copied video streams, by their index in the output."""
         return {

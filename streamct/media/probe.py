@@ -29,8 +29,9 @@ av.logging.set_level(None)
 logging.getLogger("libav").setLevel(logging.CRITICAL + 1)  # for the moments in which `chroma_location` listens
 _told = threading.Lock()
 
-_TOP_FIRST, _BOTTOM_FIRST = {2, 5}, {3, 4}
-"""Of AVFieldOrder: by the field that is displayed first."""
+_TOP_FIRST, _BOTTOM_FIRST = {2, 4}, {3, 5}
+"""Of AVFieldOrder: by the field that is displayed first. TB and BT stand for 9 and 14 in MOV (Apple's TN2162) and in
+Matroska (RFC 9559): fields in alternate lines, those of the first line early or late. FFmpeg marks its own files so."""
 _H26X_LOCATIONS = {n: n + 1 for n in range(6)}
 _CHROMA_FIELDS = {
     "h264": ("chroma_sample_loc_type_top_field", _H26X_LOCATIONS),

@@ -30,7 +30,7 @@ from streamct.media.trim import Trim
 from streamct.model import Clip, Frame
 
 _KEYFRAME_SECONDS = 10
-_TOP_FIELD_FIRST, _BOTTOM_FIELD_FIRST = 2, 3  # of AVFieldOrder
+_PROGRESSIVE, _TOP_FIELD_FIRST, _BOTTOM_FIELD_FIRST = 1, 2, 3  # of AVFieldOrder
 
 
 class Writer:
@@ -149,7 +149,11 @@ class Writer:
         if plan.codec == "hevc" and plan.container in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # the only spelling that Apple's players take
         if self._fields is not None:
-            context.field_order = _TOP_FIELD_FIRST if self._clip.fields == "top" else _BOTTOM_FIELD_FIRST
+            told = self._others.field_order
+            usual = _TOP_FIELD_FIRST if clip.fields == "top" else _BOTTOM_FIELD_FIRST
+            context.field_order = told if told > _PROGRESSIVE else usual
+        elif clip.fields is None and self._others.field_order == _PROGRESSIVE:
+            context.field_order = _PROGRESSIVE
         if clip.display_matrix is not None:
             stream.set_display_matrix(clip.display_matrix)
         return stream

@@ -63,9 +63,10 @@ def test_the_encoder_follows_the_source(
 
 def test_prores_4444_stays_4444_with_alpha_and_the_loss_of_two_bits_is_said(tmp_path: Path) -> None:
     path = made(tmp_path / "a.mov", "prores_ks", "yuva444p10le", options={"profile": "4444"})
-    found = plan(path, codec="prores")
-    assert (found.options["profile"], found.pix_fmt) == ("4444", "yuva444p10le")
-    assert any("which loses bit depth" in note for note in found.notes)
+    for codec in ("auto", "prores"):
+        found = plan(path, codec=codec)
+        assert (found.encoder, found.options["profile"], found.pix_fmt) == ("prores_ks", "4444", "yuva444p10le")
+        assert any("which loses bit depth" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(
@@ -234,3 +235,32 @@ def test_hevc_in_mp4_and_mov_is_called_what_every_player_takes(tmp_path: Path) -
     for ending in (".mp4", ".mov"):
         rewrite(path, tmp_path / f"b{ending}", codec="hevc")
         assert streams.codec_tag(tmp_path / f"b{ending}") == "hvc1"
+
+
+@pytest.mark.parametrize(("order", "number", "first"), [("tff", 9, "top"), ("bff", 14, "bottom")])
+def test_woven_fields_of_a_movie_are_shown_in_the_order_that_apple_gives_the_number(
+    tmp_path: Path, order: str, number: int, first: str
+) -> None:
+    path = made(tmp_path / "a.mov", "prores_ks", "yuv422p10le", fields=order, options={"flags": "+ildct"})
+    data, plain = path.read_bytes(), b"fiel\x02" + (b"\x01" if order == "tff" else b"\x06")
+    assert data.count(plain) == 1
+    woven = b"fiel\x02" + bytes([number])
+    path.write_bytes(data.replace(plain, woven))
+    assert probe(path).fields == first
+    found, notes = rewrite(path)
+    assert probe(found.path).fields == first
+    assert found.path.read_bytes().count(woven) == 1
+    assert notes == ()
+
+
+def test_a_movie_that_says_progressive_says_so_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.mov"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("prores_ks", rate=25, width=64, height=48)
+        stream.pix_fmt, stream.codec_context.field_order = "yuv422p10le", 1
+        frame = streams.frame_of(streams.random_planes("yuv422p10le", 64, 48), "yuv422p10le", 64, 48)
+        frame.pts = 0
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    found, _ = rewrite(path)
+    assert [file.read_bytes().count(b"fiel\x01\x00") for file in (path, found.path)] == [1, 1]
