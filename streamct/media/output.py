@@ -44,6 +44,8 @@ _TAGGING_CONTAINERS = {"mp4", "mov", "matroska", "webm"}
 _TAGGING_CODECS = {"h264", "hevc", "av1", "prores"}
 _INTERMEDIATES = {"prores", "dnxhd"}
 """Codecs to edit with, which are kept even where their encoder takes fewer bits than their decoder gives."""
+LIMITED_ONLY = {"prores", "dnxhd"}
+"""Codecs whose decoders take Y'CbCr for limited range."""
 DEFAULT_RATE = 25
 """Frames/s where nothing tells."""
 _ANIMATIONS = {"gif", "apng", "webp"}
@@ -148,6 +150,10 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
     if clip.unread_alpha:
         notes.append(f"alpha is left out: nothing here decodes that of this {clip.codec} video")
     tags = _tags(clip, chosen.pix_fmt)
+    if codec in LIMITED_ONLY and clip.coding.full_range and not av.VideoFormat(chosen.pix_fmt).is_rgb:
+        tags = replace(tags, range=_LIMITED_RANGE)
+        if not clip.format.rgb:
+            notes.append(f"{codec} video has limited range; the full range of the source is scaled into it")
     plan = OutputPlan(path, container, encoder, codec, chosen.pix_fmt, chosen.options, tags, piped=output == DASH)
     if tags != ColorTags() and not carries_tags(container, codec):
         notes.append(f"{plan.kind} carry no colour tags for {codec} video; players will guess them")

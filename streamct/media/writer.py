@@ -21,7 +21,7 @@ from streamct.media.files import writing
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
 from streamct.media.headers import HeaderPipe, passes_headers, room, tell_header, told_of
 from streamct.media.matroska import Told
-from streamct.media.output import DEFAULT_RATE, Y4M, OutputPlan
+from streamct.media.output import DEFAULT_RATE, LIMITED_ONLY, Y4M, OutputPlan
 from streamct.media.passthrough import CopiedStream, Passthrough
 from streamct.media.pipes import StandardOutput
 from streamct.media.probe import is_cover, reason
@@ -60,6 +60,8 @@ class Writer:
         self._clip = clip
         self._plan = plan
         self._converter = VideoReformatter()
+        rgb = av.VideoFormat(plan.pix_fmt).is_rgb if plan.codec in LIMITED_ONLY else True
+        self._narrowed = clip.coding.full_range and not rgb
         self._fields = _field_marker(clip, plan) if clip.fields is not None and keeps_fields(plan.encoder) else None
         self._spare: deque[av.VideoFrame] = deque()
         self._closed = False
@@ -186,8 +188,9 @@ class Writer:
     def write(self, frame: Frame) -> None:
         """Encode the next frame in presentation order."""
         picture = frame.owner
-        if picture.format.name != self._plan.pix_fmt:
-            picture = convert(picture, self._plan.pix_fmt, self._clip.coding, self._converter)
+        if picture.format.name != self._plan.pix_fmt or self._narrowed:
+            full = False if self._narrowed else None
+            picture = convert(picture, self._plan.pix_fmt, self._clip.coding, self._converter, full_range=full)
             picture.duration = frame.duration
         tags = self._plan.tags
         picture.colorspace, picture.color_range = tags.matrix, tags.range
