@@ -102,7 +102,7 @@ def _sites(head: bytes) -> list[int] | None:
 
 
 def with_told(head: bytes | bytearray, told: Sequence[Told], webm: bool = False) -> bytes | None:
-    """The beginning of a file in which its video tracks tell what they should; None: it ends before its header does.
+    """The beginning of a file in which its video tracks tell what they should; None: more of it is needed.
 
     Room is taken from an empty element before or behind the tracks, so that the length stays; where there is no list of
     places either, as in what is written into a pipe, it grows.
@@ -117,10 +117,12 @@ def with_told(head: bytes | bytearray, told: Sequence[Told], webm: bool = False)
                 break
             if part.stop > len(head):
                 return None
+            if part.name == _TRACKS and segment.size == UNKNOWN_SIZE:
+                break  # of a pipe: what comes next may be long in coming
     except (IndexError, StopIteration):
         return None
     tracks = next((e for e in parts if e.name == _TRACKS), None)
-    if tracks is None or parts[-1].name != _CLUSTER:
+    if tracks is None or (segment.size != UNKNOWN_SIZE and parts[-1].name != _CLUSTER):
         return None
     new = element(_TRACKS, _checked(_retold(head, tracks, list(told), webm)), tracks.data - tracks.start - 4)
     growth = len(new) - (tracks.stop - tracks.start)
