@@ -278,14 +278,17 @@ def neutral_share(colour, source, source_weights, reference, reference_weights):
 
 
 def mapped(colour, source, targets, *, alpha=0.3, strength=1.0, sigma=8.0, neutral_blacks=True):
-    """One Lab colour through the map. sigma 0: the shift of its nearest palette colour alone."""
+    """One Lab colour through the map. sigma 0: the shift of its nearest palette colour alone.
+
+    Far from all palette colours the Gaussian is wider: half the distance to the nearest one adds to sigma, in squares.
+    """
     at = np.array([min(colour[0], 100.0), colour[1], colour[2]])
     square = ((source - at) ** 2).sum(axis=1)
     if sigma == 0:
         weights = np.zeros(len(source))
         weights[square.argmin()] = 1
     else:
-        weights = np.exp(-(square - square.min()) / (2 * sigma**2))
+        weights = np.exp(-(square - square.min()) / (2 * (sigma**2 + square.min() / 4)))
     shift = weights @ (targets - source) / weights.sum() * [alpha, 1, 1] * strength
     if neutral_blacks:
         x = np.clip((at[0] - 2) / 16, 0, 1)

@@ -34,6 +34,10 @@ _SKIN_TURN = 0.14054083470239145
 """Tangent of 8 degrees."""
 
 
+_FAR_SHARE = 0.25
+"""What the square of the distance to the nearest palette colour adds to sigma's. Between colours s apart a Gaussian
+blends over about sigma^2 / s: without this, a colour far from all of them would be assigned as if hard, in steps that
+draw contours and that no Lut resolves."""
 _BLOCK = 128
 _FAR = -40.0
 """Colours with less than exp(-40) = 4e-18 of the nearest one's weight add nothing, whether the block is skipped or
@@ -227,8 +231,12 @@ def map_hard(lab: FloatArray, source: FloatArray, shifts: FloatArray, neutral: b
 def map_soft(
     lab: FloatArray, source: FloatArray, shifts: FloatArray, sigma: float, neutral: bool, out: FloatArray
 ) -> None:
-    """Mapped colours of lab (n, 3): all palette colours' shifts, weighted by a Gaussian of their distance."""
-    scale = 1.0 / (2.0 * sigma * sigma)
+    """Mapped colours of lab (n, 3): all palette colours' shifts, weighted by a Gaussian of their distance.
+
+    Its square width is that of sigma and `_FAR_SHARE` of the nearest one's square distance.
+    """
+    fixed = sigma * sigma
+    scale = np.empty(_BLOCK)
     lightness = np.empty(_BLOCK)
     a = np.empty(_BLOCK)
     b = np.empty(_BLOCK)
@@ -258,15 +266,17 @@ def map_soft(
                 square = dl * dl + da * da + db * db
                 squares[j, i] = square
                 least[i] = min(least[i], square)
+        for i in range(n):
+            scale[i] = 0.5 / (fixed + _FAR_SHARE * least[i])
         for j in range(source.shape[0]):
             near = 0
             for i in range(n):
-                near += (least[i] - squares[j, i]) * scale > _FAR
+                near += (least[i] - squares[j, i]) * scale[i] > _FAR
             if near == 0:
                 continue
             tl, ta, tb = shifts[j, 0], shifts[j, 1], shifts[j, 2]
             for i in range(n):
-                away = (least[i] - squares[j, i]) * scale
+                away = (least[i] - squares[j, i]) * scale[i]
                 weight = exp_negative(away) if away > _FAR else 0.0
                 total[i] += weight
                 sum_l[i] += weight * tl

@@ -1,10 +1,12 @@
-"""The size that a Matroska or WebM file announces, by which a cut one is known (RFC 8794, RFC 9559).
+"""Elements of Matroska and WebM files (RFC 8794, RFC 9559).
 
-FFmpeg takes the end of a cut file for the end of the video.
+Among them the size that a file announces, by which a cut one is known: FFmpeg takes its end for that of the video.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 HEAD = 4096
@@ -70,3 +72,45 @@ def _number(data: bytes, place: int, marker: bool) -> tuple[int, int]:
     length = 9 - data[place].bit_length()
     number = int.from_bytes(data[place : place + length], "big")
     return (number if marker else number & ((1 << 7 * length) - 1)), length
+
+
+UNKNOWN_SIZE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """An element: its name, and where it, its content and what follows it begin. size: of its content."""
+
+    name: int
+    start: int
+    data: int
+    size: int
+
+    @property
+    def stop(self) -> int:
+        """Where it ends."""
+        return self.data + self.size
+
+
+def elements(data: bytes, start: int, stop: int) -> Iterator[Element]:
+    """The elements that lie side by side in data[start:stop], up to one of unknown size, which is the last.
+
+    Raises:
+        IndexError: the data end within an element's head.
+    """
+    while start < stop:
+        name, width = _number(data, start, marker=True)
+        size, length = _number(data, start + width, marker=False)
+        if size == (1 << 7 * length) - 1:
+            yield Element(name, start, start + width + length, UNKNOWN_SIZE)
+            return
+        yield Element(name, start, start + width + length, size)
+        start += width + length + size
+
+
+def element(name: int, content: bytes, width: int = 1) -> bytes:
+    """An element as bytes; its size takes `width` bytes, or more if it has to."""
+    while len(content) >= (1 << 7 * width) - 1:
+        width += 1
+    size = (len(content) | 1 << 7 * width).to_bytes(width, "big")
+    return name.to_bytes((name.bit_length() + 7) // 8, "big") + size + content

@@ -281,11 +281,8 @@ def _described(clip: Clip, encoder: str, notes: list[str]) -> list[str]:
         elif encoder == "libsvtav1" and clip.chroma_location in (_LEFT, _TOP_LEFT):
             where = "left" if clip.chroma_location == _LEFT else "topleft"
             parameters.append(f"chroma-sample-position={where}")
-    if clip.mastering is not None or clip.light is not None:
-        if encoder in _PARAMETERS:
-            parameters += _mastering(encoder, clip.mastering, clip.light)
-        else:
-            notes.append(f"{encoder} does not carry the mastering display's data; they are left out")
+    if encoder in _PARAMETERS:
+        parameters += _mastering(encoder, clip.mastering, clip.light)
     return parameters
 
 

@@ -94,16 +94,19 @@ def convert(
     coding: Coding,
     converter: VideoReformatter,
     size: tuple[int, int] | None = None,
+    full_range: bool | None = None,
 ) -> av.VideoFrame:
     """`frame` in the format `name` and `size`, matrix and range stated on both sides and so unchanged.
 
-    RGB and Y'CbCr turn into each other by `coding`'s matrix (BT.709 where `coding` is RGB).
+    full_range: of the result, where it should not be that of `coding`. RGB and Y'CbCr turn into each other by
+    `coding`'s matrix (BT.709 where `coding` is RGB).
     """
     matrix = _SWSCALE.get(coding.matrix, Colorspace.ITU709)
     target = av.VideoFormat(name)
     coded_range = ColorRange.JPEG if coding.full_range else ColorRange.MPEG
     source_range = ColorRange.JPEG if is_full_range_by_name(frame.format.name) else coded_range
-    target_range = ColorRange.JPEG if target.is_rgb else coded_range
+    full = coding.full_range if full_range is None else full_range
+    target_range = ColorRange.JPEG if target.is_rgb or full else ColorRange.MPEG
     width, height = size or (frame.width, frame.height)
     out = converter.reformat(
         frame, width, height, name, matrix, matrix, "BICUBIC", source_range, target_range, threads=1

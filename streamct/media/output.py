@@ -11,8 +11,10 @@ import av
 
 from streamct.errors import EncoderRefusalError, OutputError, UsageError
 from streamct.media.alpha import holds_alpha
-from streamct.media.encoders import AUTO, codec_of, encoder_named, encoding, followers
+from streamct.media.aspect import aspect_notes, held_aspect
+from streamct.media.encoders import AUTO, carries_hdr, codec_of, encoder_named, encoding, followers
 from streamct.media.hardware import SOFTWARE, hardware_codec
+from streamct.media.headers import holds_hdr
 from streamct.media.image_read import WRITABLE_EXTENSIONS
 from streamct.media.image_write import DEEP_ENDINGS, check_writable
 from streamct.media.pipes import DASH, STDIN, STDOUT
@@ -40,6 +42,10 @@ ROTATING_CONTAINERS = {"mp4", "mov", "matroska"}
 """Containers that carry a rotation for display."""
 _TAGGING_CONTAINERS = {"mp4", "mov", "matroska", "webm"}
 _TAGGING_CODECS = {"h264", "hevc", "av1", "prores"}
+_INTERMEDIATES = {"prores", "dnxhd"}
+"""Codecs to edit with, which are kept even where their encoder takes fewer bits than their decoder gives."""
+LIMITED_ONLY = {"prores", "dnxhd"}
+"""Codecs whose decoders take Y'CbCr for limited range."""
 DEFAULT_RATE = 25
 """Frames/s where nothing tells."""
 _ANIMATIONS = {"gif", "apng", "webp"}
@@ -114,12 +120,12 @@ def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) ->
             refused = error
             continue
         plans.append(plan)
-        if not loses_depth:
+        if not loses_depth or (plan.codec == clip.codec and plan.codec in _INTERMEDIATES):
             break
     if not plans:
         assert refused is not None
         raise refused
-    plan = plans[-1] if not loses_depth else plans[0]
+    plan = plans[0] if loses_depth else plans[-1]
     if clip.container == SEQUENCE or clip.codec in _ANIMATIONS:
         if plan.codec == "h264" and "444" in plan.pix_fmt:
             return replace(plan, notes=(*plan.notes, _HARD_TO_PLAY))
@@ -144,11 +150,20 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
     if clip.unread_alpha:
         notes.append(f"alpha is left out: nothing here decodes that of this {clip.codec} video")
     tags = _tags(clip, chosen.pix_fmt)
+    if codec in LIMITED_ONLY and clip.coding.full_range and not av.VideoFormat(chosen.pix_fmt).is_rgb:
+        tags = replace(tags, range=_LIMITED_RANGE)
+        if not clip.format.rgb:
+            notes.append(f"{codec} video has limited range; the full range of the source is scaled into it")
     plan = OutputPlan(path, container, encoder, codec, chosen.pix_fmt, chosen.options, tags, piped=output == DASH)
     if tags != ColorTags() and not carries_tags(container, codec):
         notes.append(f"{plan.kind} carry no colour tags for {codec} video; players will guess them")
     if clip.display_matrix is not None and container not in ROTATING_CONTAINERS:
         notes.append(f"{plan.kind} carry no rotation; the video will be shown as it is stored")
+    held = held_aspect(clip.sample_aspect, container, codec, clip.width, clip.height)
+    notes += aspect_notes(clip.sample_aspect, held, plan.kind, codec)
+    lit = clip.mastering is not None or clip.light is not None
+    if lit and not (carries_hdr(encoder) or holds_hdr(container)):
+        notes.append(f"{plan.kind} carry no data of the mastering display for {codec} video; they are left out")
     if clip.dynamic_hdr:
         notes.append("dynamic HDR data (HDR10+, Dolby Vision) are left out: they describe the ungraded pictures")
     notes += nearly(clip.tags)

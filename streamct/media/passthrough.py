@@ -31,6 +31,12 @@ _SAMPLE_EXACT = {"mp4", "mov"}
 _FINEST_CLOCK = 10_000_000
 _TEXT = {"mov_text", "subrip", "text", "webvtt"}
 
+_COVERS = {
+    "mjpeg": ("image/jpeg", "jpg"), "png": ("image/png", "png"), "gif": ("image/gif", "gif"),
+    "tiff": ("image/tiff", "tif"),
+}  # fmt: skip
+"""Kinds of pictures that Matroska's readers take for cover art, and the usual ending of their names."""
+
 Rewrite = Callable[[bytes], bytes | None]
 
 
@@ -88,6 +94,7 @@ class Passthrough:
             self._packets = iter(())
             return video()
         graded: VideoStream | None = None
+        covers: list[Stream] = []
         if self._plan.container in _DELAYING:
             self._primings = primings(self._clip.path, self._demuxer)
         for source in self._file.streams:
@@ -97,6 +104,10 @@ class Passthrough:
                 if self._trim is not None:
                     self._trim.retime(graded, self._clip)
                 continue
+            if _is_cover(source):
+                covers.append(source)
+                if self._plan.container == "matroska":
+                    continue
             added = self._add(output, source)
             if added is not None:
                 _copy_tags(source, added[0])
@@ -106,6 +117,9 @@ class Passthrough:
                 if clock is not None:
                     self._clocks[source.index] = clock
         assert graded is not None
+        if self._plan.container == "matroska":  # where they are attachments, and those come last
+            for source in covers:
+                self._attach_cover(output, source)
         for key, value in self._file.metadata.items():
             if key.lower() not in _CONTAINER_KEYS:
                 output.metadata[key] = value
@@ -165,6 +179,23 @@ class Passthrough:
     def copied(self) -> tuple[CopiedStream, ...]:
         """What has been copied so far, one entry a stream."""
         return tuple(self._copied.values())
+
+    @property
+    def field_order(self) -> int:
+        """What the graded stream's headers say of its fields, as AVFieldOrder; 0: nothing."""
+        if self._input is None:
+            return 0
+        context = self._file.streams[self._clip.stream].codec_context
+        return int(getattr(context, "field_order", 0))
+
+    @property
+    def aspects(self) -> dict[int, Fraction | None]:
+        """Pixel aspects of the copied video streams, by their index in the output."""
+        return {
+            target.index: source.sample_aspect_ratio or None
+            for index, (target, _) in self._targets.items()
+            if isinstance(source := self._file.streams[index], VideoStream)
+        }
 
     def _drop_empty(self) -> None:
         if self._plan.container not in ("mp4", "mov"):
@@ -244,7 +275,10 @@ class Passthrough:
                 return None  # written again from the chapters
             self._left_out(source, "data streams")
             return None
-        if source.type == "video" and not is_cover(source):
+        if _is_cover(source) and container != "mp4":
+            self._left_out(source, "cover art")
+            return None
+        if source.type == "video" and not _is_cover(source):
             self.notes.append(
                 f"video stream {self._clip.stream} is graded; stream {source.index} is copied (--stream chooses)"
             )
@@ -264,6 +298,27 @@ class Passthrough:
         except ValueError:
             self._left_out(source, f"{name} streams")
             return None
+
+    def _attach_cover(self, output: av.container.OutputContainer, source: Stream) -> None:
+        codec = source.codec_context.codec.canonical_name
+        kind, ending = _COVERS.get(codec, ("", ""))
+        data = self._first_packet(source) if kind else None
+        if data is None:
+            self._left_out(source, f"{codec} cover art")
+            return
+        name = source.metadata.get("filename") or f"cover.{ending}"
+        added = output.add_attachment(name, source.metadata.get("mimetype") or kind, data)
+        self._copied[source.index] = CopiedStream(added.index, "video", 1)
+
+    def _first_packet(self, source: Stream) -> bytes | None:
+        if self._demuxer is not None:
+            packet = self._demuxer.begun(source.index)
+            return None if packet is None else bytes(packet)
+        with open_input(self._clip.path) as beside:
+            try:
+                return next((bytes(p) for p in beside.demux(beside.streams[source.index]) if p.size), None)
+            except (av.FFmpegError, OSError):
+                return None
 
     def _add_text(
         self, output: av.container.OutputContainer, source: Stream, codec: str

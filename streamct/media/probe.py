@@ -14,11 +14,14 @@ from typing import Any, Literal
 import av
 from av.bitstream import BitStreamFilterContext
 from av.codec.hwaccel import HWAccel
+from av.filter import Graph
 from av.packet import Packet
+from av.sidedata.sidedata import Type as SideDataType
 
 from streamct.errors import InputError, NoVideoError
 from streamct.media.alpha import alpha_decoder, says_alpha
 from streamct.media.formats import graded_format, is_full_range_by_name, is_readable
+from streamct.media.matroska import chroma_site
 from streamct.media.tags import coding_of
 from streamct.model import Clip, Coding, ColorTags, MasteringDisplay
 
@@ -26,8 +29,9 @@ av.logging.set_level(None)
 logging.getLogger("libav").setLevel(logging.CRITICAL + 1)  # for the moments in which `chroma_location` listens
 _told = threading.Lock()
 
-_TOP_FIRST, _BOTTOM_FIRST = {2, 5}, {3, 4}
-"""Of AVFieldOrder: by the field that is displayed first."""
+_TOP_FIRST, _BOTTOM_FIRST = {2, 4}, {3, 5}
+"""Of AVFieldOrder: by the field that is displayed first. TB and BT stand for 9 and 14 in MOV (Apple's TN2162) and in
+Matroska (RFC 9559): fields in alternate lines, those of the first line early or late. FFmpeg marks its own files so."""
 _H26X_LOCATIONS = {n: n + 1 for n in range(6)}
 _CHROMA_FIELDS = {
     "h264": ("chroma_sample_loc_type_top_field", _H26X_LOCATIONS),
@@ -35,6 +39,9 @@ _CHROMA_FIELDS = {
     "av1": ("chroma_sample_position", {1: 1, 2: 3}),
 }
 _DYNAMIC_HDR = ("DYNAMIC_HDR_PLUS", "DOVI_RPU_BUFFER", "DOVI_METADATA")
+_AS_CODED = (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+_KINDS = 64
+"""More than FFmpeg has of data beside a frame."""
 _FASTEST = 480
 """Frames/s above which an average rate is a slip of the container, not a rate."""
 
@@ -139,7 +146,7 @@ def describe(
         display_matrix=display_matrix(first),
         profile=context.profile,
         fields=first_field(first, int(context.field_order)),
-        chroma_location=chroma_location(chosen) if "420" in graded_format(name).name else 0,
+        chroma_location=_chroma_location(container, chosen, path) if "420" in graded_format(name).name else 0,
         mastering=mastering_display(first),
         light=content_light(first),
         unread_alpha=says_alpha(chosen) and not graded_format(name).alpha,
@@ -193,7 +200,8 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     data = _side_data(frame, "DISPLAYMATRIX")
     if data is None:
         return _turned(frame.rotation) if frame.rotation else None
-    return struct.unpack("=9i", data)
+    matrix = struct.unpack("=9i", data)
+    return None if matrix == _AS_CODED else matrix
 
 
 def _turned(degrees: int) -> tuple[int, ...]:
@@ -227,11 +235,32 @@ def _side_data(frame: av.VideoFrame, kind: str) -> bytes | None:
     try:
         side_data: Any = frame.side_data
     except ValueError:  # PyAV can't list them if it does not know one of the kinds, such as EXIF
-        return None
+        frame = _with_known_data(frame)
+        side_data = frame.side_data
     for item in side_data.keys():  # noqa: SIM118  (iterating yields keys that look-up refuses)
         if item.type.name == kind:
             return bytes(item)
     return None
+
+
+def _with_known_data(frame: av.VideoFrame) -> av.VideoFrame:
+    """The frame without the data beside it whose kind PyAV does not know."""
+    known = {kind.value for kind in SideDataType}
+    graph = Graph()
+    last = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or Fraction(1)
+    )
+    for number in set(range(_KINDS)) - known:
+        filtered = graph.add("sidedata", f"mode=delete:type={number}")
+        last.link_to(filtered)
+        last = filtered
+    sink = graph.add("buffersink")
+    last.link_to(sink)
+    graph.configure()
+    graph.vpush(frame)
+    found = graph.vpull()
+    assert isinstance(found, av.VideoFrame)
+    return found
 
 
 def first_field(frame: av.VideoFrame, order: int) -> Literal["top", "bottom"] | None:
@@ -264,6 +293,15 @@ def chroma_location(stream: av.video.stream.VideoStream) -> int:
         if field in text:
             return numbers.get(int(text.rsplit("=", 1)[1]), 0)
     return 0
+
+
+def _chroma_location(container: av.container.InputContainer, stream: av.video.stream.VideoStream, path: Path) -> int:
+    """Where the stream's own headers say that chroma samples lie, or the file's if the codec has no place for it."""
+    if stream.codec_context.codec.canonical_name in _CHROMA_FIELDS:
+        return chroma_location(stream)
+    if not container.format.name.startswith("matroska") or not path.is_file():
+        return 0
+    return chroma_site(path, [video.index for video in container.streams.video].index(stream.index))
 
 
 def _coding(tags: ColorTags, name: str, height: int, path: Path) -> Coding:

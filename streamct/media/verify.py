@@ -15,7 +15,9 @@ from av.video.stream import VideoStream
 
 from streamct.errors import OutputError
 from streamct.media.alpha import alpha_decoder
+from streamct.media.aspect import held_aspect
 from streamct.media.encoders import carries_hdr, keeps_fields
+from streamct.media.headers import holds_hdr
 from streamct.media.output import ROTATING_CONTAINERS, Y4M, OutputPlan, carries_tags
 from streamct.media.passthrough import CopiedStream
 from streamct.media.probe import (
@@ -41,7 +43,8 @@ others shift only what would begin before 0."""
 _FULL = 2  # of AVColorRange
 _POINT_STEP = Fraction(1, 10_000)
 _LIGHT_STEP = Fraction(1, 1000)
-_ASPECT_STEP = Fraction(1, 500)
+_ASPECT_STEP = Fraction(1, 1000)
+"""For codecs, which hold a pixel aspect in small numbers: how near depends on the encoder."""
 _LAST = 16
 """Packets at the end of which every frame is decoded."""
 
@@ -119,19 +122,20 @@ def _differences(
             if packet.pts is not None:
                 entry.times.append(packet.pts * packet.time_base)
     return (
-        _shape(stream, clip)
+        _shape(stream, clip, plan)
         or _tags(stream, plan)
         or _times(stream, found[index], clip, plan, times, copied)
         or _others(container, found, plan, found[index].times, times[0] * clip.time_base, copied)
     )
 
 
-def _shape(stream: VideoStream, clip: Clip) -> str | None:
+def _shape(stream: VideoStream, clip: Clip, plan: OutputPlan) -> str | None:
     context = stream.codec_context
     if (context.width, context.height) != (clip.width, clip.height):
         return f"{context.width}x{context.height} instead of {clip.width}x{clip.height} pixels"
-    aspect, wanted = stream.sample_aspect_ratio or Fraction(1), clip.sample_aspect or Fraction(1)
-    if abs(aspect / wanted - 1) > _ASPECT_STEP:
+    held = held_aspect(clip.sample_aspect, plan.container, plan.codec, clip.width, clip.height)
+    aspect, wanted = stream.sample_aspect_ratio or Fraction(1), held or Fraction(1)
+    if abs(aspect / wanted - 1) > (0 if held == clip.sample_aspect else _ASPECT_STEP):
         return f"the pixel aspect is {aspect} instead of {wanted}"
     return None
 
@@ -218,9 +222,10 @@ def _decode_ends(path: Path, index: int, clip: Clip, plan: OutputPlan) -> str | 
         order = int(stream.codec_context.field_order)
         if clip.fields is not None and keeps_fields(plan.encoder) and first_field(first, order) != clip.fields:
             return f"its {clip.fields} field does not come first any more"
-        if clip.light is not None and carries_hdr(plan.encoder) and content_light(first) != clip.light:
+        lit = carries_hdr(plan.encoder) or holds_hdr(plan.container)
+        if clip.light is not None and lit and content_light(first) != clip.light:
             return f"the content light level is {content_light(first)} instead of {clip.light}"
-        if clip.mastering is not None and carries_hdr(plan.encoder):
+        if clip.mastering is not None and lit:
             found = mastering_display(first)
             if found is None or not _same_display(found, clip.mastering):
                 return "the mastering display's data are " + ("lost" if found is None else "not the same")

@@ -19,16 +19,18 @@ from streamct.media.demuxer import Demuxer
 from streamct.media.encoders import keeps_fields
 from streamct.media.files import writing
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
-from streamct.media.output import DEFAULT_RATE, Y4M, OutputPlan
+from streamct.media.headers import HeaderPipe, passes_headers, room, tell_header, told_of
+from streamct.media.matroska import Told
+from streamct.media.output import DEFAULT_RATE, LIMITED_ONLY, Y4M, OutputPlan
 from streamct.media.passthrough import CopiedStream, Passthrough
 from streamct.media.pipes import StandardOutput
-from streamct.media.probe import reason
+from streamct.media.probe import is_cover, reason
 from streamct.media.reader import plane_views
 from streamct.media.trim import Trim
 from streamct.model import Clip, Frame
 
 _KEYFRAME_SECONDS = 10
-_TOP_FIELD_FIRST, _BOTTOM_FIELD_FIRST = 2, 3  # of AVFieldOrder
+_PROGRESSIVE, _TOP_FIELD_FIRST, _BOTTOM_FIELD_FIRST = 1, 2, 3  # of AVFieldOrder
 
 
 class Writer:
@@ -58,19 +60,28 @@ class Writer:
         self._clip = clip
         self._plan = plan
         self._converter = VideoReformatter()
+        rgb = av.VideoFormat(plan.pix_fmt).is_rgb if plan.codec in LIMITED_ONLY else True
+        self._narrowed = clip.coding.full_range and not rgb
         self._fields = _field_marker(clip, plan) if clip.fields is not None and keeps_fields(plan.encoder) else None
         self._spare: deque[av.VideoFrame] = deque()
         self._closed = False
         self.times: list[int] = []
         self.encoded: list[Fraction] = []
         self._durations: dict[Fraction, Fraction] = {}
+        self._temporary = temporary
+        self._told: list[Told] = []
+        self._pipe: HeaderPipe | None = None
         self._others = Passthrough(clip, plan, tolerate, demuxer, alone, trim)
         try:
             with writing(plan.path):
                 options = {"movie_timescale": str(self._others.clock)} if plan.container in ("mp4", "mov") else {}
+                options |= room(told_of(clip, plan.pix_fmt), plan.container)
                 if plan.container == Y4M:
                     options["strict"] = "-1"  # which more than 8 bits need
-                target = str(temporary) if isinstance(temporary, Path) else temporary
+                target: object = str(temporary) if isinstance(temporary, Path) else temporary
+                if passes_headers(plan.container, not isinstance(temporary, Path)):
+                    sink = open(temporary, "wb") if isinstance(temporary, Path) else temporary  # noqa: SIM115
+                    target = self._pipe = HeaderPipe(sink, plan.container, self._told)
                 self._container = av.open(target, "w", format=plan.container, container_options=options)
         except BaseException:
             self._others.close()
@@ -78,6 +89,11 @@ class Writer:
         self._threads = threads
         self._stream = self._others.attach(self._container, self._add_video)
         announce_alpha(self._stream, plan.codec, plan.pix_fmt)
+        tracks = [stream for stream in self._container.streams.video if not is_cover(stream)]
+        known = {index: Told(aspect) for index, aspect in self._others.aspects.items()}
+        known[self._stream.index] = told_of(clip, plan.pix_fmt)
+        self._told += [known.get(stream.index, Told()) for stream in tracks]
+        self._number = sum(stream.index < self._stream.index for stream in tracks)
 
     @property
     def index(self) -> int:
@@ -105,6 +121,7 @@ class Writer:
             self._closed = True
             try:
                 self._container.close()
+                self._tell()
             except (av.FFmpegError, OSError, ValueError, OutputError):
                 if error is None:
                     raise
@@ -134,7 +151,11 @@ class Writer:
         if plan.codec == "hevc" and plan.container in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # the only spelling that Apple's players take
         if self._fields is not None:
-            context.field_order = _TOP_FIELD_FIRST if self._clip.fields == "top" else _BOTTOM_FIELD_FIRST
+            told = self._others.field_order
+            usual = _TOP_FIELD_FIRST if clip.fields == "top" else _BOTTOM_FIELD_FIRST
+            context.field_order = told if told > _PROGRESSIVE else usual
+        elif clip.fields is None and self._others.field_order == _PROGRESSIVE:
+            context.field_order = _PROGRESSIVE
         if clip.display_matrix is not None:
             stream.set_display_matrix(clip.display_matrix)
         return stream
@@ -167,8 +188,9 @@ class Writer:
     def write(self, frame: Frame) -> None:
         """Encode the next frame in presentation order."""
         picture = frame.owner
-        if picture.format.name != self._plan.pix_fmt:
-            picture = convert(picture, self._plan.pix_fmt, self._clip.coding, self._converter)
+        if picture.format.name != self._plan.pix_fmt or self._narrowed:
+            full = False if self._narrowed else None
+            picture = convert(picture, self._plan.pix_fmt, self._clip.coding, self._converter, full_range=full)
             picture.duration = frame.duration
         tags = self._plan.tags
         picture.colorspace, picture.color_range = tags.matrix, tags.range
@@ -194,10 +216,17 @@ class Writer:
                 self._others.advance(self._container, None)
                 self._closed = True
                 self._container.close()
+                self._tell()
             except av.FFmpegError as cause:
                 if isinstance(cause, OSError):
                     raise
                 raise self._refusal(cause) from cause
+
+    def _tell(self) -> None:
+        if self._pipe is not None:
+            self._pipe.finish()
+        elif isinstance(self._temporary, Path):
+            tell_header(self._temporary, self._plan.container, self._told, self._number)
 
     def _refusal(self, cause: av.FFmpegError) -> OutputError:
         plan = self._plan

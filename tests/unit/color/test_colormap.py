@@ -58,6 +58,17 @@ def test_hard_maps_shift_a_colour_as_its_nearest_palette_colour(
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
+def test_far_from_all_palette_colours_a_map_turns_gradually() -> None:
+    """Two colours 60 apart, 80 away: with sigma 8 alone nine tenths of the turn would lie within 6.3 Delta E."""
+    source = np.array([[50.0, -30, 0], [50, 30, 0]])
+    mapping = color_map(Correspondence(source, source + np.array([[0.0, 0, 40], [0, 0, -40]])), FILM)
+    line = np.stack([np.full(1201, 50.0), np.linspace(-30, 30, 1201), np.full(1201, 80.0)], axis=-1)
+    shift = (mapping(line) - line)[:, 2]
+    turning = line[np.abs(shift) < 0.9 * 40, 1]
+    assert turning.max() - turning.min() > 50
+    assert (np.diff(shift) <= 0).all()
+
+
 both = pytest.mark.parametrize("settings", [FILM, PAPER], ids=["film", "paper"])
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import streams
@@ -61,9 +63,10 @@ def test_the_encoder_follows_the_source(
 
 def test_prores_4444_stays_4444_with_alpha_and_the_loss_of_two_bits_is_said(tmp_path: Path) -> None:
     path = made(tmp_path / "a.mov", "prores_ks", "yuva444p10le", options={"profile": "4444"})
-    found = plan(path, codec="prores")
-    assert (found.options["profile"], found.pix_fmt) == ("4444", "yuva444p10le")
-    assert any("which loses bit depth" in note for note in found.notes)
+    for codec in ("auto", "prores"):
+        found = plan(path, codec=codec)
+        assert (found.encoder, found.options["profile"], found.pix_fmt) == ("prores_ks", "4444", "yuva444p10le")
+        assert any("which loses bit depth" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(
@@ -129,9 +132,39 @@ def test_static_hdr_data_are_carried_over(tmp_path: Path, codec: str) -> None:
     assert notes == ()
 
 
-def test_an_encoder_that_can_not_carry_hdr_data_says_so(tmp_path: Path) -> None:
-    found = plan(hdr(tmp_path / "a.mp4"), tmp_path / "b.mkv", codec="ffv1")
-    assert "ffv1 does not carry the mastering display's data; they are left out" in found.notes
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("b.mov", "prores"), ("b.mkv", "prores"), ("b.mov", "dnxhr"), ("b.mkv", "ffv1"), ("b.webm", "vp9")],
+)
+def test_codecs_without_a_place_for_hdr_data_leave_them_to_the_file(tmp_path: Path, name: str, codec: str) -> None:
+    path = hdr(tmp_path / "a.mp4")
+    _, notes = rewrite(path, tmp_path / name, codec=codec)
+    written = probe(tmp_path / name)
+    assert (written.mastering, written.light) == (HDR10, (1000, 400))
+    assert not [note for note in notes if "mastering" in note]
+
+
+@pytest.mark.parametrize("name", ["b.mp4", "b.mkv"])
+def test_a_file_tells_hdr_data_in_its_own_header_too(tmp_path: Path, name: str) -> None:
+    """What a player asks before it decodes: the packets are thrown away, and the header says it all the same."""
+    rewrite(hdr(tmp_path / "a.mp4"), tmp_path / name)
+    data = (tmp_path / name).read_bytes()
+    if name == "b.mp4":
+        numbers = (13250, 34500, 7500, 3000, 34000, 16000, 15635, 16450)
+        assert data.count(b"mdcv" + struct.pack(">8H2I", *numbers, 10_000_000, 1)) == 1
+        assert data.count(b"clli" + struct.pack(">2H", 1000, 400)) == 1
+        return
+    begin, end = data.index(bytes.fromhex("1654ae6b")), data.index(bytes.fromhex("1f43b675"))
+    for name_, value in ((0x55D1, 0.68), (0x55D4, 0.69), (0x55D8, 0.329), (0x55D9, 1000.0), (0x55DA, 0.0001)):
+        assert data.count(name_.to_bytes(2, "big") + b"\x88" + struct.pack(">d", value), begin, end) == 1
+    assert data.count(bytes.fromhex("55bc8203e8" + "55bd820190"), begin, end) == 1
+    with av.open(str(tmp_path / name), options={"err_detect": "crccheck+explode"}) as container:
+        assert len(list(container.decode(video=0))) == 2
+
+
+def test_a_container_that_can_not_carry_hdr_data_says_so(tmp_path: Path) -> None:
+    found = plan(hdr(tmp_path / "a.mp4"), tmp_path / "b.avi", codec="ffv1")
+    assert ".avi files carry no data of the mastering display for ffv1 video; they are left out" in found.notes
 
 
 @pytest.mark.parametrize("codec", ["auto", "h264", "hevc"])
@@ -143,6 +176,15 @@ def test_the_place_of_chroma_samples_is_carried_over(tmp_path: Path, kind: int, 
     assert read.chroma_location == (kind + 1 if kind else read.chroma_location)
     rewrite(path, tmp_path / "b.mp4", codec=codec)
     assert probe(tmp_path / "b.mp4").chroma_location == read.chroma_location
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_matroska_tells_the_place_of_chroma_samples_for_codecs_that_do_not(tmp_path: Path, kind: int) -> None:
+    path = made(tmp_path / "a.mp4", "libx264", "yuv420p", options={"x264-params": f"chromaloc={kind}"})
+    rewrite(path, tmp_path / "b.mkv", codec="ffv1")
+    rewrite(tmp_path / "b.mkv", tmp_path / "c.mkv")
+    assert probe(tmp_path / "b.mkv").chroma_location == probe(path).chroma_location
+    assert probe(tmp_path / "c.mkv").chroma_location == probe(path).chroma_location
 
 
 def test_an_unsaid_place_of_chroma_samples_stays_unsaid(tmp_path: Path) -> None:
@@ -193,3 +235,32 @@ def test_hevc_in_mp4_and_mov_is_called_what_every_player_takes(tmp_path: Path) -
     for ending in (".mp4", ".mov"):
         rewrite(path, tmp_path / f"b{ending}", codec="hevc")
         assert streams.codec_tag(tmp_path / f"b{ending}") == "hvc1"
+
+
+@pytest.mark.parametrize(("order", "number", "first"), [("tff", 9, "top"), ("bff", 14, "bottom")])
+def test_woven_fields_of_a_movie_are_shown_in_the_order_that_apple_gives_the_number(
+    tmp_path: Path, order: str, number: int, first: str
+) -> None:
+    path = made(tmp_path / "a.mov", "prores_ks", "yuv422p10le", fields=order, options={"flags": "+ildct"})
+    data, plain = path.read_bytes(), b"fiel\x02" + (b"\x01" if order == "tff" else b"\x06")
+    assert data.count(plain) == 1
+    woven = b"fiel\x02" + bytes([number])
+    path.write_bytes(data.replace(plain, woven))
+    assert probe(path).fields == first
+    found, notes = rewrite(path)
+    assert probe(found.path).fields == first
+    assert found.path.read_bytes().count(woven) == 1
+    assert notes == ()
+
+
+def test_a_movie_that_says_progressive_says_so_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.mov"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("prores_ks", rate=25, width=64, height=48)
+        stream.pix_fmt, stream.codec_context.field_order = "yuv422p10le", 1
+        frame = streams.frame_of(streams.random_planes("yuv422p10le", 64, 48), "yuv422p10le", 64, 48)
+        frame.pts = 0
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    found, _ = rewrite(path)
+    assert [file.read_bytes().count(b"fiel\x01\x00") for file in (path, found.path)] == [1, 1]

@@ -9,6 +9,8 @@ import pytest
 import streams
 from rewrite import rewrite
 
+from streamct.media.probe import is_cover
+
 
 def described(path: Path) -> list[tuple[str, str, int, str | None]]:
     with av.open(str(path), metadata_errors="replace") as container:
@@ -156,4 +158,31 @@ def test_a_stream_without_packets_is_left_out_where_the_container_writes_none(tm
     hashes = [digest for _, digest in streams.packet_hashes(path)]
     assert [d for _, d in streams.packet_hashes(plan.path)] == [
         hashes[n] for n in range(3) if n != 1 or ending == ".mkv"
+    ]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_cover_art_is_an_attachment_of_a_matroska_file_and_cover_art_again(tmp_path: Path, again: bool) -> None:
+    path = streams.write_with_cover(tmp_path / "a.mp4", video=True)
+    with av.open(str(path)) as container:
+        cover = next(stream for stream in container.streams.video if is_cover(stream))
+        picture = next(bytes(packet) for packet in container.demux(cover) if packet.size)
+    _, notes = rewrite(path, tmp_path / "b.mkv")
+    found = tmp_path / "b.mkv"
+    if again:
+        _, notes = rewrite(found, tmp_path / "c.mkv")
+        found = tmp_path / "c.mkv"
+    assert notes == ()
+    with av.open(str(found)) as container:
+        (cover,) = [stream for stream in container.streams.video if is_cover(stream)]
+        assert (cover.metadata["filename"], cover.metadata["mimetype"]) == ("cover.jpg", "image/jpeg")
+        assert [bytes(packet) for packet in container.demux(cover) if packet.size] == [picture]
+
+
+@pytest.mark.parametrize("name", ["b.mov", "b.ts"])
+def test_cover_art_that_a_container_does_not_take_is_left_out_and_said(tmp_path: Path, name: str) -> None:
+    path = streams.write_with_cover(tmp_path / "a.mp4", video=True)
+    _, notes = rewrite(path, tmp_path / name)
+    assert [note for note in notes if "cover" in note] == [
+        f"stream 2 (video) is left out: {(tmp_path / name).suffix} files take no cover art"
     ]

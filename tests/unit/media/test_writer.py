@@ -268,3 +268,37 @@ def test_streams_that_a_muxer_refuses_are_named_with_what_to_do(
     monkeypatch.setattr(Passthrough, "advance", refuse)
     with pytest.raises(OutputError, match=rf"files can't take these streams \(Invalid argument\)\. {advice}"):
         rewrite(source(tmp_path / "a.nut"), tmp_path / name)
+
+
+@pytest.mark.parametrize(("codec", "pix_fmt"), [("prores", "yuv422p10le"), ("dnxhr", "yuv422p10le")])
+@pytest.mark.parametrize("source_format", ["yuv422p10le", "gbrp10le", "yuvj422p"])
+def test_full_range_is_scaled_into_a_codec_that_has_limited_range_only(
+    tmp_path: Path, codec: str, pix_fmt: str, source_format: str
+) -> None:
+    """Twin: grey of 3/4 in full range, and what it is in limited range: 16 + 219 x 3/4, in 10 bits.
+
+    Within three quarters of a code of 8 bits, which is what swscale keeps to.
+    """
+    deep = "10" in source_format
+    top, dtype = (1023, np.uint16) if deep else (255, np.uint8)
+    shapes = streams.plane_shapes(source_format, 256, 128)
+    middle = top * 3 / 4 if source_format.startswith("gbr") else (top + 1) / 2
+    planes = [
+        np.full((rows, columns), round(top * 3 / 4 if n == 0 else middle), dtype)
+        for n, (rows, columns, _) in enumerate(shapes)
+    ]
+    rgb = source_format.startswith("gbr")
+    path = streams.write_planes(
+        tmp_path / "a.mkv",
+        source_format.replace("yuvj", "yuv"),
+        [planes] * 2,
+        (256, 128),
+        tags=(0 if rgb else 1, 1, 1, 2),
+    )
+    plan, notes = rewrite(path, tmp_path / "b.mov", codec=codec, pix_fmt=pix_fmt)
+    assert probe(plan.path).coding.full_range is False
+    assert any("limited range" in note for note in notes) == (not rgb)
+    luma, *chroma = samples(plan.path)[0]
+    np.testing.assert_allclose(luma, 4 * (16 + 219 * float(planes[0][0, 0]) / top), atol=3)
+    for plane in chroma:
+        np.testing.assert_allclose(plane, 512, atol=1)
