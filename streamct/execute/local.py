@@ -106,4 +106,5 @@ def _done(job: Job, work: Work) -> Outcome:
             value = job.call(*(a.value if isinstance(a, Shared) else a for a in job.arguments))
     except (Exception, JobStopped) as caught:
         error = caught
-    return Outcome(job, value, error, time.monotonic() - began, threading.current_thread().name)
+    seconds = time.monotonic() - began
+    return Outcome(job, value, error, seconds, threading.current_thread().name, frames=work.done)
