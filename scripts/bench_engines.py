@@ -42,7 +42,8 @@ def engines(data: Path, rounds: int, frames: int, as_json: bool) -> None:
                 loads.append(os.getloadavg()[0])
                 for name, seconds in (
                     ("local, one piece", _whole(asked)),
-                    (f"local, {2 * cores} spans", _spans(asked, local, 2 * cores)),
+                    (f"local, {cores} spans", _spans(asked, local, cores)),
+                    (f"ray, {cores} workers, {cores} spans", _spans(asked, ray, cores)),
                     (f"ray, {cores} workers, {2 * cores} spans", _spans(asked, ray, 2 * cores)),
                 ):
                     found.setdefault(name, []).append(seconds)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.errors import ClusterError, StreamctError, WorkerLostError
+from streamct.execute.memory import give_back
 from streamct.execute.warm import grade_a_little
 from streamct.work import Work, at_work
 
@@ -85,6 +86,8 @@ class CpuWorker:
             error = caught
         finally:
             self._work = None
+        if work.done:
+            give_back()
         return _answer(value, error, time.monotonic() - began, work.done)
 
     def done(self) -> int:

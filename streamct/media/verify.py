@@ -25,6 +25,7 @@ from streamct.media.probe import (
     video_stream,
 )
 from streamct.model import Clip, MasteringDisplay
+from streamct.work import cores
 
 _CLOCKS = {
     "matroska": Fraction(1, 1000),
@@ -247,6 +248,7 @@ def _decoded(path: Path, index: int, sought: bool) -> tuple[int, int]:
     """How many frames decode from the last key frame on, or from the beginning, and how many are corrupt."""
     with av.open(str(path)) as container:
         stream = video_stream(container, index)
+        stream.thread_type, stream.codec_context.thread_count = "AUTO", cores()  # nothing else is at work by now
         if stream.duration and sought:
             start = stream.start_time or 0
             container.seek(start + max(stream.duration - 1, 0), stream=stream)
