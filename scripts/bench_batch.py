@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from bench_run import scaled_clip, scratch, show
+from bench_run import descendants, scaled_clip, scratch, show
 
 from streamct.batch import run_batch
 from streamct.execute import Executor
@@ -63,7 +63,7 @@ def folder_memory(data: Path, rounds: int, frames: int, as_json: bool, engine: s
 
     def heard(event: Event) -> None:
         if event.kind == "file" and event.done in _TOLD:
-            below = _descendants(os.getpid())
+            below = descendants(os.getpid())
             workers = [process for process in below if _is_worker(process)]
             own = [process for process in below if process not in workers]
             rows.append([event.done, _used(os.getpid()), sum(map(_used, workers)), sum(map(_used, own))])
@@ -112,20 +112,3 @@ def _is_worker(process: int) -> bool:
     except OSError:
         return False
     return title.startswith(b"ray::") and not title.startswith(b"ray::IDLE")
-
-
-def _descendants(process: int) -> list[int]:
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            parents.setdefault(parent, []).append(int(entry.name))
-    found, ahead = [], [process]
-    while ahead:
-        below = parents.get(ahead.pop(), [])
-        found += below
-        ahead += below
-    return found
