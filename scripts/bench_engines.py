@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench_kernel import CLIP, REFERENCES
-from bench_run import scaled_clip, scratch, show
+from bench_run import cpu_of_all, scaled_clip, scratch, show
 
-from streamct.execute import Executor
 from streamct.execute.local import LocalExecutor
 from streamct.execute.ray_pool import RayExecutor
 from streamct.execute.warm import grade_a_little
@@ -36,32 +36,32 @@ def engines(data: Path, rounds: int, frames: int, as_json: bool) -> None:
             while ray.alive < cores:
                 ray.wait(_PATIENCE)
             ready = time.perf_counter() - began
-            found: dict[str, list[float]] = {}
+            found: dict[str, list[tuple[float, float]]] = {}
             loads = []
             for _ in range(rounds):
                 loads.append(os.getloadavg()[0])
-                for name, seconds in (
-                    ("local, one piece", _whole(asked)),
-                    (f"local, {2 * cores} spans", _spans(asked, local, 2 * cores)),
-                    (f"ray, {cores} workers, {2 * cores} spans", _spans(asked, ray, 2 * cores)),
+                for name, took in (
+                    ("local, one piece", _took(lambda: grade_asked(asked))),
+                    (f"local, {cores} spans", _took(lambda: grade_in_spans(asked, local, count=cores))),
+                    (f"ray, {cores} workers, {cores} spans", _took(lambda: grade_in_spans(asked, ray, count=cores))),
+                    (
+                        f"ray, {cores} workers, {2 * cores} spans",
+                        _took(lambda: grade_in_spans(asked, ray, count=2 * cores)),
+                    ),
                 ):
-                    found.setdefault(name, []).append(seconds)
-    best = median(found["local, one piece"])
-    rows: list[list[Any]] = [
-        [name, median(seconds), frames / median(seconds), best / median(seconds)] for name, seconds in found.items()
-    ]
+                    found.setdefault(name, []).append(took)
+    best = median(wall for wall, _ in found["local, one piece"])
+    rows: list[list[Any]] = []
+    for name, runs in found.items():
+        wall, cpu = (median(figures) for figures in zip(*runs, strict=True))
+        rows.append([name, wall, frames / wall, best / wall, cpu])
     title = f"engines, 1080p, {frames} frames, {cores} cores, load {min(loads):.1f}..{max(loads):.1f}"
-    show(title, ["run", "wall s", "frames/s", "to local"], rows, as_json)
+    show(title, ["run", "wall s", "frames/s", "to local", "CPU s"], rows, as_json)
     show("start of ray", ["connected s", "all workers ready s"], [[connected, ready]], as_json)
 
 
-def _whole(asked: Request) -> float:
-    began = time.perf_counter()
-    grade_asked(asked)
-    return time.perf_counter() - began
-
-
-def _spans(asked: Request, executor: Executor, count: int) -> float:
-    began = time.perf_counter()
-    grade_in_spans(asked, executor, count=count)
-    return time.perf_counter() - began
+def _took(run: Callable[[], object]) -> tuple[float, float]:
+    """Wall and CPU seconds, those of the workers and of Ray itself too."""
+    began, busy = time.perf_counter(), cpu_of_all()
+    run()
+    return time.perf_counter() - began, cpu_of_all() - busy

@@ -104,6 +104,36 @@ def medians(runs: list[Run]) -> Run:
     return Run(median(r.wall for r in runs), median(r.cpu for r in runs), median(r.peak for r in runs))
 
 
+def descendants(process: int) -> list[int]:
+    """Its children and all below them."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            parents.setdefault(parent, []).append(int(entry.name))
+    found, ahead = [], [process]
+    while ahead:
+        below = parents.get(ahead.pop(), [])
+        found += below
+        ahead += below
+    return found
+
+
+def cpu_of_all() -> float:
+    """CPU seconds so far of this process and of all below it that live."""
+    ticks = 0
+    for process in (os.getpid(), *descendants(os.getpid())):
+        try:
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def machine() -> str:
     """One line on what the figures were taken on."""
     model = platform.processor() or platform.machine()

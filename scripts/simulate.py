@@ -38,7 +38,7 @@ from streamct.sources import Item
 from streamct.spanned import Divided, Recipe
 
 FRAMES = 600
-_LEAD = 40
+_LEAD = 36
 
 
 class Idle:
@@ -123,7 +123,7 @@ def _answer(job: Job, spans: int) -> Any:
         ranges = [Span(n * FRAMES, (n + 1) * FRAMES) for n in range(spans)]
         times = np.arange(FRAMES + 2 * _LEAD, dtype=np.int64) * 1001
         passages = tuple(Passage(max(0, r.start - _LEAD), r.start, times + r.start * 1001, (r.start,)) for r in ranges)
-        return Divided(recipe, tuple(ranges), passages, False, {}, ())
+        return Divided(recipe, tuple(ranges), passages, (None,) * spans, False, {}, ())
     if kind == "render_span":
         return False
     if kind == "join_parts":

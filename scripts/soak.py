@@ -18,18 +18,22 @@ import time
 from pathlib import Path
 
 import av
+from bench_run import descendants, scaled_clip
 
 CLIP, REFERENCE = "clips/mdn-flower.mp4", "refs/jr-autumn.jpg"
 RAY = ("--engine", "ray", "--cpu-workers", "2", "--spans", "4")
+_FRAMES, _SIZE = 600, (960, 540)
+"""Of the clip, repeated: long enough that what is at work at 30% is seen."""
 _LIMIT = 600
 _STOP = 2.0
+_PATIENCE = 0.05
 _MAIN = "from streamct.cli import main; main()"
 
 
-def command(data: Path, output: Path, *options: str) -> list[str]:
+def command(clip: Path, data: Path, output: Path, *options: str) -> list[str]:
     """A run whose pixels can be compared."""
-    clip, reference = str(data / CLIP), str(data / REFERENCE)
-    return [sys.executable, "-c", _MAIN, "video", clip, reference, "-o", str(output), "--codec", "ffv1", *options]
+    files = (str(clip), str(data / REFERENCE), "-o", str(output))
+    return [sys.executable, "-c", _MAIN, "video", *files, "--codec", "ffv1", *options]
 
 
 def frames(path: Path) -> list[tuple[int, str]]:
@@ -45,23 +49,6 @@ def until(process: subprocess.Popen[str], share: float) -> None:
         told = re.search(r'"total": (\d+), "done": (\d+)', line)
         if told and int(told[2]) >= share * int(told[1]):
             return
-
-
-def descendants(pid: int) -> list[int]:
-    """Of a process, however far."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            children.setdefault(parent, []).append(int(entry.name))
-    found, open_ = [], [pid]
-    while open_:
-        open_ += (below := children.get(open_.pop(), []))
-        found += below
-    return found
 
 
 def at_work(pid: int) -> list[int]:
@@ -84,14 +71,14 @@ def start(arguments: list[str], **variables: str) -> subprocess.Popen[str]:
     )
 
 
-def killed_worker(data: Path, folder: Path, wanted: list[tuple[int, str]]) -> str | None:
+def killed_worker(clip: Path, data: Path, folder: Path, wanted: list[tuple[int, str]]) -> str | None:
     """kill -9 of a worker at 30%: exit 0, the same frames, nothing left."""
-    process = start(command(data, folder / "out.mkv", *RAY))
+    process = start(command(clip, data, folder / "out.mkv", *RAY))
     until(process, 0.3)
-    victims = at_work(process.pid)
-    if not victims:
-        process.kill()
-        return "no worker was found at work"
+    while not (victims := at_work(process.pid)):
+        if process.poll() is not None:
+            return "no worker was found at work"
+        time.sleep(_PATIENCE)
     os.kill(random.choice(victims), signal.SIGKILL)
     said = process.communicate(timeout=_LIMIT)[1]
     if process.returncode:
@@ -101,9 +88,9 @@ def killed_worker(data: Path, folder: Path, wanted: list[tuple[int, str]]) -> st
     return left(folder, "out.mkv")
 
 
-def interrupted(data: Path, folder: Path, wanted: list[tuple[int, str]]) -> str | None:
+def interrupted(clip: Path, data: Path, folder: Path, wanted: list[tuple[int, str]]) -> str | None:
     """Ctrl-C at 30%: exit 130 in two seconds, nothing left."""
-    process = start(command(data, folder / "out.mkv", *RAY))
+    process = start(command(clip, data, folder / "out.mkv", *RAY))
     until(process, 0.3)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
@@ -114,9 +101,9 @@ def interrupted(data: Path, folder: Path, wanted: list[tuple[int, str]]) -> str 
     return left(folder)
 
 
-def cold_cache(data: Path, folder: Path, wanted: list[tuple[int, str]]) -> str | None:
+def cold_cache(clip: Path, data: Path, folder: Path, wanted: list[tuple[int, str]]) -> str | None:
     """Several workers that compile the kernels at the same time, into one empty folder."""
-    process = start(command(data, folder / "out.mkv", *RAY), NUMBA_CACHE_DIR=str(folder / "cache"))
+    process = start(command(clip, data, folder / "out.mkv", *RAY), NUMBA_CACHE_DIR=str(folder / "cache"))
     said = process.communicate(timeout=_LIMIT)[1]
     if process.returncode:
         return f"left with {process.returncode}: {said[-300:]}"
@@ -134,14 +121,15 @@ def main() -> None:
     data, rounds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="streamct-soak-") as scratch:
-        subprocess.run(command(data, Path(scratch) / "whole.mkv", "-q"), check=True, stdout=subprocess.DEVNULL)
+        clip = scaled_clip(data / CLIP, Path(scratch) / "clip.mp4", _FRAMES, *_SIZE)
+        subprocess.run(command(clip, data, Path(scratch) / "whole.mkv", "-q"), check=True, stdout=subprocess.DEVNULL)
         wanted = frames(Path(scratch) / "whole.mkv")
         for number in range(rounds):
             for fault in (killed_worker, interrupted, cold_cache):
                 folder = Path(scratch) / f"{fault.__name__}-{number}"
                 folder.mkdir()
                 began = time.monotonic()
-                told = fault(data, folder, wanted)
+                told = fault(clip, data, folder, wanted)
                 wrong += told is not None
                 print(f"{fault.__name__} {number + 1}: {told or 'as it should be'} ({time.monotonic() - began:.0f} s)")
                 sys.stdout.flush()

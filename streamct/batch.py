@@ -52,8 +52,9 @@ class BatchReport:
 class BatchState:
     """How far a batch is, for those who watch.
 
-    files, total: finished and all. share: finished, with what is done of those in work, 0..1. frames: graded so far.
-    fps: on average. running, waiting: jobs. alive: workers. retries: of jobs whose worker was lost. stages: seconds.
+    files, total: finished and all. share: finished, with what is done of those in work, 0..1. frames: graded so far,
+    those of an earlier run left out. fps: on average. running, waiting: jobs. alive: workers. retries: of jobs whose
+    worker was lost. stages: seconds.
     """
 
     files: int
@@ -235,7 +236,7 @@ class _Run:
         self._share = share = max(share, self._share)  # spans that ended are seen again once their file has
         seconds = max(self._clock() - self._began, 1e-6)
         told = BatchState(
-            len(self._results), len(self._items), share / len(self._items), state.frames, state.frames / seconds,
+            len(self._results), len(self._items), share / len(self._items), state.finished, state.finished / seconds,
             state.running, state.waiting, state.alive, state.retries, dict(self._stages),
         )  # fmt: skip
         self._tell(Event("status", data={"state": told}))

@@ -24,6 +24,7 @@ from streamct.run import Teller, chosen_network
 from streamct.settings import Settings
 from streamct.sources import Item
 from streamct.spanned import clip_task
+from streamct.work import tell
 
 Status = Literal["done", "skipped", "failed", "planned"]
 
@@ -190,6 +191,7 @@ def grade_still(item: Item, inspected: Inspected, options: Options, seen: Wanted
         item.input, item.reference, part, item.settings,
         mask=item.mask, ref_mask=item.ref_mask, overwrite=True, seen=seen,
     )  # fmt: skip
+    tell(1)
     return place(inspected, options, report)
 
 

@@ -50,14 +50,14 @@ def reach(settings: Settings, support: int) -> tuple[int, int]:
     """How many frames before and after a span have to be seen for its grades to be those of a whole run.
 
     Grades of the mode `window` are averaged over Luts within the radius, each made from histograms within the radius,
-    cut off where a shot begins, which is judged from `LOOK` frames on either side and these by `LOOK` frames before
-    them. support: of the masks, on either side. Tracks need none of this.
+    cut off where a shot begins: whether one does at the second of these frames, or behind the last, is judged from
+    `LOOK` frames on either side, and the first of those by the frame before it. support: of the masks, on either side.
+    Tracks need none of this.
     """
-    if settings.time.mode == "shot":
-        return 0, 0
-    grades = 2 * settings.time.radius if settings.time.mode == "window" else 0
-    judged = LOOK if settings.time.mode == "window" else 0
-    return grades + 2 * judged + 2 + support, grades + judged + 1 + support
+    if settings.time.mode != "window":
+        return (0, 0) if settings.time.mode == "shot" else (support, support)
+    around = 2 * settings.time.radius + LOOK + support
+    return around, around
 
 
 def pass_over(
@@ -92,7 +92,7 @@ def pass_over(
     elif track is not None:
         sample, grading = (lambda frame: frame.index), Replay(track, Baker(palettes, grid, settings), span, only)
     else:
-        sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings), columns=True)
+        sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings), True, only)
         grader = Grader(palettes, grid, settings, ticks, cuts, only)
         sample, grading = sampler.look, Analyst(sampler, mattes, grader, only)
     renderer = Renderer(clip.format, interlaced=clip.fields is not None)

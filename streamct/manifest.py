@@ -4,6 +4,7 @@ A text file holds one input a line; empty lines and lines that begin with # are 
 `input` and any of `reference`, `output`, `settings`, `mask`, `ref_mask`, `cuts`; an empty field is as if its column
 were not there. Paths are relative to the list's folder, those of `output` to the folder that everything is written to.
 `settings` is the path of a TOML file, or pairs such as `mapping.strength=0.5 output.crf=20`; they go over the flags.
+Paths in it (`input.lut`, `segment.weights`) are relative to the list's folder too.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from streamct.settings import Settings
 
 ENDINGS = (".csv", ".txt")
 _COLUMNS = ("input", "reference", "output", "settings", "mask", "ref_mask", "cuts")
+_PATHS = ("input__lut", "segment__weights")
+"""Settings that are paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ def _over(settings: Settings, text: str, base: Path) -> Settings:
     if text.lower().endswith(".toml"):
         path = base / text
         try:
-            return settings.updated(**_flat(tomllib.loads(path.read_text(encoding="utf-8"))))
+            return settings.updated(**_placed(_flat(tomllib.loads(path.read_text(encoding="utf-8"))), base))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as cause:
             raise SettingsError(f"{path}: can't be read as TOML: {cause}") from cause
     changes: dict[str, Any] = {}
@@ -139,7 +142,12 @@ def _over(settings: Settings, text: str, base: Path) -> Settings:
                 f"{pair!r}: should be a .toml file or section.key=value pairs, such as mapping.strength=0.5"
             )
         changes[key.replace(".", "__")] = _value(value)
-    return settings.updated(**changes)
+    return settings.updated(**_placed(changes, base))
+
+
+def _placed(changes: dict[str, Any], base: Path) -> dict[str, Any]:
+    """Changes whose paths start from `base`."""
+    return {key: base / value if key in _PATHS and isinstance(value, str) else value for key, value in changes.items()}
 
 
 def _flat(tables: Mapping[str, Any]) -> dict[str, Any]:

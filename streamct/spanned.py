@@ -22,7 +22,7 @@ from streamct.grade.mattes import Given, Mattes, Replayed
 from streamct.grade.regions import Palettes
 from streamct.grade.track import Grade
 from streamct.grade.trackfile import load_track, save_track
-from streamct.grading import pass_over, reach
+from streamct.grading import Held, pass_over, reach
 from streamct.input_lut import source_through_lut
 from streamct.media.files import written_whole
 from streamct.media.join import Joiner, verify_joins
@@ -44,6 +44,7 @@ from streamct.segment.none import NoSegmenter
 from streamct.settings import Settings
 from streamct.spans import plan_spans
 from streamct.stream import Stream, decoder_threads, encoder_threads
+from streamct.work import tell
 
 PartPath = Callable[[Span], Path]
 """Where the part of a span lies; it may be there from an earlier run."""
@@ -55,15 +56,16 @@ Said = tuple[Event, ...]
 class Recipe:
     """All that a worker has to know to render any span of a clip.
 
-    mask: the user's matte, None where there is none or it does not matter. segmenting: whether a network makes the
-    masks, unless `track` has them. track: a file with the grades' shots; segmenter: whose masks it holds. folder: where
-    masks are saved.
+    palettes: of the reference; held: a map instead. mask: the user's matte, None where there is none or it does not
+    matter. segmenting: whether a network makes the masks, unless `track` has them. track: a file with the grades'
+    shots; segmenter: whose masks it holds. folder: where masks are saved.
     """
 
     clip: Clip
     plan: OutputPlan
     settings: Settings
     palettes: Palettes | None
+    held: Held | None = None
     cuts: ListedCuts | None = None
     mask: Path | None = None
     segmenting: bool = False
@@ -74,12 +76,14 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Divided:
-    """A clip that was looked at. spans: one where it is not divided, with `why`. passages: how each is decoded. masks:
-    whether there are any to save. details: for the report."""
+    """A clip that was looked at. spans: one where it is not divided, with `why`. passages: how each is decoded;
+    mattes: how those of the user's matte video are, None where that is read from its beginning. masks: whether there
+    are any to save. details: for the report."""
 
     recipe: Recipe
     spans: tuple[Span, ...]
     passages: tuple[Passage, ...]
+    mattes: tuple[Passage | None, ...]
     masks: bool
     details: dict[str, Any]
     said: Said
@@ -98,26 +102,29 @@ def divide(asked: Request, count: int | None = None) -> Divided:
         source = source_through_lut(opened, asked.settings)
         ready = prepare(source, asked, say)
         try:
-            timeline, why = (None, None) if count == 1 else _timeline(source, ready, asked)
+            timeline, matte, why = (None, None, None) if count == 1 else _timelines(source, ready, asked)
             recipe = _recipe(source, ready, asked)
             support = ready.mattes.support
             masked = ready.mattes.name != "none" or recipe.segmenter != "none"
         finally:
             ready.mattes.close()
         spans, passages = [Span(0, source.clip.frames or 1)], list[Passage]()
+        mattes = list[Passage | None]()
         if timeline is not None:
-            lead, tail = reach(recipe.settings, support)
+            lead, tail = reach(recipe.settings, support) if recipe.held is None else (support, support)
             spans = plan_spans(timeline.frames, timeline.keys, lead, count)
             if len(spans) > 1:
-                passages = [passage(timeline, s.start - lead, s.stop + tail) for s in spans]
+                seen = [(s.start - lead, s.stop + tail) for s in spans]
+                passages = [passage(timeline, *frames) for frames in seen]
+                mattes = [None if matte is None else passage(matte, *frames) for frames in seen]
         details = ready.details(source, 0, 1.0)
     said = tuple(event for event in told if event.kind in ("note", "warning"))
-    return Divided(recipe, tuple(spans), tuple(passages), masked, details, said, why)
+    return Divided(recipe, tuple(spans), tuple(passages), tuple(mattes), masked, details, said, why)
 
 
-def _timeline(source: Source, ready: Prepared, asked: Request) -> tuple[Timeline | None, str | None]:
-    """The clip's timeline, or why it is graded in one piece."""
-    plan, mask = ready.plan, asked.mask
+def _timelines(source: Source, ready: Prepared, asked: Request) -> tuple[Timeline | None, Timeline | None, str | None]:
+    """The timelines of the clip and of its matte video, or why it is graded in one piece."""
+    plan = ready.plan
     why = None
     if source.demuxer is not None or source.pictures is not None:
         why = "what is no video file"
@@ -127,26 +134,31 @@ def _timeline(source: Source, ready: Prepared, asked: Request) -> tuple[Timeline
         why = f"what {plan.encoder} encodes as {plan.pix_fmt}"
     elif ready.trim is not None:
         why = "a part of a clip"
-    elif ready.held is not None:
-        why = "what a map grades"
     elif asked.tolerate_corrupt:
         why = "what is damaged"
     elif source.hwaccel is not None:
         why = "what a device decodes"
-    elif mask is not None and isinstance(ready.given, Matte) and not ready.given.counted:
-        why = "a matte video that does not tell its length"
     if why is not None:
-        return None, f"{why} is graded in one piece"
+        return None, None, f"{why} is graded in one piece"
     timeline = timeline_of(source.clip)
     if timeline is None:
-        return None, "its packets don't tell where its frames lie, so it is graded in one piece"
-    return timeline, None
+        return None, None, "its packets don't tell where its frames lie, so it is graded in one piece"
+    given = ready.given if ready.used and isinstance(ready.given, Matte) else None
+    matte = None if given is None else given.timeline()
+    if given is not None and matte is None and not given.counted:
+        why = "what has a matte video that does not tell its length"
+    elif matte is not None and matte.frames != timeline.frames:
+        why = "what has a matte video of another length"
+    elif ready.held is not None and ready.held.baker.map.shots[-1].stop not in (None, timeline.frames):
+        why = "what has a map of another length"
+    return (timeline, matte, None) if why is None else (None, None, f"{why} is graded in one piece")
 
 
 def _recipe(source: Source, ready: Prepared, asked: Request) -> Recipe:
     saved = ready.kept.saved
     return Recipe(
-        clip=source.clip, plan=ready.plan, settings=ready.settings, palettes=ready.palettes, cuts=ready.kept.cuts,
+        clip=source.clip, plan=ready.plan, settings=ready.settings, palettes=ready.palettes, held=ready.held,
+        cuts=ready.kept.cuts if ready.held is None else ready.held.baker.cuts,
         mask=asked.mask if ready.used else None,
         segmenting=ready.network is not None and ready.mattes.name == ready.network.name,
         track=asked.track, segmenter="none" if saved is None else saved.segmenter,
@@ -174,12 +186,14 @@ def find_track(recipe: Recipe, asked: Request, path: Path) -> str:
             mattes.close()
         kept.save(found, mattes.name, recipe.settings)
         save_track(path, found, source.clip, recipe.settings, mattes.name)
+        tell(0)  # none of the frames that were seen is graded
         return mattes.name
 
 
-def _mattes(recipe: Recipe) -> Mattes:
+def _mattes(recipe: Recipe, way: Passage | None = None) -> Mattes:
+    """way: to the mattes in the user's video that are needed."""
     clip = recipe.clip
-    given = NoSegmenter() if recipe.mask is None else Matte(recipe.mask)
+    given = NoSegmenter() if recipe.mask is None else Matte(recipe.mask, way, decoder_threads())
     given.begin(clip.frames, clip.width, clip.height)
     if recipe.track is not None:
         return Given(given) if recipe.segmenter == given.name else Replayed(recipe.segmenter)
@@ -187,10 +201,11 @@ def _mattes(recipe: Recipe) -> Mattes:
     return clip_mattes(clip, recipe.settings, given, network, recipe.cuts)
 
 
-def render_span(recipe: Recipe, span: Span, way: Passage, path: Path) -> bool:
+def render_span(recipe: Recipe, span: Span, way: Passage, path: Path, matte: Passage | None = None) -> bool:
     """Grade and encode the frames of a span into a part, unless it is there already; returns whether it was.
 
-    way: to the frames that have to be seen for it. A part appears whole or not at all.
+    way: to the frames that have to be seen for it; matte: to their mattes, where these are a video. A part appears
+    whole or not at all.
 
     Raises:
         DamagedInputError, OutputError, MaskError: see `PassageReader`, `PartWriter` and `check_part`.
@@ -204,11 +219,11 @@ def render_span(recipe: Recipe, span: Span, way: Passage, path: Path) -> bool:
         except OutputError:
             path.unlink(missing_ok=True)
     with ExitStack() as stack:
-        mattes = _mattes(recipe)
+        mattes = _mattes(recipe, matte)
         stack.callback(mattes.close)
         track = None if recipe.track is None else load_track(recipe.track, clip).track
         ours = pass_over(
-            clip, recipe.palettes, mattes, recipe.settings,
+            clip, recipe.palettes, mattes, recipe.settings, held=recipe.held,
             folder=recipe.folder, cuts=recipe.cuts, track=track, span=span,
         )  # fmt: skip
         temporary = stack.enter_context(written_whole(path))
@@ -320,8 +335,8 @@ def _in_spans(
         shared = Shared(recipe)
         paths = tuple(parts(span) for span in spans)
         outcomes = yield [
-            Job(render_span, (shared, span, way, path), f"{name} [{span.start}, {span.stop})", span.stop - span.start)
-            for span, way, path in zip(spans, divided.passages, paths, strict=True)
+            Job(render_span, (shared, span, *rest), f"{name} [{span.start}, {span.stop})", span.stop - span.start)
+            for span, *rest in zip(spans, divided.passages, paths, divided.mattes, strict=True)
         ]
         reused: tuple[bool, ...] = tuple(values(outcomes))
         before = sum(span.stop - span.start for span, known in zip(spans, reused, strict=True) if known)

@@ -120,6 +120,7 @@ class Stream:
                 thread.join()
         if self._error is not None:
             raise self._error
+        tell(self._done)
         return self._done
 
     def _guarded(self, stage: Callable[[], None]) -> None:

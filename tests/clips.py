@@ -36,14 +36,18 @@ def write_clip(
     rate: int = 24,
     audio: bool = False,
     tags: tuple[int, int, int, int] | None = (1, 1, 1, 1),
+    gop: int | None = None,
 ) -> Path:
-    """Write R'G'B' pictures as a clip. times: pts in `time_base`; tags: matrix, primaries, transfer, range."""
+    """Write R'G'B' pictures as a clip. times: pts in `time_base`; tags: matrix, primaries, transfer, range; gop: a key
+    frame every so many."""
     height, width = pictures[0].shape[:2]
     with av.open(str(path), "w") as container:
         options = {"crf": "12"} if codec in ("libx264", "libx265") else {}
         stream = container.add_stream(codec, rate=rate, width=width, height=height, options=options)
         stream.pix_fmt = pix_fmt
         stream.codec_context.time_base = stream.time_base = time_base
+        if gop is not None:
+            stream.codec_context.gop_size = gop
         if tags is not None:
             context = stream.codec_context
             context.colorspace, context.color_primaries, context.color_trc, context.color_range = tags

@@ -61,6 +61,9 @@ def batch(
     assignment: o.Assignment = None,
     reach: o.Reach = None,
     protect_skin: o.ProtectSkin = None,
+    chroma: o.Chroma = None,
+    regions: o.Regions = None,
+    lut_in: o.LutIn = None,
     temporal: o.Temporal = None,
     radius: o.Radius = None,
     segmenter: o.Segmenter = None,
@@ -111,6 +114,9 @@ def batch(
         assignment=assignment,
         reach=reach,
         protect_skin=protect_skin,
+        chroma=chroma,
+        regions=regions,
+        lut_in=lut_in,
         temporal=temporal,
         radius=radius,
         segmenter=segmenter,
@@ -191,7 +197,14 @@ def _split(paths: list[Path]) -> tuple[list[Path], Path | None]:
 
 def _folders(items: Sequence[Item], work: Path | None) -> list[Path]:
     """What every machine has to see: the folders of all inputs that are there, and those that are written to."""
-    named = (path for item in items for path in (item.input, item.reference, item.mask, item.ref_mask, item.cuts))
+    named = (
+        path
+        for item in items
+        for path in (
+            item.input, item.reference, item.mask, item.ref_mask, item.cuts, item.settings.input.lut,
+            item.settings.segment.weights,
+        )
+    )  # fmt: skip
     folders = {path.parent for path in named if path is not None and path.parent.is_dir()}
     return sorted(folders if work is None else folders | {work})
 

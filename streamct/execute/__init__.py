@@ -45,7 +45,8 @@ class Outcome:
     """What became of a job.
 
     value: what the call gave, None where it failed. error: what it raised; `WorkerLostError` where its worker died.
-    seconds: of the last attempt. worker: its name. attempts: how often it was begun.
+    seconds: of the last attempt. worker: its name. attempts: how often it was begun. frames: that it finished; none
+    where an earlier run had done its work.
     """
 
     job: Job
@@ -54,6 +55,7 @@ class Outcome:
     seconds: float = 0.0
     worker: str = ""
     attempts: int = 1
+    frames: int = 0
 
 
 Task = Generator[Sequence[Job], list[Outcome], T]

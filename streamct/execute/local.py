@@ -11,6 +11,7 @@ from typing import Self
 
 from streamct.errors import ExecutionError
 from streamct.execute import Job, Outcome, Shared
+from streamct.execute.memory import give_back
 from streamct.work import JobStopped, Work, at_work, machine_cores
 
 
@@ -106,4 +107,7 @@ def _done(job: Job, work: Work) -> Outcome:
             value = job.call(*(a.value if isinstance(a, Shared) else a for a in job.arguments))
     except (Exception, JobStopped) as caught:
         error = caught
-    return Outcome(job, value, error, time.monotonic() - began, threading.current_thread().name)
+    if work.done:
+        give_back()
+    seconds = time.monotonic() - began
+    return Outcome(job, value, error, seconds, threading.current_thread().name, frames=work.done)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.errors import ClusterError, StreamctError, WorkerLostError
+from streamct.execute.memory import give_back
 from streamct.execute.warm import grade_a_little
 from streamct.work import Work, at_work
 
@@ -71,21 +72,23 @@ class CpuWorker:
         return str(ray.get_runtime_context().get_node_id()), os.getpid()
 
     def run(self, blob: bytes, *held: Any) -> bytes:
-        """Do a job; gives value, error and seconds, pickled."""
+        """Do a job; gives value, error, seconds and finished frames, pickled."""
         began = time.monotonic()
-        self._work = Work(self._cores)
+        self._work = work = Work(self._cores)
         value: Any = None
         error: BaseException | None = None
         try:
             call, arguments = pickle.loads(blob)
             shared = [self._value(references[0]) for references in held]
-            with at_work(self._work):
+            with at_work(work):
                 value = call(*(shared[a.number] if isinstance(a, Slot) else a for a in arguments))
         except BaseException as caught:
             error = caught
         finally:
             self._work = None
-        return _answer(value, error, time.monotonic() - began)
+        if work.done:
+            give_back()
+        return _answer(value, error, time.monotonic() - began, work.done)
 
     def done(self) -> int:
         """Frames of the job under way."""
@@ -109,14 +112,14 @@ class CpuWorker:
         return self._held[key]
 
 
-def _answer(value: Any, error: BaseException | None, seconds: float) -> bytes:
+def _answer(value: Any, error: BaseException | None, seconds: float, frames: int) -> bytes:
     try:
-        answer = pickle.dumps((value, error, seconds))
+        answer = pickle.dumps((value, error, seconds, frames))
         pickle.loads(answer)
         return answer
     except Exception:
         told = StreamctError(f"{type(error).__name__}: {error}" if error is not None else f"{value!r} can't be sent")
-        return pickle.dumps((None, told, seconds))
+        return pickle.dumps((None, told, seconds, frames))
 
 
 class Seer:

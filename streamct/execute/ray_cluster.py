@@ -63,7 +63,18 @@ def connected(address: str | None) -> Any:
             _init(ray, address, options)
         except _TurnedAwayError as again:
             raise _refused(address, again) from again
+    if address is None:
+        _left_alone(ray)
     return ray
+
+
+def _left_alone(ray: Any) -> None:
+    """End what an instance of our own does not need: the process that would ask a cloud for more machines, and the one
+    that passes on logs. They take memory, and the first a second to end when all is stopped."""
+    with suppress(Exception):
+        node = ray._private.worker._global_node
+        node.kill_monitor(check_alive=False)
+        node.kill_log_monitor(check_alive=False)
 
 
 class _TurnedAwayError(Exception):

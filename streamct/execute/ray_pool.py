@@ -280,9 +280,9 @@ class RayExecutor:
         if starting:
             hand.node, hand.pid = result
             return None
-        value, fault, seconds = pickle.loads(result)
+        value, fault, seconds, frames = pickle.loads(result)
         assert job is not None
-        return Outcome(job, value, fault, seconds, hand.label)
+        return Outcome(job, value, fault, seconds, hand.label, frames=frames)
 
     def _lost(self, hand: _Hand, cause: Exception) -> WorkerLostError:
         exceptions = self._ray.exceptions

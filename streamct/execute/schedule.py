@@ -34,8 +34,9 @@ _MANY = 256
 class State:
     """How far a run is.
 
-    frames: finished by all jobs so far, those that run included. running: jobs that are in flight. waiting: jobs that
-    are not. tasks: that are open. alive: workers. retries: attempts after a worker was lost.
+    frames: of the work that is done so far, in the jobs that run too. running: jobs that are in flight. waiting: jobs
+    that are not. tasks: that are open. alive: workers. retries: attempts after a worker was lost. finished: frames
+    that these jobs finished themselves, without those of earlier runs.
     """
 
     frames: int
@@ -44,6 +45,7 @@ class State:
     tasks: int
     alive: int
     retries: int
+    finished: int = 0
 
 
 def run_tasks(
@@ -111,7 +113,7 @@ class _Run(Generic[T]):
         self._begun: dict[str, int] = {}
         self._node_losses: dict[str, int] = {}
         self._results: deque[tuple[str, T | StreamctError]] = deque()
-        self._frames = self._retries = 0
+        self._frames = self._finished = self._retries = 0
         self._seen: dict[str, int] = {}
         self._moved = clock()
         self._looked = self._moved
@@ -234,6 +236,7 @@ class _Run(Generic[T]):
         step.outcomes[outcome.job.name] = outcome
         if outcome.error is None:
             self._frames += outcome.job.weight
+            self._finished += outcome.frames
         else:
             self._leave_out(step, outcome.job)
         if len(step.outcomes) == len(step.jobs):
@@ -263,12 +266,13 @@ class _Run(Generic[T]):
         if seen != self._seen:
             self._moved = now
         self._seen = seen
-        frames = self._frames + sum(seen.get(name, 0) for name in self._flying)
+        under_way = sum(seen.get(name, 0) for name in self._flying)
+        frames, finished = self._frames + under_way, self._finished + under_way
         waiting = len(self._waiting) + len(self._suspects)
-        self._executor.publish(frames, len(self._flying), waiting, self._retries)
+        self._executor.publish(finished, len(self._flying), waiting, self._retries)
         if self._on_progress is not None:
-            alive = self._executor.alive
-            self._on_progress(State(frames, len(self._flying), waiting, len(self._open), alive, self._retries))
+            alive, flying = self._executor.alive, len(self._flying)
+            self._on_progress(State(frames, flying, waiting, len(self._open), alive, self._retries, finished))
         if self._clock() - self._moved > self._stall_seconds:
             names = list(self._flying)
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""

@@ -165,8 +165,8 @@ class Mapped:
         self._size = size
         self._mattes = mattes
         self._only = only
-        self._shot = -1
-        self._luts: tuple[Lut, ...] = ()
+        self._shot = 0
+        self._luts: tuple[Lut, ...] | None = None
         self._next = 0
 
     def push(self, seen: int | Look) -> Iterator[Grade]:
@@ -176,10 +176,10 @@ class Mapped:
             LookFileError: the clip has more frames than the map.
         """
         if self._mattes is None or not isinstance(seen, Look):
-            yield from self._grade(None)
+            yield from self._grade(seen if isinstance(seen, int) else seen.index, None)
             return
-        for _, mask in self._mattes.push(seen):
-            yield from self._grade(mask)
+        for look, mask in self._mattes.push(seen):
+            yield from self._grade(look.index, mask)
 
     def finish(self) -> Iterator[Grade]:
         """The clip has ended: gives the rest.
@@ -188,23 +188,24 @@ class Mapped:
             LookFileError: the clip has fewer frames than the map.
         """
         if self._mattes is not None:
-            for _, mask in self._mattes.finish():
-                yield from self._grade(mask)
+            for look, mask in self._mattes.finish():
+                yield from self._grade(look.index, mask)
         stop = self._baker.map.shots[-1].stop
         if self._only is None and stop is not None and self._next < stop:
             raise LookFileError(f"{self._path}: has shots up to frame {stop}, but the clip has {self._next}. {_REMEDY}")
 
-    def _grade(self, mask: np.ndarray | None) -> Iterator[Grade]:
+    def _grade(self, index: int, mask: np.ndarray | None) -> Iterator[Grade]:
         shots = self._baker.map.shots
-        stop = shots[self._shot].stop if self._shot >= 0 else 0
-        if stop is not None and self._next >= stop:
+        while (stop := shots[self._shot].stop) is not None and index >= stop:
             if self._shot + 1 == len(shots):
                 raise LookFileError(f"{self._path}: has shots up to frame {stop}, but the clip goes on. {_REMEDY}")
-            self._shot += 1
-            self._luts = self._baker.luts(shots[self._shot], self._grid)
-        index, self._next = self._next, self._next + 1
+            self._shot, self._luts = self._shot + 1, None
+        self._next = index + 1
         if self._only is None or index in self._only:
-            yield Grade(self._luts, content(self._baker.map, shots[self._shot], self._size), mask)
+            shot = shots[self._shot]
+            if self._luts is None:
+                self._luts = self._baker.luts(shot, self._grid)
+            yield Grade(self._luts, content(self._baker.map, shot, self._size), mask)
 
 
 _REMEDY = "Give the clip that it was made of, or make a map with --whole, which fits any clip."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,18 +75,19 @@ class Sampler:
     """Takes the samples of one clip, frame after frame; one thread.
 
     small: (width, height) of the proxies for a segmenter, or None. columns: find those of the Lut that frames need,
-    which only pays where every frame gets a Lut of its own.
+    which only pays where every frame gets a Lut of its own. only: numbers of the frames that get one, None for all.
     """
 
     def __init__(
         self, layout: PixelFormat, coding: Coding, settings: PaletteSettings, small: tuple[int, int] | None = None,
-        columns: bool = False,
+        columns: bool = False, only: Container[int] | None = None,
     ) -> None:  # fmt: skip
         self._layout = layout
         self._coding = coding
         self._settings = settings
         self._small = small
         self._columns = columns
+        self._only = only
         self._counter = Counter(wide=(coding.transfer, coding.primaries) != ("srgb", "bt709"))
         self._previous: FloatArray | None = None
         self._thinned: deque[FloatArray] = deque(maxlen=LOOK)
@@ -103,7 +104,9 @@ class Sampler:
         earlier = tuple(_difference(thinned, other) for other in list(self._thinned)[-2::-1])
         self._thinned.append(thinned)
         content = find_content(frame.planes, self._layout, self._coding)
-        columns = columns_of(frame.planes[1], frame.planes[2], self._layout.depth) if self._columns else None
+        columns = None
+        if self._columns and (self._only is None or frame.index in self._only):
+            columns = columns_of(frame.planes[1], frame.planes[2], self._layout.depth)
         small = None
         if self._small is not None:
             values = shown(planes_proxy_rgb(frame.planes, self._layout, self._coding, *self._small), self._coding)

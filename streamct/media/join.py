@@ -127,8 +127,8 @@ def _headers(codec: str, extradata: bytes) -> list[bytes]:
 def verify_joins(plan: OutputPlan, written: Path, index: int, firsts: Sequence[int]) -> None:
     """Decode the first frames after each join of the written file.
 
-    What lies before a join was decoded when its part was made, and a part begins with a key frame that looks back to
-    nothing. index: of the graded stream. firsts: numbers of the frames at which parts begin.
+    What lies before a join is as the encoder gave it, as its part's check sum shows, and a part begins with a key frame
+    that looks back to nothing. index: of the graded stream. firsts: numbers of the frames at which parts begin.
 
     Raises:
         OutputError: naming the join that does not decode.

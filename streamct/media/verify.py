@@ -261,7 +261,7 @@ def _decoded(path: Path, index: int, sought: bool) -> tuple[int, int]:
     with av.open(str(path)) as container:
         stream = video_stream(container, index)
         context = stream.codec_context
-        context.thread_type, context.thread_count = "AUTO", cores()
+        context.thread_type, context.thread_count = "AUTO", cores()  # nothing else is at work by now
         if stream.duration and sought:
             start = stream.start_time or 0
             container.seek(start + max(stream.duration - 1, 0), stream=stream)

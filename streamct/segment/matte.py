@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from streamct.color.proxy import box_means
 from streamct.errors import InputError, MaskError
 from streamct.media.image import PICTURE_EXTENSIONS, list_pictures, read_picture
+from streamct.media.passage_reader import PassageReader
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
+from streamct.media.timeline import Passage, Timeline, timeline_of
 from streamct.model import Clip
 from streamct.segment.class_map import coloured_map, grey_map, is_grey_map
 
@@ -32,7 +34,8 @@ class Matte:
     """White is foreground, black background, grey in between; of class maps all but background is foreground. Other
     sizes are scaled to the clip's.
 
-    path: a picture, a folder with one picture a frame, or a video with as many frames.
+    path: a picture, a folder with one picture a frame, or a video with as many frames. way: of a video, to the mattes
+    that will be asked for; None: from its first. threads: of its decoder, None for its own choice.
 
     Raises:
         MaskError: missing or unreadable.
@@ -40,7 +43,7 @@ class Matte:
 
     name = "matte"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, way: Passage | None = None, threads: int | None = None) -> None:
         if not path.exists():
             raise MaskError(f"{path}: no such mask. Check the path.")
         self._path = path
@@ -50,7 +53,11 @@ class Matte:
         elif path.suffix.lower() in PICTURE_EXTENSIONS:
             self._source = _Still(path)
         else:
-            self._source = _Video(path)
+            self._source = _Video(path, way, threads)
+
+    def timeline(self) -> Timeline | None:
+        """Of a video, to find ways in it; None where its packets don't tell, and for pictures, which need none."""
+        return timeline_of(self._source.clip) if isinstance(self._source, _Video) else None
 
     @property
     def told(self) -> str:
@@ -182,12 +189,15 @@ class _Folder:
 
 
 class _Cursor:
-    """One decoder's walk through a matte video."""
+    """One decoder's walk through a matte video, from where `way` begins, or else from its first matte."""
 
-    def __init__(self, clip: Clip) -> None:
-        self.next = 0
+    def __init__(self, clip: Clip, way: Passage | None, threads: int | None) -> None:
+        self.next = 0 if way is None else way.begin
         self.held = _Held()
-        self._reader = Reader(clip)
+        self._clip = clip
+        self._threads = threads
+        self._sought = way is not None
+        self._reader = Reader(clip, threads) if way is None else PassageReader(clip, way, threads)
         self._lumas = _lumas(self._reader, clip)
 
     def advance(self) -> bool:
@@ -195,12 +205,25 @@ class _Cursor:
         try:
             matte = next(self._lumas, None)
         except InputError as cause:
+            if self._sought:
+                self._restart()
+                return self.advance()
             raise MaskError(f"mask {cause}") from cause
         if matte is None:
             return False
         self.held.put(self.next, matte, share=_CURSORS)
         self.next += 1
         return True
+
+    def _restart(self) -> None:
+        """Go to the same matte from the first one: the video reads otherwise by seeking."""
+        self.close()
+        self._sought = False
+        self._reader = Reader(self._clip, self._threads)
+        self._lumas = _lumas(self._reader, self._clip)
+        for _ in range(self.next):
+            if next(self._lumas, None) is None:
+                return
 
     def close(self) -> None:
         self._lumas.close()
@@ -216,15 +239,17 @@ class _Video:
 
     told = ""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, way: Passage | None, threads: int | None) -> None:
         try:
-            self._clip = probe(path)
+            self.clip = probe(path)
         except InputError as cause:
             raise MaskError(f"mask {cause}") from cause
-        self.count: int | None = self._clip.frames
+        self.count: int | None = self.clip.frames
         self._path = path
+        self._way = way
+        self._threads = threads
         self._lock = threading.Lock()
-        self._cursors = [_Cursor(self._clip)]
+        self._cursors: list[_Cursor] = []
 
     def read(self, index: int) -> NDArray[np.uint8]:
         with self._lock:
@@ -250,12 +275,12 @@ class _Video:
             last = min(self._cursors, key=lambda cursor: cursor.next)
             last.close()
             self._cursors.remove(last)
-        self._cursors.append(_Cursor(self._clip))
+        self._cursors.append(_Cursor(self.clip, self._way, self._threads))
         return self._cursors[-1]
 
     def end(self) -> None:
         with self._lock:
-            first = max(self._cursors, key=lambda cursor: cursor.next)
+            first = max(self._cursors or [self._behind(0)], key=lambda cursor: cursor.next)
             while first.advance():
                 pass
             self.count = first.next

@@ -214,7 +214,12 @@ def test_spans_that_are_done_are_taken_again_and_only_those(
     if damage == "truncated":
         parts[1].write_bytes(parts[1].read_bytes()[:-20])
     settings = LOSSLESS.updated(mapping__strength=0.5) if damage == "settings" else LOSSLESS
-    report = ran(root, settings=settings, spans=3)
+    heard: list[Event] = []
+    report = ran(root, settings=settings, spans=3, heard=heard)
+    states = [event.data["state"] for event in heard if event.kind == "status"]
+    graded = 40 - report.files[0].details["frames reused"]
+    assert states[-1].frames == graded, "what is told on the way leaves out what an earlier run graded, too"
+    assert all((state.fps > 0) == (state.frames > 0) for state in states)
     (result,) = report.files
     assert result.status == "done"
     assert result.details["parts reused"] == {"none": 3, "truncated": 2, "settings": 0}[damage]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from streamct.errors import InputError, SettingsError, UsageError
+from streamct.manifest import read_manifest, with_row
 from streamct.settings import Settings
 from streamct.sources import Collected, collect
 
@@ -113,6 +114,16 @@ def test_a_text_list_names_one_input_a_line_below_its_folder(tree: Path, tmp_pat
     found = gathered(tmp_path, tree / "list.txt")
     assert outputs(found) == ["sub/c.mkv", "b9.mp4", "e.mov"]
     assert found.items[0].input == tree / "sub" / "c.mkv"
+
+
+def test_paths_among_the_settings_of_a_list_are_relative_to_it(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "look.toml").write_text("[input]\nlut = 'log.cube'\n")
+    (tmp_path / "sub" / "list.csv").write_text(
+        f"input,settings\na.mp4,input.lut=log.cube\nb.mp4,look.toml\nc.mp4,input.lut={tmp_path / 'far.cube'}\n"
+    )
+    found = [with_row(Settings(), row).input.lut for row in read_manifest(tmp_path / "sub" / "list.csv")]
+    assert found == [tmp_path / "sub" / "log.cube", tmp_path / "sub" / "log.cube", tmp_path / "far.cube"]
 
 
 def test_a_csv_list_gives_each_input_its_own_reference_name_and_settings(tree: Path, tmp_path: Path) -> None:

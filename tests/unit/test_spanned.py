@@ -12,14 +12,16 @@ from clips import decoded, moving_picture, write_clip
 from networks import RedIsForeground
 
 from streamct import run, spanned
-from streamct.errors import DamagedInputError, InputError, OutputError
+from streamct.errors import DamagedInputError, InputError, LookFileError, OutputError
 from streamct.execute.local import LocalExecutor
 from streamct.execute.schedule import State
-from streamct.media.image import save_png
+from streamct.mapping import write_map
+from streamct.media.image import read_picture, save_png
 from streamct.media.parts import PartWriter
 from streamct.model import Event, Report
 from streamct.pipeline import grade_asked
 from streamct.prepare import Request
+from streamct.segment import matte
 from streamct.settings import Settings
 from streamct.spanned import grade_in_spans
 
@@ -52,9 +54,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_png(found / "ref.png", moving_picture(1, seed=5)[0][..., ::-1])
     (found / "masks").mkdir()
     for index in range(FRAMES):
-        matte = np.zeros((64, 96, 3), np.uint8)
-        matte[:, (index % 40) : (index % 40) + 40] = 255
-        save_png(found / "masks" / f"{index:05d}.png", matte)
+        white = np.zeros((64, 96, 3), np.uint8)
+        white[:, (index % 40) : (index % 40) + 40] = 255
+        save_png(found / "masks" / f"{index:05d}.png", white)
+    pictures = [read_picture(found / "masks" / f"{index:05d}.png").rgb for index in range(FRAMES)]
+    for name in ("masks.mp4", "masks.mkv"):
+        write_clip(found / name, [(255 * picture).astype(np.uint8) for picture in pictures], gop=12)
     half = np.zeros((64, 96, 3), np.uint8)
     half[:, :48] = 255
     save_png(found / "half.png", half)
@@ -104,6 +109,43 @@ def test_mattes_serve_the_frames_of_their_numbers(
 ) -> None:
     given = {"mask": folder / "masks", "ref_mask": folder / "half.png", "settings": SETTINGS.updated(time__mode=mode)}
     assert both(executor, folder, tmp_path, 4, **given).segmenter == "matte"
+
+
+@pytest.mark.parametrize("mode", ["window", "off"])
+@pytest.mark.parametrize("video", ["masks.mp4", "masks.mkv"])  # of which the second does not tell its length
+def test_a_matte_video_is_sought_in(
+    executor: LocalExecutor, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, video: str
+) -> None:
+    grade_asked(
+        asked(folder, tmp_path / "whole.mkv", SETTINGS.updated(time__mode=mode), mask=folder / video,
+              ref_mask=folder / "half.png")
+    )  # fmt: skip
+    monkeypatch.setattr(matte, "Reader", None)  # which would read it from its beginning
+    report = grade_in_spans(
+        asked(folder, tmp_path / "spans.mkv", SETTINGS.updated(time__mode=mode), mask=folder / video,
+              ref_mask=folder / "half.png"),
+        executor, count=4,
+    )  # fmt: skip
+    assert (report.segmenter, report.details["spans"]) == ("matte", 4)
+    assert_same(tmp_path / "spans.mkv", tmp_path / "whole.mkv")
+
+
+@pytest.mark.parametrize("masks", [None, "masks", "masks.mp4"])
+def test_a_map_grades_spans_as_it_grades_a_clip(
+    executor: LocalExecutor, folder: Path, tmp_path: Path, masks: str | None
+) -> None:
+    given = {} if masks is None else {"mask": folder / masks, "ref_mask": folder / "half.png"}
+    write_map(folder / "even.mkv", folder / "ref.png", tmp_path / "map.json", SETTINGS, **given)
+    given.pop("ref_mask", None)
+    both(executor, folder, tmp_path, 4, map=tmp_path / "map.json", **given)
+
+
+def test_a_map_of_another_clip_is_told_as_ever(executor: LocalExecutor, folder: Path, tmp_path: Path) -> None:
+    write_clip(tmp_path / "short.mkv", moving_picture(30), codec="ffv1")
+    write_map(tmp_path / "short.mkv", folder / "ref.png", tmp_path / "map.json", SETTINGS)
+    with pytest.raises(LookFileError, match="has shots up to frame 30, but the clip goes on"):
+        grade_in_spans(asked(folder, tmp_path / "out.mkv", map=tmp_path / "map.json"), executor, count=3)
+    assert not (tmp_path / "out.mkv").exists()
 
 
 def test_listed_cuts_lie_where_they_are_listed(executor: LocalExecutor, folder: Path, tmp_path: Path) -> None:

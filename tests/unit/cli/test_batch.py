@@ -20,6 +20,8 @@ from streamct.cli import main
 from streamct.errors import ClusterError
 from streamct.execute import engine
 from streamct.media.image import save_png
+from streamct.pipeline import grade_picture, grade_video
+from streamct.settings import Settings
 
 SCRIPT = [sys.executable, "-W", "error", "-c", "from streamct.cli import main; main()"]
 LONG = 120
@@ -62,6 +64,30 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_png(root / "in" / "c.png", moving_picture(1, seed=2)[0])
     save_png(root / "ref.png", moving_picture(1, seed=5)[0][..., ::-1])
     return root
+
+
+def test_what_a_video_can_be_told_of_its_look_a_folder_can_be_told_too(streamct: Run, root: Path) -> None:
+    (root / "in" / "b.mkv").unlink()
+    corners = [f"{r} {0.8 * g} {0.6 * b}" for b in (0, 1) for g in (0, 1) for r in (0, 1)]
+    (root / "log.cube").write_text("\n".join(["LUT_3D_SIZE 2", *corners]))
+    half = np.zeros((64, 96, 3), np.uint8)
+    half[:, :48] = 255
+    save_png(root / "half.png", half)
+    look = ["--chroma", "0.5", "--regions", "fg", "--lut-in", root / "log.cube", "--mask", root / "half.png"]
+    look += ["--ref-mask", root / "half.png", "--codec", "ffv1"]
+    ran = streamct(root / "in", root / "ref.png", "-o", root / "out", "-q", *look)
+    assert ran.returncode == 0, ran.stderr
+    settings = Settings().updated(
+        mapping__chroma=0.5, mapping__regions="fg", input__lut=root / "log.cube", output__codec="ffv1"
+    )  # fmt: skip
+    masks = {"mask": root / "half.png", "ref_mask": root / "half.png"}
+    (clip,) = (root / "out").glob("a.*")
+    grade_video(root / "in" / "a.mp4", root / "ref.png", root / "alone.mkv", settings, **masks)
+    for (_, ours), (_, theirs) in zip(decoded(clip), decoded(root / "alone.mkv"), strict=True):
+        for mine, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(mine, other)
+    grade_picture(root / "in" / "c.png", root / "ref.png", root / "alone.png", settings, **masks)
+    assert (root / "out" / "c.png").read_bytes() == (root / "alone.png").read_bytes()
 
 
 @pytest.fixture

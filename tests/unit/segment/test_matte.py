@@ -8,10 +8,12 @@ import numpy as np
 import pictures
 import pytest
 import streams
+from clips import write_clip
 
 import streamct.segment.matte as matte_module
-from streamct.errors import MaskError
+from streamct.errors import DamagedInputError, MaskError
 from streamct.media.image import save_png
+from streamct.media.timeline import passage
 from streamct.segment.matte import Matte, resized, still_matte
 
 
@@ -164,6 +166,36 @@ def test_only_so_many_mattes_are_held_and_older_ones_are_read_again(
         assert len(held) <= 2
         assert sum(len(one._mattes) for one in held) <= 12
     matte.end(count)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_video_gives_the_same_mattes_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    count, begin = 60, 34
+    whites = [np.repeat(disc(n, 64, 48)[..., None], 3, axis=2) for n in range(count)]
+    path = write_clip(tmp_path / "a.mp4", whites, gop=10)
+    whole = Matte(path)
+    wanted = [whole.mask(index, 64, 48) for index in range(count)]
+    timeline = Matte(path).timeline()
+    assert timeline is not None
+    assert timeline.keys.tolist() == [0, 10, 20, 30, 40, 50]
+    if damaged:
+
+        def astray(*_: object) -> None:
+            raise DamagedInputError("a.mp4: frame 30 did not come where its packet lies.")
+
+        monkeypatch.setattr(matte_module.PassageReader, "__iter__", astray)
+    else:
+        monkeypatch.setattr(matte_module, "Reader", None)  # which would read it from its beginning
+    matte = Matte(path, passage(timeline, begin, 55), threads=1)
+    for index in range(begin, 55):
+        np.testing.assert_array_equal(matte.mask(index, 64, 48), wanted[index])
+    np.testing.assert_array_equal(matte.mask(begin, 64, 48), wanted[begin])
+
+
+def test_pictures_have_no_timeline(tmp_path: Path) -> None:
+    assert Matte(folder(tmp_path / "masks", 3)).timeline() is None
 
 
 def test_the_same_size_is_not_touched() -> None:
