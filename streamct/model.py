@@ -95,15 +95,16 @@ class Clip:
     """A probed input video.
 
     path: the file. stream: index of the graded video stream. width, height: coded size in pixels.
-    time_base: seconds a tick. frames: how many frames the container declares or its packets number
-    (None: unknown). rate: average frames/s (None: unknown). format: the layout its frames are graded in;
-    source_format: FFmpeg's name of the layout that the decoder gives. coding: how samples become colours.
-    tags: as read. duration: in seconds (None: unknown). sample_aspect: None or pixel aspect. display_matrix: the
-    nine numbers that rotate or mirror the picture for display, None if it is shown as coded. profile: the codec's,
-    as FFmpeg calls it. fields: which field of interlaced pictures comes first, None for progressive ones.
-    chroma_location: where chroma samples lie, as FFmpeg's enumeration number (0 = unspecified). mastering, light:
-    static HDR data, the latter MaxCLL and MaxFALL in cd/m2. dynamic_hdr: there are HDR10+ or Dolby Vision data.
-    unread_alpha: the stream announces alpha that no decoder here gives.
+    time_base: seconds a tick. frames: how many frames the container declares or its packets number (None: unknown).
+    rate: average frames/s (None: unknown). format: the layout its frames are graded in; source_format: FFmpeg's name of
+    the layout that the decoder gives. coding: how samples become colours. tags: as read. contradicted: what its
+    pictures say of their colours where the file's header says other than that and is followed, None if nothing.
+    duration: in seconds (None: unknown). sample_aspect: None or pixel aspect. display_matrix: the nine numbers that
+    rotate or mirror the picture for display, None if it is shown as coded. profile: the codec's, as FFmpeg calls it.
+    fields: which field of interlaced pictures comes first, None for progressive ones. chroma_location: where chroma
+    samples lie, as FFmpeg's enumeration number (0 = unspecified). mastering, light: static HDR data, the latter MaxCLL
+    and MaxFALL in cd/m2. dynamic_hdr: there are HDR10+ or Dolby Vision data. unread_alpha: the stream announces alpha
+    that no decoder here gives.
     """
 
     path: Path
@@ -129,6 +130,7 @@ class Clip:
     light: tuple[int, int] | None = None
     dynamic_hdr: bool = False
     unread_alpha: bool = False
+    contradicted: ColorTags | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from streamct.media.image_read import WRITABLE_EXTENSIONS
 from streamct.media.image_write import DEEP_ENDINGS, check_writable
 from streamct.media.pipes import DASH, STDIN, STDOUT
 from streamct.media.sequence import SEQUENCE, pattern_of
-from streamct.media.tags import PRIMARIES_NAMES, nearly
+from streamct.media.tags import INTERMEDIATES, PRIMARIES_NAMES, contradictions, nearly
 from streamct.model import Clip, ColorTags
 from streamct.settings import OutputSettings
 
@@ -42,8 +42,6 @@ ROTATING_CONTAINERS = {"mp4", "mov", "matroska"}
 """Containers that carry a rotation for display."""
 _TAGGING_CONTAINERS = {"mp4", "mov", "matroska", "webm"}
 _TAGGING_CODECS = {"h264", "hevc", "av1", "prores"}
-_INTERMEDIATES = {"prores", "dnxhd"}
-"""Codecs to edit with, which are kept even where their encoder takes fewer bits than their decoder gives."""
 LIMITED_ONLY = {"prores", "dnxhd"}
 """Codecs whose decoders take Y'CbCr for limited range."""
 DEFAULT_RATE = 25
@@ -120,7 +118,7 @@ def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) ->
             refused = error
             continue
         plans.append(plan)
-        if not loses_depth or (plan.codec == clip.codec and plan.codec in _INTERMEDIATES):
+        if not loses_depth or (plan.codec == clip.codec and plan.codec in INTERMEDIATES):  # even with fewer bits
             break
     if not plans:
         assert refused is not None
@@ -166,7 +164,7 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
         notes.append(f"{plan.kind} carry no data of the mastering display for {codec} video; they are left out")
     if clip.dynamic_hdr:
         notes.append("dynamic HDR data (HDR10+, Dolby Vision) are left out: they describe the ungraded pictures")
-    notes += nearly(clip.tags)
+    notes += nearly(clip.tags) + contradictions(clip.tags, clip.contradicted)
     if container == Y4M:
         notes.append(f"{plan.kind} hold no times: every frame lasts 1/{clip.rate or DEFAULT_RATE} s")
     return replace(plan, notes=tuple(notes)), chosen.loses_depth
@@ -204,7 +202,7 @@ def _pictures(clip: Clip, output: Path, settings: OutputSettings) -> OutputPlan:
         notes.append(f"the pictures hold {clip.coding.transfer.upper()} codes, and nothing in them says so")
     elif clip.coding.primaries != "bt709":
         notes.append(f"the pictures hold {PRIMARIES_NAMES[clip.coding.primaries]} codes, and nothing in them says so")
-    notes += nearly(clip.tags)
+    notes += nearly(clip.tags) + contradictions(clip.tags, clip.contradicted)
     if clip.display_matrix is not None:
         notes.append("the pictures are as the video is stored, not turned for display")
     if clip.fields is not None:

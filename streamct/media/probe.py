@@ -17,12 +17,13 @@ from av.codec.hwaccel import HWAccel
 from av.filter import Graph
 from av.packet import Packet
 from av.sidedata.sidedata import Type as SideDataType
+from av.video.codeccontext import VideoCodecContext
 
 from streamct.errors import InputError, NoVideoError
 from streamct.media.alpha import alpha_decoder, says_alpha
 from streamct.media.formats import graded_format, is_full_range_by_name, is_readable
 from streamct.media.matroska import chroma_site
-from streamct.media.tags import coding_of
+from streamct.media.tags import agreed, coding_of
 from streamct.model import Clip, Coding, ColorTags, MasteringDisplay
 
 av.logging.set_level(None)
@@ -109,19 +110,16 @@ def describe(
     Raises:
         InputError, NoVideoError: see `probe`.
     """
-    first = _first_frame(packets, chosen, path)
     context = chosen.codec_context
+    header = tags_of(context)  # which decoding replaces by what the pictures say
+    first = _first_frame(packets, chosen, path)
     name = first.format.name
     if not is_readable(name):
         raise InputError(
             f"{path}: its pixel format {name} can't be read. Convert it to yuv420p, yuv444p10le or gbrp12le first."
         )
-    tags = ColorTags(
-        matrix=int(first.colorspace),
-        primaries=int(context.color_primaries),
-        transfer=int(context.color_trc),
-        range=int(first.color_range),
-    )
+    codec = context.codec.canonical_name
+    tags, contradicted = agreed(header, tags_of(first), codec)
     rate = chosen.average_rate or chosen.guessed_rate
     if rate and rate > _FASTEST and chosen.guessed_rate:
         rate = chosen.guessed_rate
@@ -135,7 +133,7 @@ def describe(
         time_base=time_base,
         frames=_count(container, chosen),
         rate=Fraction(rate) if rate else None,
-        codec=context.codec.canonical_name,
+        codec=codec,
         container=container.format.name,
         source_format=name,
         format=graded_format(name),
@@ -150,6 +148,7 @@ def describe(
         mastering=mastering_display(first),
         light=content_light(first),
         unread_alpha=says_alpha(chosen) and not graded_format(name).alpha,
+        contradicted=contradicted,
         dynamic_hdr=any(_side_data(first, kind) is not None for kind in _DYNAMIC_HDR),
     )
 
@@ -302,6 +301,13 @@ def _chroma_location(container: av.container.InputContainer, stream: av.video.st
     if not container.format.name.startswith("matroska") or not path.is_file():
         return 0
     return chroma_site(path, [video.index for video in container.streams.video].index(stream.index))
+
+
+def tags_of(source: VideoCodecContext | av.VideoFrame) -> ColorTags:
+    """What a decoder or one of its frames says of the colours."""
+    return ColorTags(
+        int(source.colorspace), int(source.color_primaries), int(source.color_trc), int(source.color_range)
+    )
 
 
 def _coding(tags: ColorTags, name: str, height: int, path: Path) -> Coding:

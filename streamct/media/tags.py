@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +28,47 @@ _NEAR_PRIMARIES = {4: "NTSC (1953)", 8: "film", 10: "CIE XYZ", 22: "EBU 3213"}
 """Those of PAL and NTSC (5 to 7) are within 0.02 of BT.709's, and graded as such by everyone."""
 _NEAR_TRANSFERS = {8: "linear", 9: "logarithmic", 10: "logarithmic", 17: "SMPTE 428"}
 _HD_LINES = 720
+_UNSAID = {"matrix": (2,), "primaries": (0, 2), "transfer": (0, 2), "range": (0,)}
+INTERMEDIATES = {"prores", "dnxhd"}
+"""Codecs to edit with. Their pictures often say what an encoder has for a default; editors follow the file's header."""
+_SAYABLE = {"vp9": {0, 1, 2, 5, 6, 7, 9}}
+"""Matrices that a codec's pictures can name, where it has no number for all of them."""
+
+
+def agreed(header: ColorTags, pictures: ColorTags, codec: str) -> tuple[ColorTags, ColorTags | None]:
+    """What a file says of its colours, and what its pictures say if that is something else and not followed.
+
+    header: as the file was opened. pictures: of the first frame. Where one says nothing, the other is followed; where
+    they contradict each other the pictures are, as by every player, but for codecs to edit with the header is.
+    """
+    found, contradicted = {}, False
+    for name, unsaid in _UNSAID.items():
+        told, shown = getattr(header, name), getattr(pictures, name)
+        both = told not in unsaid and shown not in unsaid
+        found[name] = told if shown in unsaid or (both and codec in INTERMEDIATES) else shown
+        contradicted = contradicted or (both and found[name] != shown)
+    return ColorTags(**found), pictures if contradicted else None
+
+
+def contradictions(tags: ColorTags, contradicted: ColorTags | None) -> list[str]:
+    """A line that says which tags of the pictures are not followed."""
+    if contradicted is None:
+        return []
+    pairs = [(name, getattr(contradicted, name), getattr(tags, name)) for name in _UNSAID]
+    differ = [(name, shown, told) for name, shown, told in pairs if shown != told and shown not in _UNSAID[name]]
+    if not differ:
+        return []
+    shown, told = (", ".join(f"{name} {pair[side]}" for name, *pair in differ) for side in (0, 1))
+    return [
+        f"its pictures say of their colours: {shown}; the file's header says: {told} (numbers of ITU-T H.273). "
+        "The header is followed and kept"
+    ]
+
+
+def reported(tags: ColorTags, codec: str) -> ColorTags:
+    """What decoded pictures of `codec` say of their colours if they were encoded with `tags`."""
+    sayable = tags.matrix in _SAYABLE.get(codec, {tags.matrix})
+    return tags if sayable else replace(tags, matrix=_UNSAID["matrix"][0])
 
 
 def coding_of(tags: ColorTags, rgb: bool, full_range: bool, height: int, path: Path) -> Coding:

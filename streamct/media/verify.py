@@ -26,9 +26,11 @@ from streamct.media.probe import (
     first_field,
     mastering_display,
     reason,
+    tags_of,
     video_stream,
 )
-from streamct.model import Clip, MasteringDisplay
+from streamct.media.tags import reported
+from streamct.model import Clip, ColorTags, MasteringDisplay
 from streamct.work import cores
 
 _CLOCKS = {
@@ -143,18 +145,19 @@ def _shape(stream: VideoStream, clip: Clip, plan: OutputPlan) -> str | None:
 def _tags(stream: VideoStream, plan: OutputPlan) -> str | None:
     if not carries_tags(plan.container, plan.codec):
         return None
-    context, wanted = stream.codec_context, plan.tags
+    wrong = _unlike(tags_of(stream.codec_context), plan.tags, plan)
+    return None if wrong is None else f"the colour {wrong}"
+
+
+def _unlike(found: ColorTags, wanted: ColorTags, plan: OutputPlan) -> str | None:
+    """The first tag that is not as wanted. That pictures are R'G'B', their format says."""
     rgb = av.VideoFormat(plan.pix_fmt).is_rgb
-    pairs = (
-        ("matrix", int(context.colorspace), wanted.matrix),
-        ("primaries", int(context.color_primaries), wanted.primaries),
-        ("transfer", int(context.color_trc), wanted.transfer),
-    )
-    for name, found, should in pairs:
-        if found != should and not (rgb and name == "matrix"):
-            return f"the colour {name} tag is {found} instead of {should}"
-    if (int(context.color_range) == _FULL) != (wanted.range == _FULL) and not rgb:
-        return f"the colour range tag is {int(context.color_range)} instead of {wanted.range}"
+    for name in ("matrix", "primaries", "transfer"):
+        is_, should = getattr(found, name), getattr(wanted, name)
+        if is_ != should and not (rgb and name == "matrix"):
+            return f"{name} tag is {is_} instead of {should}"
+    if (found.range == _FULL) != (wanted.range == _FULL) and not rgb:
+        return f"range tag is {found.range} instead of {wanted.range}"
     return None
 
 
@@ -217,6 +220,10 @@ def _decode_ends(path: Path, index: int, clip: Clip, plan: OutputPlan) -> str | 
             return "its first frame can't be decoded"
         if plan.container in ROTATING_CONTAINERS and _turn(display_matrix(first)) != _turn(clip.display_matrix):
             return "the rotation is lost"
+        if carries_tags(plan.container, plan.codec) and alpha is None:  # whose decoder knows nothing of the file's
+            wrong = _unlike(tags_of(first), reported(plan.tags, plan.codec), plan)
+            if wrong is not None:
+                return f"in its pictures the colour {wrong}"
         if "yuva" in plan.pix_fmt and "yuva" not in first.format.name:
             return "its alpha is lost"
         order = int(stream.codec_context.field_order)

@@ -16,6 +16,7 @@ from av.video.reformatter import VideoReformatter
 from streamct.errors import OutputError
 from streamct.media.alpha import announce_alpha
 from streamct.media.demuxer import Demuxer
+from streamct.media.dnxhr import tell_matrix
 from streamct.media.encoders import keeps_fields
 from streamct.media.files import writing
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
@@ -194,6 +195,10 @@ class Writer:
             picture.duration = frame.duration
         tags = self._plan.tags
         picture.colorspace, picture.color_range = tags.matrix, tags.range
+        picture.color_primaries, picture.color_trc = (
+            tags.primaries,
+            tags.transfer,
+        )  # some encoders ask the pictures only
         if self._fields is not None:
             self._fields.push(picture)
             picture = self._fields.pull()
@@ -248,6 +253,8 @@ class Writer:
                     f"with {plan.options} ({reason(cause)})."
                 ) from cause
             for packet in packets:
+                if self._plan.encoder == "dnxhd":
+                    tell_matrix(packet, self._plan.tags.matrix)
                 if packet.pts is not None and packet.dts is not None and packet.dts > packet.pts:
                     packet.dts = packet.pts  # x265 on very short clips
                 if packet.pts is not None:
