@@ -26,7 +26,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from flicker import Movement, measure, proxies
+from flicker import Footage, Movement, footage, measure
 from numpy.typing import NDArray
 
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
@@ -34,7 +34,7 @@ from streamct.color.proxy import picture_proxy_rgb, planes_proxy_rgb, proxy_size
 from streamct.media.image import read_picture, save_png
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
-from streamct.metrics import Difference, Distance, FlickerMeter, difference
+from streamct.metrics import Difference, Distance, Flicker, FlickerMeter, difference
 from streamct.metrics.distance import content, distance_of, spread
 from streamct.model import FloatArray
 from streamct.pipeline import transfer_image
@@ -202,30 +202,23 @@ def flicker_table(data: Path, count: int) -> list[str]:
     """Flicker of the methods that have a meaning over time."""
     columns: dict[str, list[tuple[float, float, float]]] = {}
     for name in CLIPS[:count]:
-        clip = probe(data / "clips" / name)
-        frames = proxies(clip, CLIP_FRAMES)
-        height, width = frames[0].planes[0].shape
-        sources = [planes_proxy_rgb(f.planes, f.format, clip.coding, width, height) for f in frames]
+        shown = footage(probe(data / "clips" / name), most=CLIP_FRAMES)
         reference = data / "refs" / CLIP_REFERENCE
         movement = Movement()
         modes = {"streamct film (window)": "window", "streamct film (shot)": "shot", "streamct paper (off)": "off"}
         for title, mode in modes.items():
-            found = measure(clip, frames, sources, movement, reference, mode)
-            columns.setdefault(title, []).append((found.edit_warp_share, found.max_jump, found.edit))
+            row = measure(shown, movement, CLIP_FRAMES, reference, mode)
+            columns.setdefault(title, []).append((row.warp or 0.0, row.jump, row.edit))
         wanted = srgb_to_lab(picture(reference) / 255).reshape(-1, 3)
-        labs = [srgb_to_lab(source) for source in sources]
-        whole = reinhard_map(np.concatenate([lab.reshape(-1, 3) for lab in labs[::4]]), wanted)
-        for title, each in (("Reinhard per frame", True), ("Reinhard per clip", False)):
-            meter = FlickerMeter(movement)
-            for source, lab in zip(sources, labs, strict=True):
-                mapping = reinhard_map(lab.reshape(-1, 3), wanted) if each else whole
-                meter.push(source, np.clip(lab_to_srgb(mapping(lab)), 0, 1))
-            found = meter.finish()
+        some = [srgb_to_lab(shown.rgb(frame)).reshape(-1, 3) for frame in list(shown.frames.values())[::4]]
+        whole = reinhard_map(np.concatenate(some), wanted)
+        for title, fixed in (("Reinhard per frame", None), ("Reinhard per clip", whole)):
+            found = reinhard_flicker(shown, movement, wanted, fixed)
             columns.setdefault(title, []).append((found.edit_warp_share, found.max_jump, found.edit))
         print(f"flicker: {name} done", flush=True)
     lines = [
-        f"Flicker over the first {CLIP_FRAMES} frames of {count} clips graded with {CLIP_REFERENCE}, 256-pixel "
-        "proxies, means (jump: the worst):",
+        f"Flicker over {CLIP_FRAMES} frames each of {count} clips, in passages of 8, graded with {CLIP_REFERENCE}, "
+        "256-pixel proxies, means (jump: the worst):",
         "",
         "| method | edit-warp / edit | max jump | edit |",
         "|---|---|---|---|",
@@ -234,6 +227,21 @@ def flicker_table(data: Path, count: int) -> list[str]:
         values = np.array(rows)
         lines.append(f"| {title} | {values[:, 0].mean():.4f} | {values[:, 1].max():.4f} | {values[:, 2].mean():.4f} |")
     return lines
+
+
+def reinhard_flicker(
+    shown: Footage, movement: Movement, wanted: FloatArray, fixed: Callable[[FloatArray], FloatArray] | None
+) -> Flicker:
+    """Of each frame mapped by itself, or of all by one fixed map."""
+    meter = FlickerMeter(movement.again())
+    for number, frame in shown.frames.items():
+        if number in shown.begins:
+            meter.gap()
+        source = shown.rgb(frame)
+        lab = srgb_to_lab(source)
+        mapping = fixed or reinhard_map(lab.reshape(-1, 3), wanted)
+        meter.push(source, np.clip(lab_to_srgb(mapping(lab)), 0, 1))
+    return meter.finish()
 
 
 def montage(pictures: list[tuple[str, Codes]], width: int, columns: int) -> Codes:

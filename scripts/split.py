@@ -23,12 +23,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from flicker import grades, proxies
+from flicker import grades_of, proxy, proxy_clip
 
 from streamct.color.coding import code_to_rgb
 from streamct.color.lab import srgb_to_lab
 from streamct.color.proxy import planes_proxy_rgb
 from streamct.grade.regions import Palettes
+from streamct.grade.sample import Sampler
 from streamct.grade.track import Grade
 from streamct.media.image import save_png
 from streamct.media.probe import probe
@@ -93,8 +94,9 @@ class Steadiness:
     """How steady grades of a clip's foreground are. Flow and masks are found once, for all grades."""
 
     def __init__(self, clip: Clip, given: Matte) -> None:
-        self._clip = clip
-        self._frames = proxies(clip, None)
+        self._clip = proxy_clip(clip)
+        with Reader(clip, threads=1) as reader:
+            self._frames = [proxy(frame, clip, self._clip) for frame in reader]
         self._renderer = Renderer(self._frames[0].format)
         self._colours = [self._colours_of(frame.planes) for frame in self._frames]
         height, width = self._frames[0].planes[0].shape
@@ -125,7 +127,11 @@ class Steadiness:
     def of(self, palettes: Palettes, settings: Settings) -> dict[str, float]:
         """edit, moves, edit-warp and drift of a run towards `palettes`; without a split it is one region."""
         masks = self._masks if palettes.split is not None else None
-        found = list(grades(self._clip, self._frames, palettes, settings, masks))
+        sampler = Sampler(self._clip.format, self._clip.coding, settings.palette)
+        samples = (
+            sampler.count(sampler.look(frame), None if masks is None else masks[frame.index]) for frame in self._frames
+        )
+        found = list(grades_of(self._clip, samples, palettes, settings, range(len(self._frames))))
         edits = []
         for frame, grade, source in zip(self._frames, found, self._colours, strict=True):
             mask = None if masks is None else masks[frame.index]

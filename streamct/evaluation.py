@@ -65,6 +65,7 @@ class Evaluation:
             out["flicker"] |= {
                 "edit_warp_share": self.flicker.edit_warp_share,
                 "drift_share": self.flicker.drift_share,
+                "drift_seen_share": self.flicker.drift_seen_share,
             }
         if self.iqa is not None:
             out["iqa"] = {name: {"source": s, "result": r} for name, (s, r) in self.iqa.items()}

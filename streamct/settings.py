@@ -42,6 +42,10 @@ class PaletteSettings(_Section):
         4, ge=0, le=20, description="histograms are smoothed by a tent of so many bins either side; 0: not"
     )
     refinements: int = Field(1, ge=0, le=20, description="times that the means are taken again around the means")
+    spread: float = Field(
+        5.0, ge=0, le=100,
+        description="a colour that stands for a spread (standard deviation) of more Delta E is divided; 0: none is",
+    )  # fmt: skip
     proxy_size: int = Field(256, ge=16, le=4096, description="long edge in pixels of the picture that is analysed")
 
 

@@ -172,8 +172,10 @@ def palette(
     share=30 / 90_000,
     smoothing=0,
     refinements=0,
+    spread=0,
 ):
-    """Eq. 1-4: (colours, weights), heaviest first. ranges None: each channel's own minimum to maximum."""
+    """Eq. 1-4: (colours, weights), heaviest first. ranges None: each channel's own minimum to maximum. spread: what
+    spreads farther is divided."""
     lab, weights = np.asarray(lab, float), np.asarray(weights)
     levels = []
     for c in range(3):
@@ -187,13 +189,50 @@ def palette(
     kept = sorted(i for i in kept if votes[i] > 0)
     centres = candidates[kept]
     for _ in range(1 + refinements):
-        label = nearest(lab, centres)
-        parts = [label == k for k in range(len(centres)) if weights[label == k].sum() > 0]
-        centres = np.array([np.average(lab[mine], axis=0, weights=weights[mine]) for mine in parts])
+        parts, centres = parts_and_means(lab, weights, centres)
+    if spread > 0:
+        more = divided(lab, weights, centres, size, spread, 1 + refinements)
+        if len(more) > len(centres):
+            parts, centres = parts_and_means(lab, weights, more)
     entries = [(int(weights[mine].sum()), centre) for mine, centre in zip(parts, centres, strict=True)]
     entries.sort(key=lambda entry: -entry[0])
     total = sum(weight for weight, _ in entries)
     return np.array([c for _, c in entries]), np.array([w / total for w, _ in entries])
+
+
+def parts_and_means(lab, weights, centres):
+    """Which points are nearest to each centre, and their means; centres without a point are left out."""
+    label = nearest(lab, centres)
+    parts = [label == k for k in range(len(centres)) if weights[label == k].sum() > 0]
+    return parts, np.array([np.average(lab[mine], axis=0, weights=weights[mine]) for mine in parts])
+
+
+def divided(lab, weights, centres, size, spread, rounds):
+    """Means of the parts after the widest, by weight times variance along its main axis, was divided there at one
+    standard deviation on either side, and so on while any deviates by more than `spread`."""
+    label = nearest(lab, centres)
+    parts = [np.flatnonzero(label == k) for k in range(len(centres))]
+
+    def axis(part):
+        off = lab[part] - np.average(lab[part], axis=0, weights=weights[part])
+        values, vectors = np.linalg.eigh((off * weights[part][:, None]).T @ off / weights[part].sum())
+        main = vectors[:, -1] * np.sign(vectors[np.abs(vectors[:, -1]).argmax(), -1])
+        return main * max(values[-1], 0) ** 0.5
+
+    while len(parts) < size:
+        scores = [weights[part].sum() * (axis(part) ** 2).sum() for part in parts]
+        wide = [k for k, part in enumerate(parts) if np.linalg.norm(axis(part)) > spread]
+        if not wide:
+            break
+        k = max(wide, key=lambda k: scores[k])
+        part, middle = parts[k], np.average(lab[parts[k]], axis=0, weights=weights[parts[k]])
+        halves = [middle - axis(part), middle + axis(part)]
+        for _ in range(rounds):
+            side = nearest(lab[part], halves)
+            halves = [np.average(lab[part[side == i]], axis=0, weights=weights[part[side == i]]) for i in (0, 1)]
+        parts[k] = part[side == 0]
+        parts.append(part[side == 1])
+    return np.array([np.average(lab[part], axis=0, weights=weights[part]) for part in parts])
 
 
 # Correspondence: Eq. 6-10, and entropic optimal transport.

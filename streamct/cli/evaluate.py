@@ -32,7 +32,8 @@ def evaluate(
 ) -> None:
     """Measure a graded picture or video: the paper's figures, contours, clipping, lost detail, flicker.
 
-    Videos need OpenCV for optical flow: pip install 'streamct\\[evaluate]'.
+    Videos need OpenCV for optical flow: pip install 'streamct\\[evaluate]'. A file does not hold its grades, so their
+    drift is told from the colours that neighbouring frames share: half to nine tenths of it, and the encoder's.
 
     Example:  streamct evaluate in.mp4 graded.mp4 --ref ref.jpg
     """
@@ -87,7 +88,14 @@ def _flicker_rows(found: Evaluation) -> list[Row]:
     where = f"at frame {f.max_jump_frame}" if f.max_jump_frame is not None else ""
     gain = "-" if f.noise_gain is None else f"{f.noise_gain:.3f}"
     cuts = ", ".join(map(str, f.cuts)) or "none"
+    drift = "-" if f.drift_seen is None else f"{f.drift_seen:.5f}"
+    told = (
+        "no two frames share colours"
+        if f.drift_seen_share is None
+        else (f"{f.drift_seen_share:.4f} of the edit, by colours that both frames show; an encoder adds to it")
+    )
     return [
+        ("drift", drift, told),
         ("edit-warp", f"{f.edit_warp:.4f}", f"{f.edit_warp_share:.3f} of the edit"),
         ("max jump", f"{f.max_jump:.4f}", where),
         ("noise gain", gain, "" if f.noise_gain is not None else "not a tripod shot"),

@@ -2,7 +2,7 @@
 
 Peaks of the three one-dimensional histograms are combined into candidates; every colour votes for the
 nearest; the `size` with most votes stay and become the means of the colours nearest to them, and the same again
-with these means `refinements` times (Lloyd's iteration). Candidates
+with these means `refinements` times (Lloyd's iteration). What still stands for colours far apart is divided. Candidates
 form a grid, so the nearest one is the nearest peak in each channel by itself: no tree is needed.
 """
 
@@ -21,8 +21,9 @@ _LEAST_RANGE = 1e-6
 """A channel that spans less (Delta E) has one value: greys differ in a*, b* by rounding alone."""
 
 
-_WIDE = 8.0
-"""A colour that stands for points which spread farther (standard deviation along their main axis) is divided."""
+_WIDE = 5.0
+"""`spread` of joint palettes where the settings have none."""
+_SQUARINGS = 10
 _BLOCK = 256
 _LISTED = 1 << 16
 """Up to so many combinations of peaks are counted in an array."""
@@ -135,6 +136,10 @@ def peak_levels(values: FloatArray, weights: IntArray, channel: int, settings: P
 def extract(points: Points, settings: PaletteSettings) -> Palette:
     """The palette of a region (Eq. 1-4); shorter than `settings.size` where the region has fewer colours.
 
+    Colours that spread over many bins have no peak, however many they are: a face before black, haze, scenes that
+    overlap. With `settings.spread` the colours found are gone on with (`_divided`), so what a palette says of a
+    picture hangs less on peaks, which come and go from frame to frame.
+
     Raises:
         ValueError: there is no point.
     """
@@ -144,50 +149,141 @@ def extract(points: Points, settings: PaletteSettings) -> Palette:
     colours = _most_voted(points, levels, settings.size)
     for _ in range(1 + settings.refinements):
         colours, weights = _means(points, colours)
+    if settings.spread > 0:
+        divided = _divided(points, colours, settings)
+        if len(divided) > len(colours):
+            colours, weights = _means(points, divided)
     order = np.argsort(-weights, kind="stable")
     return Palette(np.ascontiguousarray(colours[order]), weights[order] / weights.sum())
 
 
 def extract_joint(points: Points, settings: PaletteSettings) -> Palette:
-    """The palette of colours of several scenes or pictures together.
+    """The palette of colours of several scenes or pictures together: divided whatever the settings.
 
-    Where scenes overlap, the histogram of a single channel has few peaks left, or one, however many colours there
-    are: 180 frames over two cuts may give two. So what `extract` found is gone on with: the colour whose points
-    spread most along their main axis, by weight, is divided in two along it and the means are taken again, until no
-    colour stands for a spread (standard deviation) of more than 8 Delta E or the palette is full.
+    Where scenes overlap, the histogram of a single channel has few peaks left, or one: 180 frames over two cuts may
+    give two.
 
     Raises:
         ValueError: there is no point.
     """
-    colours = extract(points, settings).colours
+    return extract(points, settings.model_copy(update={"spread": settings.spread or _WIDE}))
+
+
+def _divided(points: Points, colours: FloatArray, settings: PaletteSettings) -> FloatArray:
+    """Colours (k, 3), of which those that stand for points which spread too far are divided in two.
+
+    Of those whose points spread by more than `settings.spread` (standard deviation along their main axis) the one with
+    the most, by weight, is divided along it, at one standard deviation on either side of the mean, and the means of
+    both halves are taken again; and so on, until none spreads too far or the palette is full. Each half keeps its
+    points, so that only these are looked at again.
+    """
     labels = np.empty(len(points.lab), np.int64)
-    while True:
-        nearest_colours(points.lab, colours, labels)
-        weights = np.bincount(labels, points.weights, len(colours))
-        axes = [_main_axis(points.lab[labels == i], points.weights[labels == i]) for i in range(len(colours))]
-        spread = np.array([np.linalg.norm(axis) for axis in axes])
-        wide = np.where(spread > _WIDE, weights * spread**2, 0.0)
-        if len(colours) >= settings.size or not wide.any():
+    nearest_colours(points.lab, colours, labels)
+    means = np.zeros((settings.size, 3))
+    count = _divide(
+        points.lab, points.weights, labels, len(colours), settings.spread, 1 + settings.refinements, means
+    )  # fmt: skip
+    return means[:count]
+
+
+@kernel
+def _divide(lab, weights, labels, count, widest, rounds, means) -> int:  # type: ignore[no-untyped-def]
+    """Divide the points of labels (n,), in place, on from `count` parts; means (size, 3) of the parts, in place."""
+    size = means.shape[0]
+    axes, totals, spreads = np.zeros((size, 3)), np.zeros(size), np.zeros(size)
+    _measure(lab, weights, labels, 0, count, means, totals, axes, spreads)
+    while count < size:
+        widen, most = -1, 0.0
+        for i in range(count):
+            score = totals[i] * spreads[i] * spreads[i]
+            if spreads[i] > widest and score > most:
+                widen, most = i, score
+        if widen < 0:
             break
-        i = int(wide.argmax())
-        halves = colours[i] + np.array([[-1.0], [1.0]]) * axes[i]
-        for _ in range(1 + settings.refinements):
-            halves, _ = _means(Points(points.lab[labels == i], points.weights[labels == i]), halves)
-        colours = np.concatenate([colours[:i], colours[i + 1 :], halves])
-    means, shares = _means(points, colours)
-    order = np.argsort(-shares, kind="stable")
-    return Palette(np.ascontiguousarray(means[order]), shares[order] / shares.sum())
+        halves = np.empty((2, 3))
+        for c in range(3):
+            halves[0, c] = means[widen, c] - axes[widen, c]
+            halves[1, c] = means[widen, c] + axes[widen, c]
+        for _ in range(rounds):
+            sums, held = np.zeros((2, 3)), np.zeros(2)
+            for p in range(lab.shape[0]):
+                if labels[p] == widen or labels[p] == count:
+                    near, far = 0.0, 0.0
+                    for c in range(3):
+                        near += (lab[p, c] - halves[0, c]) ** 2
+                        far += (lab[p, c] - halves[1, c]) ** 2
+                    side = 1 if far < near else 0
+                    labels[p] = count if side == 1 else widen
+                    held[side] += weights[p]
+                    for c in range(3):
+                        sums[side, c] += weights[p] * lab[p, c]
+            for side in range(2):
+                for c in range(3):
+                    halves[side, c] = sums[side, c] / held[side]
+        count += 1
+        _measure(lab, weights, labels, widen, widen + 1, means, totals, axes, spreads)
+        _measure(lab, weights, labels, count - 1, count, means, totals, axes, spreads)
+    return int(count)
 
 
-def _main_axis(lab: FloatArray, weights: IntArray) -> FloatArray:
-    """The direction (3,) in which weighted colours spread most, as long as their standard deviation in it."""
-    if len(lab) < 2:
-        return np.zeros(3)
-    share = weights / weights.sum()
-    apart = lab - share @ lab
-    values, vectors = np.linalg.eigh((apart * share[:, None]).T @ apart)
-    axis = vectors[:, -1] * np.sign(vectors[np.abs(vectors[:, -1]).argmax(), -1])
-    return np.asarray(axis * np.sqrt(max(values[-1], 0.0)))
+@kernel
+def _measure(lab, weights, labels, first, stop, means, totals, axes, spreads) -> None:  # type: ignore[no-untyped-def]
+    """Means, weights and main axes, as long as the standard deviation along them, of the parts [first, stop)."""
+    squares = np.zeros((stop - first, 3, 3))
+    means[first:stop] = 0.0
+    totals[first:stop] = 0.0
+    for p in range(lab.shape[0]):
+        if first <= labels[p] < stop:
+            totals[labels[p]] += weights[p]
+            for c in range(3):
+                means[labels[p], c] += weights[p] * lab[p, c]
+    for i in range(first, stop):
+        for c in range(3):
+            means[i, c] /= totals[i]
+    for p in range(lab.shape[0]):
+        i = labels[p]
+        if first <= i < stop:
+            for c in range(3):
+                for d in range(3):
+                    squares[i - first, c, d] += weights[p] * (lab[p, c] - means[i, c]) * (lab[p, d] - means[i, d])
+    for i in range(first, stop):
+        spreads[i] = _main_axis(squares[i - first] / totals[i], axes[i])
+
+
+@kernel
+def _main_axis(covariance: FloatArray, axis: FloatArray) -> float:
+    """Standard deviation along the main axis of a covariance (3, 3), into axis (3,) with this length.
+
+    The matrix is squared over and over (the power iteration, 2^10 steps at once): plain sums and products in one order,
+    which every processor rounds alike.
+    """
+    trace = covariance[0, 0] + covariance[1, 1] + covariance[2, 2]
+    axis[:] = 0.0
+    if trace <= 0.0:
+        return 0.0
+    power = covariance / trace
+    for _ in range(_SQUARINGS):
+        product = np.zeros((3, 3))
+        for i in range(3):
+            for j in range(3):
+                for k in range(3):
+                    product[i, j] += power[i, k] * power[k, j]
+        power = product / (product[0, 0] + product[1, 1] + product[2, 2])
+    longest = 0
+    for c in range(1, 3):
+        if power[c, c] > power[longest, longest]:
+            longest = c
+    size = 0.0
+    for c in range(3):
+        size += power[c, longest] * power[c, longest]
+    variance = 0.0
+    for i in range(3):
+        for j in range(3):
+            variance += power[i, longest] * covariance[i, j] * power[j, longest] / size
+    deviation = np.sqrt(variance) if variance > 0.0 else 0.0
+    for c in range(3):
+        axis[c] = power[c, longest] / np.sqrt(size) * deviation
+    return deviation
 
 
 def _means(points: Points, centres: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -17,6 +17,7 @@ from streamct.metrics.difference import (
     new_extremes,
 )
 from streamct.metrics.distance import Distance, distance, sliced_wasserstein
+from streamct.metrics.drift import DriftMeter
 from streamct.metrics.flow import Motion, motion_between, warp
 from streamct.metrics.motion import Flicker, FlickerMeter
 from streamct.metrics.structure import structure
@@ -24,6 +25,7 @@ from streamct.metrics.structure import structure
 __all__ = [
     "Difference",
     "Distance",
+    "DriftMeter",
     "Flicker",
     "FlickerMeter",
     "Motion",

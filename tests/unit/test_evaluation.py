@@ -184,7 +184,7 @@ def test_the_table_names_every_figure(tmp_path: Path, frames: list[np.ndarray]) 
     names = [line.split("  ")[0] for line in shown.stdout.splitlines()[1:]]
     assert names == [
         "edit", "consistency L", "consistency RGB", "fading a", "fading b", "banding", "new clipping", "structure",
-        "distance ab", "distance Lab", "edit-warp", "max jump", "noise gain", "warp error", "pairs of frames",
+        "distance ab", "distance Lab", "drift", "edit-warp", "max jump", "noise gain", "warp error", "pairs of frames",
     ]  # fmt: skip
 
 

@@ -16,8 +16,9 @@ from streamct.model import Palette
 from streamct.settings import PaletteSettings
 
 FILM = PaletteSettings()
-PAPER = PaletteSettings(bins="range", peak_radius=3, smoothing=0, refinements=0)
-PLAIN = PaletteSettings(peak_radius=3, smoothing=0)
+PAPER = PaletteSettings(bins="range", peak_radius=3, smoothing=0, refinements=0, spread=0)
+PLAIN = PaletteSettings(peak_radius=3, smoothing=0, spread=0)
+PEAKS = PaletteSettings(spread=0)
 COUNTER = Counter()
 
 
@@ -41,6 +42,7 @@ def check_against_twin(points: Points, settings: PaletteSettings) -> Palette:
         "share": settings.peak_share,
         "smoothing": settings.smoothing,
         "refinements": settings.refinements,
+        "spread": settings.spread,
     }
     if settings.bins == "range":
         options |= {"ranges": None, "bins": (settings.range_bins,) * 3}
@@ -225,14 +227,41 @@ def spread(points: Points, colours: np.ndarray) -> float:
     return out
 
 
-def test_scenes_that_overlap_have_few_peaks_but_their_joint_palette_has_their_colours() -> None:
+def test_scenes_that_overlap_have_few_peaks_but_their_palette_has_their_colours() -> None:
     points = overlapping_scenes()
-    assert len(extract(points, FILM)) <= 2
-    found = extract_joint(points, FILM)
-    assert 8 < len(found) <= FILM.size
-    assert spread(points, found.colours) < 9
+    assert len(extract(points, PEAKS)) <= 2
+    found = extract(points, FILM.model_copy(update={"spread": 10.0}))
+    assert 8 < len(found) < FILM.size
+    assert spread(points, found.colours) < 11
     assert found.weights.sum() == pytest.approx(1)
     assert (np.diff(found.weights) <= 0).all()
+
+
+def test_joint_palettes_are_divided_whatever_the_settings() -> None:
+    points = overlapping_scenes()
+    for settings in (FILM, PEAKS):
+        np.testing.assert_array_equal(extract_joint(points, settings).colours, extract(points, FILM).colours)
+
+
+def test_a_face_before_black_is_not_taken_for_black() -> None:
+    # From black to a light skin there are fewer pixels of each step than of the one before: no bin is a peak.
+    steps = np.arange(80)
+    lab = np.stack([steps + 0.5, np.rint(steps / 3), np.rint(steps / 4)], axis=1)
+    points = Points(lab, np.where(steps < 5, 60_000, 600 - 5 * steps).astype(np.int64))
+    assert len(extract(points, PEAKS)) == 1
+    found = extract(points, FILM)
+    assert len(found) > 3
+    assert np.abs(lab[5:, None] - found.colours[None]).max(axis=2).min(axis=1).max() < 3 * FILM.spread
+
+
+@few
+@given(st.integers(0, 2**32), st.floats(1, 20), st.integers(1, 40))
+def test_palettes_are_divided_as_the_twin_divides_them(seed: int, widest: float, size: int) -> None:
+    rng = np.random.default_rng(seed)
+    lab = rng.normal((50, 0, 0), rng.uniform(2, 20, 3), (150, 3))
+    lab[:, 0] = np.clip(lab[:, 0], 1, 99)
+    points = COUNTER.count(lab, rng.integers(1, 256, 150).astype(np.uint8)).points()
+    check_against_twin(points, FILM.model_copy(update={"spread": widest, "size": size}))
 
 
 def test_a_joint_palette_stays_within_its_size() -> None:
@@ -243,7 +272,7 @@ def test_a_joint_palette_stays_within_its_size() -> None:
 def test_colours_that_stand_for_little_are_not_divided() -> None:
     rng = np.random.default_rng(1)
     points = film_points(np.clip(rng.normal((0.2, 0.6, 0.4), 0.01, (500, 3)), 0, 1))
-    alone, joint = extract(points, FILM), extract_joint(points, FILM)
+    alone, joint = extract(points, PEAKS), extract_joint(points, PEAKS)
     assert len(alone) == len(joint)
     with pytest.raises(ValueError, match="at least one colour"):
         extract_joint(Points(np.empty((0, 3)), np.empty(0, np.int64)), FILM)

@@ -102,6 +102,38 @@ def test_the_frame_of_the_largest_jump_is_counted_over_cuts() -> None:
     assert meter.finish().max_jump_frame == 15
 
 
+def test_across_a_gap_nothing_is_compared() -> None:
+    # Frames 0-2 and 9-11 of a clip whose edit grows by 0.1 at frame 9: no cut is seen, and none is looked for.
+    meter = FlickerMeter(standing)
+    for frame in range(6):
+        if frame == 3:
+            meter.gap()
+        edit = 0.1 if frame < 3 else 0.2
+        meter.push(flat(0.5), flat(0.5 + edit), flat(0.0) if frame == 3 else flat(0.5 + edit))
+    found = meter.finish()
+    assert (found.pairs, found.cuts) == (4, ())
+    assert (found.edit_warp, found.max_jump, found.drift) == pytest.approx((0, 0, 0))
+    assert found.edit == pytest.approx(0.15)
+
+
+def test_movement_is_looked_for_in_so_many_pairs_as_asked() -> None:
+    asked: list[np.ndarray] = []
+
+    def found(before: np.ndarray, after: np.ndarray) -> Motion:
+        asked.append(after)
+        return standing(before, after)
+
+    for every, count in ((1, 9), (3, 3), (4, 3), (0, 0)):
+        asked.clear()
+        meter = FlickerMeter(found, every)
+        for frame in range(10):
+            meter.push(flat(0.5), flat(0.5 + 0.01 * frame))
+        flicker = meter.finish()
+        assert len(asked) == count
+        assert flicker.edit_warp == pytest.approx(0.01 if count else 0)
+        assert (flicker.pairs, flicker.max_jump) == (9, pytest.approx(0.01))
+
+
 def test_noise_gain_is_the_ratio_of_temporal_deviations() -> None:
     # Noise of the source: -1, +1, -1, +1 thousandths on every other pixel; the result has twice that.
     meter = FlickerMeter(standing)
