@@ -18,7 +18,7 @@ from streamct.color.correspondence import Correspondence
 from streamct.color.gamut import clip, compress
 from streamct.color.jit import inlined, kernel
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
-from streamct.color.scalar import exp_negative
+from streamct.color.scalar import share_of
 from streamct.model import FloatArray
 from streamct.settings import MappingSettings
 
@@ -277,7 +277,7 @@ def map_soft(
             tl, ta, tb = shifts[j, 0], shifts[j, 1], shifts[j, 2]
             for i in range(n):
                 away = (least[i] - squares[j, i]) * scale[i]
-                weight = exp_negative(away) if away > _FAR else 0.0
+                weight = share_of(away) if away > _FAR else 0.0
                 total[i] += weight
                 sum_l[i] += weight * tl
                 sum_a[i] += weight * ta

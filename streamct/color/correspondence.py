@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamct.color.jit import kernel
-from streamct.color.scalar import exp_negative
+from streamct.color.jit import inlined, kernel
+from streamct.color.scalar import exp2, exp_negative, log2
 from streamct.model import FloatArray, IntArray, Palette
 from streamct.settings import MappingSettings
 
@@ -18,6 +18,9 @@ _BLACK_AND_WHITE = 2.0
 """Chroma that compression leaves in black and white."""
 _SAME_LIGHTNESS = 15.0
 """Greys supply each other over lightness differences of this order."""
+_LARGEST_COST = 100.0
+"""Up to here, exp(-cost) and what scales it are plain float64. With the default blur no colours lie beyond."""
+_LOG2_E = 1.4426950408889634
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +135,17 @@ def barycentres(source: Palette, reference: Palette, blur: float, relaxation: fl
     """Mean reference colour of each row of the entropic plan (Cuturi 2013; Peyre & Cuturi 2019, 4.4, 10.2).
 
     Cost: squared Lab distance; kernel exp(-d^2 / (2 blur^2)); `relaxation`: weight of the marginals'
-    Kullback-Leibler penalty, inf for exact marginals. `steps` of Sinkhorn in the log domain.
+    Kullback-Leibler penalty, inf for exact marginals. `steps` of Sinkhorn.
 
     Returns: (k, 3) float64.
     """
     cost = ((source.colours[:, None] - reference.colours[None]) ** 2).sum(axis=2) / (2 * blur * blur)
     # The entropic problem's epsilon is 2 blur^2; its exponent for the relaxed marginals:
     exponent = 1.0 if np.isinf(relaxation) else relaxation / (relaxation + 2 * blur * blur)
-    rows = _sinkhorn(cost, np.log(source.weights), np.log(reference.weights), exponent, steps)
+    if cost.max() <= _LARGEST_COST:
+        rows = _sinkhorn(cost, source.weights, reference.weights, exponent, steps)
+    else:
+        rows = _sinkhorn_log(cost, np.log(source.weights), np.log(reference.weights), exponent, steps)
     return np.asarray(rows @ reference.colours)
 
 
@@ -164,9 +170,45 @@ def _soft_minimum(
 
 
 @kernel
-def _sinkhorn(cost: FloatArray, log_a: FloatArray, log_b: FloatArray, exponent: float, steps: int) -> FloatArray:
+def _sinkhorn(cost: FloatArray, a: FloatArray, b: FloatArray, exponent: float, steps: int) -> FloatArray:
     """The plan with each row scaled to sum 1. With relaxed marginals a far colour's row may have no mass to
-    speak of; scaled before it is exponentiated, it still says where that colour would go."""
+    speak of; scaled before it is summed up, it still says where that colour would go.
+
+    `_sinkhorn_log` with sums and products, a sixth of the time: the scalings stay far from the ends of float64.
+    """
+    n, m = cost.shape
+    across, down = np.empty((n, m)), np.empty((m, n))
+    for i in range(n):
+        for j in range(m):
+            across[i, j] = down[j, i] = exp2(-_LOG2_E * cost[i, j])
+    u, v = np.empty(n), b.copy()
+    for _ in range(steps):
+        _scale(down, v, a, exponent, u)
+        _scale(across, u, b, exponent, v)
+    rows = np.empty((n, m))
+    for i in range(n):
+        total = 0.0
+        for j in range(m):
+            total += across[i, j] * v[j]
+        for j in range(m):
+            rows[i, j] = across[i, j] * v[j] / total
+    return rows
+
+
+@inlined
+def _scale(weight: FloatArray, other: FloatArray, share: FloatArray, exponent: float, out: FloatArray) -> None:
+    """out[i] = share[i] (sum_j weight[j, i] other[j]) ^ -exponent; row by row, which vectorises over i."""
+    out[:] = 0.0
+    for j in range(weight.shape[0]):
+        for i in range(out.shape[0]):
+            out[i] += weight[j, i] * other[j]
+    for i in range(out.shape[0]):
+        out[i] = share[i] * exp2(-exponent * log2(out[i]))
+
+
+@kernel
+def _sinkhorn_log(cost: FloatArray, log_a: FloatArray, log_b: FloatArray, exponent: float, steps: int) -> FloatArray:
+    """`_sinkhorn` for any cost, in the log domain."""
     n, m = cost.shape
     turned = cost.T.copy()
     f, g = np.zeros(n), np.zeros(m)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from streamct.color.histogram import BINS, Points, bin_centres, bins_of
-from streamct.color.jit import kernel
+from streamct.color.jit import inlined, kernel
 from streamct.model import FloatArray, IntArray, Palette
 from streamct.settings import PaletteSettings
 
@@ -179,19 +179,30 @@ def _divided(points: Points, colours: FloatArray, settings: PaletteSettings) -> 
     """
     labels = np.empty(len(points.lab), np.int64)
     nearest_colours(points.lab, colours, labels)
+    order = np.argsort(labels.astype(np.uint8), kind="stable")  # a radix sort
+    starts, stops = np.zeros(settings.size, np.int64), np.zeros(settings.size, np.int64)
+    stops[: len(colours)] = np.cumsum(np.bincount(labels, minlength=len(colours)))
+    starts[1 : len(colours)] = stops[: len(colours) - 1]
     means = np.zeros((settings.size, 3))
     count = _divide(
-        points.lab, points.weights, labels, len(colours), settings.spread, 1 + settings.refinements, means
+        points.lab[order], points.weights[order].astype(np.float64), starts, stops, len(colours), settings.spread,
+        1 + settings.refinements, means,
     )  # fmt: skip
     return means[:count]
 
 
 @kernel
-def _divide(lab, weights, labels, count, widest, rounds, means) -> int:  # type: ignore[no-untyped-def]
-    """Divide the points of labels (n,), in place, on from `count` parts; means (size, 3) of the parts, in place."""
+def _divide(lab, weights, starts, stops, count, widest, rounds, means) -> int:  # type: ignore[no-untyped-def]
+    """Divide parts of the points on from `count` of them; means (size, 3) of the parts, in place.
+
+    Part i is lab (n, 3), weights (n,) from starts[i] to stops[i]; its points are sorted by half, in their own order.
+    """
     size = means.shape[0]
     axes, totals, spreads = np.zeros((size, 3)), np.zeros(size), np.zeros(size)
-    _measure(lab, weights, labels, 0, count, means, totals, axes, spreads)
+    sides = np.empty(lab.shape[0], np.bool_)
+    other_lab, other_weights = np.empty_like(lab), np.empty_like(weights)
+    for i in range(count):
+        totals[i], spreads[i] = _measure(lab, weights, starts[i], stops[i], means[i], axes[i])
     while count < size:
         widen, most = -1, 0.0
         for i in range(count):
@@ -200,54 +211,82 @@ def _divide(lab, weights, labels, count, widest, rounds, means) -> int:  # type:
                 widen, most = i, score
         if widen < 0:
             break
-        halves = np.empty((2, 3))
-        for c in range(3):
-            halves[0, c] = means[widen, c] - axes[widen, c]
-            halves[1, c] = means[widen, c] + axes[widen, c]
-        for _ in range(rounds):
-            sums, held = np.zeros((2, 3)), np.zeros(2)
-            for p in range(lab.shape[0]):
-                if labels[p] == widen or labels[p] == count:
-                    near, far = 0.0, 0.0
-                    for c in range(3):
-                        near += (lab[p, c] - halves[0, c]) ** 2
-                        far += (lab[p, c] - halves[1, c]) ** 2
-                    side = 1 if far < near else 0
-                    labels[p] = count if side == 1 else widen
-                    held[side] += weights[p]
-                    for c in range(3):
-                        sums[side, c] += weights[p] * lab[p, c]
-            for side in range(2):
-                for c in range(3):
-                    halves[side, c] = sums[side, c] / held[side]
+        start, stop = starts[widen], stops[widen]
+        _halve(lab, weights, start, stop, totals[widen], means[widen], axes[widen], rounds, sides)
+        middle, behind = start, 0
+        for p in range(start, stop):  # both places get it, and the next point takes the one that was not meant
+            for c in range(3):
+                other_lab[behind, c] = lab[middle, c] = lab[p, c]
+            other_weights[behind] = weights[middle] = weights[p]
+            behind += sides[p]
+            middle += not sides[p]
+        lab[middle:stop], weights[middle:stop] = other_lab[:behind], other_weights[:behind]
+        stops[widen], starts[count], stops[count] = middle, middle, stop
+        for i in (widen, count):
+            totals[i], spreads[i] = _measure(lab, weights, starts[i], stops[i], means[i], axes[i])
         count += 1
-        _measure(lab, weights, labels, widen, widen + 1, means, totals, axes, spreads)
-        _measure(lab, weights, labels, count - 1, count, means, totals, axes, spreads)
     return int(count)
 
 
-@kernel
-def _measure(lab, weights, labels, first, stop, means, totals, axes, spreads) -> None:  # type: ignore[no-untyped-def]
-    """Means, weights and main axes, as long as the standard deviation along them, of the parts [first, stop)."""
-    squares = np.zeros((stop - first, 3, 3))
-    means[first:stop] = 0.0
-    totals[first:stop] = 0.0
-    for p in range(lab.shape[0]):
-        if first <= labels[p] < stop:
-            totals[labels[p]] += weights[p]
-            for c in range(3):
-                means[labels[p], c] += weights[p] * lab[p, c]
-    for i in range(first, stop):
-        for c in range(3):
-            means[i, c] /= totals[i]
-    for p in range(lab.shape[0]):
-        i = labels[p]
-        if first <= i < stop:
-            for c in range(3):
-                for d in range(3):
-                    squares[i - first, c, d] += weights[p] * (lab[p, c] - means[i, c]) * (lab[p, d] - means[i, d])
-    for i in range(first, stop):
-        spreads[i] = _main_axis(squares[i - first] / totals[i], axes[i])
+@inlined
+def _halve(lab, weights, start, stop, total, mean, axis, rounds, sides) -> None:  # type: ignore[no-untyped-def]
+    """Which of the points [start, stop) are nearer to the far half than to the near one, into sides (n,).
+
+    The nearer half's sums are what the other's leave of the whole, so that no branch depends on a point.
+    """
+    near_l, near_a, near_b = mean[0] - axis[0], mean[1] - axis[1], mean[2] - axis[2]
+    far_l, far_a, far_b = mean[0] + axis[0], mean[1] + axis[1], mean[2] + axis[2]
+    for _ in range(rounds):
+        # nearer to the far one: 2 (far - near) . x > far^2 - near^2
+        dl, da, db = far_l - near_l, far_a - near_a, far_b - near_b
+        ml, ma, mb = 0.5 * (far_l + near_l), 0.5 * (far_a + near_a), 0.5 * (far_b + near_b)
+        held, sl, sa, sb = 0.0, 0.0, 0.0, 0.0
+        for p in range(start, stop):
+            tl, ta, tb = lab[p, 0], lab[p, 1], lab[p, 2]
+            far = (tl - ml) * dl + (ta - ma) * da + (tb - mb) * db > 0.0
+            sides[p] = far
+            weight = weights[p] if far else 0.0
+            held += weight
+            sl += weight * tl
+            sa += weight * ta
+            sb += weight * tb
+        rest = total - held
+        far_l, far_a, far_b = sl / held, sa / held, sb / held
+        near_l, near_a, near_b = (
+            (mean[0] * total - sl) / rest,
+            (mean[1] * total - sa) / rest,
+            (mean[2] * total - sb) / rest,
+        )
+
+
+@inlined
+def _measure(lab, weights, start, stop, mean, axis):  # type: ignore[no-untyped-def]
+    """Weight and spread of the points [start, stop); their mean and main axis, as long as the spread, in place."""
+    total, sl, sa, sb = 0.0, 0.0, 0.0, 0.0
+    for p in range(start, stop):
+        weight = weights[p]
+        total += weight
+        sl += weight * lab[p, 0]
+        sa += weight * lab[p, 1]
+        sb += weight * lab[p, 2]
+    ml, ma, mb = sl / total, sa / total, sb / total
+    mean[0], mean[1], mean[2] = ml, ma, mb
+    ll, la, lb, aa, ab, bb = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for p in range(start, stop):
+        weight = weights[p]
+        dl, da, db = lab[p, 0] - ml, lab[p, 1] - ma, lab[p, 2] - mb
+        ll += weight * dl * dl
+        la += weight * dl * da
+        lb += weight * dl * db
+        aa += weight * da * da
+        ab += weight * da * db
+        bb += weight * db * db
+    covariance = np.empty((3, 3))
+    covariance[0, 0], covariance[1, 1], covariance[2, 2] = ll / total, aa / total, bb / total
+    covariance[0, 1] = covariance[1, 0] = la / total
+    covariance[0, 2] = covariance[2, 0] = lb / total
+    covariance[1, 2] = covariance[2, 1] = ab / total
+    return total, _main_axis(covariance, axis)
 
 
 @kernel

@@ -63,15 +63,34 @@ def exp_negative(x: float) -> float:
     give the same bits on every machine.
     """
     y = max(x, -40.0) * (1.0 / 128.0)
-    p = 1.0 + y * (1.0 / 10.0)
-    p = 1.0 + y * (1.0 / 9.0) * p
-    p = 1.0 + y * (1.0 / 8.0) * p
-    p = 1.0 + y * (1.0 / 7.0) * p
-    p = 1.0 + y * (1.0 / 6.0) * p
-    p = 1.0 + y * (1.0 / 5.0) * p
-    p = 1.0 + y * (1.0 / 4.0) * p
-    p = 1.0 + y * (1.0 / 3.0) * p
-    p = 1.0 + y * (1.0 / 2.0) * p
+    p = 1.0 / 362880.0 + y * (1.0 / 3628800.0)
+    p = 1.0 / 40320.0 + y * p
+    p = 1.0 / 5040.0 + y * p
+    p = 1.0 / 720.0 + y * p
+    p = 1.0 / 120.0 + y * p
+    p = 1.0 / 24.0 + y * p
+    p = 1.0 / 6.0 + y * p
+    p = 1.0 / 2.0 + y * p
+    p = 1.0 + y * p
+    p = 1.0 + y * p
+    p = p * p
+    p = p * p
+    p = p * p
+    p = p * p
+    p = p * p
+    p = p * p
+    return p * p
+
+
+@inlined
+def share_of(x: float) -> float:
+    """exp(x) for x <= 0, to 5e-14 of 1 (not of itself), for weights beside one of 1; `exp_negative` in fewer steps."""
+    y = max(x, -40.0) * (1.0 / 128.0)
+    p = 1.0 / 120.0 + y * (1.0 / 720.0)
+    p = 1.0 / 24.0 + y * p
+    p = 1.0 / 6.0 + y * p
+    p = 1.0 / 2.0 + y * p
+    p = 1.0 + y * p
     p = 1.0 + y * p
     p = p * p
     p = p * p
@@ -117,18 +136,18 @@ def exp2(x: float) -> float:
     bound = min(max(x, -1000.0), 1000.0)
     shifted = bound + _ROUND
     y = (bound - (shifted - _ROUND)) * 0.6931471805599453
-    p = 1.0 + y * (1.0 / 13.0)
-    p = 1.0 + y * (1.0 / 12.0) * p
-    p = 1.0 + y * (1.0 / 11.0) * p
-    p = 1.0 + y * (1.0 / 10.0) * p
-    p = 1.0 + y * (1.0 / 9.0) * p
-    p = 1.0 + y * (1.0 / 8.0) * p
-    p = 1.0 + y * (1.0 / 7.0) * p
-    p = 1.0 + y * (1.0 / 6.0) * p
-    p = 1.0 + y * (1.0 / 5.0) * p
-    p = 1.0 + y * (1.0 / 4.0) * p
-    p = 1.0 + y * (1.0 / 3.0) * p
-    p = 1.0 + y * (1.0 / 2.0) * p
+    p = 1.0 / 479001600.0 + y * (1.0 / 6227020800.0)
+    p = 1.0 / 39916800.0 + y * p
+    p = 1.0 / 3628800.0 + y * p
+    p = 1.0 / 362880.0 + y * p
+    p = 1.0 / 40320.0 + y * p
+    p = 1.0 / 5040.0 + y * p
+    p = 1.0 / 720.0 + y * p
+    p = 1.0 / 120.0 + y * p
+    p = 1.0 / 24.0 + y * p
+    p = 1.0 / 6.0 + y * p
+    p = 1.0 / 2.0 + y * p
+    p = 1.0 + y * p
     p = 1.0 + y * p
     whole = np.float64(shifted).view(np.int64) << 52
     return p * np.int64(whole + _EXPONENT_OF_1).view(np.float64)

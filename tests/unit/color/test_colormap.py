@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import naive
 import numpy as np
 import pytest
@@ -9,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import few
 
-from streamct.color.colormap import ColorMap, apply_to_srgb, color_map, exp_negative
+from streamct.color.colormap import ColorMap, apply_to_srgb, color_map
 from streamct.color.correspondence import Correspondence, correspond
 from streamct.color.lab import lab_to_srgb, srgb_to_lab
+from streamct.color.scalar import exp_negative, share_of
 from streamct.model import Palette
 from streamct.settings import MappingSettings
 
@@ -201,11 +204,15 @@ def test_maps_take_any_shape_and_any_number_of_colours() -> None:
 @given(st.floats(-40, 0))
 def test_the_kernels_exponential_is_the_exponential(x: float) -> None:
     assert exp_negative(x) == pytest.approx(np.exp(x), rel=2e-11)
+    assert share_of(x) == pytest.approx(np.exp(x), abs=5e-14)
 
 
-def test_the_kernels_exponential_of_0_is_1_and_of_far_away_next_to_nothing() -> None:
-    assert exp_negative(0.0) == 1.0
-    assert 0 < exp_negative(-1e9) < 1e-17
+@pytest.mark.parametrize("exponential", [exp_negative, share_of])
+def test_the_kernels_exponential_of_0_is_1_and_of_far_away_next_to_nothing(
+    exponential: Callable[[float], float],
+) -> None:
+    assert exponential(0.0) == 1.0
+    assert 0 < exponential(-1e9) < 1e-17
 
 
 # Pictures.
