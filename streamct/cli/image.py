@@ -44,6 +44,7 @@ def image(
     classes: o.Classes = None,
     weights: o.Weights = None,
     segment_size: o.SegmentSize = None,
+    segment_device: o.SegmentDevice = None,
     mask: o.StillMask = None,
     ref_mask: o.RefMask = None,
     quality: o.Quality = None,
@@ -76,6 +77,7 @@ def image(
         classes=classes,
         weights=weights,
         segment_size=segment_size,
+        segment_device=segment_device,
         quality=quality,
     )
     wanted = o.wanted(reference, palette, map, ref_from, ref_to)

@@ -47,6 +47,7 @@ def lut(
     classes: o.Classes = None,
     weights: o.Weights = None,
     segment_size: o.SegmentSize = None,
+    segment_device: o.SegmentDevice = None,
     segment_every: o.SegmentEvery = None,
     mask: o.Mask = None,
     ref_mask: o.RefMask = None,
@@ -80,6 +81,7 @@ def lut(
         classes=classes,
         weights=weights,
         segment_size=segment_size,
+        segment_device=segment_device,
         segment_every=segment_every,
     )
     wanted = o.wanted(reference, palette, map, ref_from, ref_to)

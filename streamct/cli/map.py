@@ -37,6 +37,7 @@ def map_(
     classes: o.Classes = None,
     weights: o.Weights = None,
     segment_size: o.SegmentSize = None,
+    segment_device: o.SegmentDevice = None,
     segment_every: o.SegmentEvery = None,
     mask: o.Mask = None,
     ref_mask: o.RefMask = None,
@@ -68,6 +69,7 @@ def map_(
         classes=classes,
         weights=weights,
         segment_size=segment_size,
+        segment_device=segment_device,
         segment_every=segment_every,
     )
     wanted = o.wanted(reference, palette, None, ref_from, ref_to)

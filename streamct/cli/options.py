@@ -169,6 +169,15 @@ SegmentSize = Annotated[
     int | None,
     _option("--segment-size", help="Long edge of the network's input; 520 on a GPU, 384 on a CPU.", panel=REGIONS),
 ]
+SegmentDevice = Annotated[
+    str | None,
+    _option(
+        "--segment-device",
+        help="Where the network runs: auto (default: a GPU if there is one), cpu or cuda.",
+        values=("auto", "cpu", "cuda"),
+        panel=REGIONS,
+    ),
+]
 SegmentEvery = Annotated[
     int | None,
     _option("--segment-every", help="The network sees every n-th frame; 1 on a GPU, 4 on a CPU.", panel=REGIONS),
@@ -327,6 +336,7 @@ def build_settings(
     classes: str | None = None,
     weights: Path | None = None,
     segment_size: int | None = None,
+    segment_device: str | None = None,
     segment_every: int | None = None,
     codec: str | None = None,
     crf: float | None = None,
@@ -360,6 +370,7 @@ def build_settings(
         "segment__classes": ("--classes", tuple(filter(None, map(str.strip, classes.split(",")))) if classes else None),
         "segment__weights": ("--weights", weights),
         "segment__size": ("--segment-size", segment_size),
+        "segment__device": ("--segment-device", segment_device),
         "segment__every": ("--segment-every", segment_every),
         "output__codec": ("--codec", codec),
         "output__crf": ("--crf", crf),

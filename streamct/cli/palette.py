@@ -32,6 +32,7 @@ def palette(
     classes: o.Classes = None,
     weights: o.Weights = None,
     segment_size: o.SegmentSize = None,
+    segment_device: o.SegmentDevice = None,
     mask: o.StillMask = None,
     overwrite: o.Overwrite = False,
     verbose: o.Verbose = False,
@@ -51,6 +52,7 @@ def palette(
         classes=classes,
         weights=weights,
         segment_size=segment_size,
+        segment_device=segment_device,
     )
     if output is not None and output.suffix.lower() not in (".json", ".png"):
         raise OutputError(f"{output}: a palette is written as .json, its swatches as .png. Name one of them.")

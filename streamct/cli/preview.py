@@ -79,6 +79,7 @@ def preview(
     classes: o.Classes = None,
     weights: o.Weights = None,
     segment_size: o.SegmentSize = None,
+    segment_device: o.SegmentDevice = None,
     segment_every: o.SegmentEvery = None,
     mask: o.Mask = None,
     ref_mask: o.RefMask = None,
@@ -112,6 +113,7 @@ def preview(
         "classes": classes,
         "weights": weights,
         "segment_size": segment_size,
+        "segment_device": segment_device,
         "segment_every": segment_every,
     }
     settings = o.build_settings(preset, config, **given)

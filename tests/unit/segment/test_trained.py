@@ -69,7 +69,8 @@ def test_the_command_line_grades_foreground_and_background_apart_with_it(
     command = [
         sys.executable, "-c", "from streamct.cli import main; main()", "video", clip, tmp_path / "ref.png",
         "-o", tmp_path / "out.mkv", "--codec", "ffv1", "--segmenter", segmenter, "--weights", checkpoint,
-        "--segment-size", str(SCENE_WIDTH), "--segment-every", "2", "--save-masks", tmp_path / "masks", "--json",
+        "--segment-size", str(SCENE_WIDTH), "--segment-every", "2", "--segment-device", "cpu",
+        "--save-masks", tmp_path / "masks", "--json",
     ]  # fmt: skip
     done = subprocess.run(
         [str(word) for word in command],
