@@ -18,6 +18,7 @@ from streamct.media.alpha import alpha_decoder
 from streamct.media.demuxer import Demuxer
 from streamct.media.ebml import missing_bytes
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
+from streamct.media.lost import LostPictures
 from streamct.media.probe import open_input, reason, video_stream
 from streamct.media.slices import broken_slices
 from streamct.model import Clip, Frame, PixelFormat, Plane
@@ -65,6 +66,7 @@ class Reader:
         self._tolerate = tolerate
         self._failures: list[str] = []
         self._broken: set[int | None] = set()
+        self._lost: LostPictures | None = None
         self._sliced = False
         self._demuxer = demuxer
         self._container = open_input(clip.path, hwaccel) if demuxer is None else demuxer.container
@@ -99,7 +101,7 @@ class Reader:
 
     def __iter__(self) -> Iterator[Frame]:
         clip = self._clip
-        index, corrupt, first_corrupt = 0, 0, None
+        index, corrupt, first_corrupt, spoilt = 0, 0, None, 0
         last: int | None = None
         for decoded in self._decoded():
             pts = self._time(decoded, last)
@@ -108,17 +110,23 @@ class Reader:
             if broken:
                 corrupt += 1
                 first_corrupt = first_corrupt if first_corrupt is not None else pts
+            lacking = self._lacks(decoded)
+            spoilt += lacking
             frame = self._direct(decoded)
             yield Frame(
                 plane_views(frame, clip.format), clip.format, index, pts, clip.time_base,
-                decoded.duration or 0, bool(decoded.key_frame), broken, frame,
+                decoded.duration or 0, bool(decoded.key_frame), broken or lacking, frame,
             )  # fmt: skip
             index += 1
-        self._check(index, last, corrupt, first_corrupt)
+        self._check(index, last, corrupt, first_corrupt, spoilt)
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         count, end = 0, None
+        if self._clip.codec == "h264":
+            self._lost = LostPictures(self._stream.codec_context.extradata)
         for packet in self._packets():
+            if self._lost is not None:
+                self._lost.look(packet)
             if self._clip.codec == "ffv1" and packet.size:
                 self._check_slices(packet)
             try:
@@ -143,6 +151,10 @@ class Reader:
         if count or (count is None and self._sliced):
             self._broken.add(packet.pts)
         self._sliced = self._sliced or count is not None
+
+    def _lacks(self, frame: av.VideoFrame) -> bool:
+        """Whether a frame was made from pictures that are missing."""
+        return self._lost is not None and frame.pts in self._lost.spoilt
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         try:
@@ -178,11 +190,16 @@ class Reader:
             return frame
         return convert(frame, clip.format.name, clip.coding, self._converter, (clip.width, clip.height))
 
-    def _check(self, count: int, last: int | None, corrupt: int, first_corrupt: int | None) -> None:
+    def _check(self, count: int, last: int | None, corrupt: int, first_corrupt: int | None, spoilt: int) -> None:
         clip = self._clip
         damage = list(self._failures[:1])
         if len(self._failures) > 1:
             damage[0] += f" and {len(self._failures) - 1} times more"
+        if self._lost is not None and self._lost.lost:
+            at = timecode(float((self._lost.first or 0) * clip.time_base))
+            some = "1 picture is" if self._lost.lost == 1 else f"{self._lost.lost} pictures are"
+            shown = f"; {spoilt} of {count} frames are made without" if spoilt else ""
+            damage.append(f"at least {some} missing that others are made from, the first before {at}{shown}")
         if clip.frames is not None and count < clip.frames:
             end = timecode(float((last or 0) * clip.time_base))
             of = f" of {timecode(float(clip.duration))}" if clip.duration else ""
