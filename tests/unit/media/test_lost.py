@@ -1,4 +1,4 @@
-"""Pictures of H.264 that are missing, though others are made from them, are found, counted and placed; no others are."""
+"""Pictures of H.264 that are missing, though others are made from them, are found, counted and placed; no others."""
 
 from __future__ import annotations
 
