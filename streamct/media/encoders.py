@@ -15,7 +15,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.format import names  # type: ignore[attr-defined]
 
 from streamct.errors import EncoderRefusalError, SettingsError
-from streamct.media.formats import DIRECT, FULL_RANGE_ALIASES
+from streamct.media.formats import DIRECT, FULL_RANGE_ALIASES, graded_format
 from streamct.media.hardware import hardware_codec
 from streamct.media.probe import reason
 from streamct.model import Clip, MasteringDisplay, PixelFormat
@@ -50,6 +50,7 @@ _X26X = (
 )  # fmt: skip
 _QUALITY = {
     "libx264": _Quality((0, 51), 16, _X26X, "veryfast"),
+    "libx264rgb": _Quality((0, 51), 16, _X26X, "veryfast"),
     "libx265": _Quality((0, 51), 18, _X26X, "fast", {"x265-params": "log-level=none"}),
     "libsvtav1": _Quality((1, 63), 20, tuple(str(n) for n in range(14)), "8"),
     "libvpx-vp9": _Quality((0, 63), 20, (), None, {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}),
@@ -323,8 +324,18 @@ def _pixel_format(clip: Clip, encoder: str, wanted: str | None, notes: list[str]
     if not takes or layout.name in takes:
         return layout.name, False
     spelled = {FULL_RANGE_ALIASES.get(name, _SEMI_PLANAR.get(name, name)): name for name in reversed(takes)}
+    if layout.rgb:
+        spelled = {graded_format(name).name: name for name in reversed(takes) if _is_packed(name)} | spelled
     if layout.name in spelled:
         return spelled[layout.name], False
+    if spelled.keys().isdisjoint(DIRECT):
+        spelled = {graded_format(name).name: name for name in reversed(takes) if _is_packed(name)}
+    if not spelled:
+        raise EncoderRefusalError(
+            f"{clip.path}: the encoder {encoder} takes none of the layouts that graded pictures may have, only "
+            f"{', '.join(takes[:6])}. Choose another --codec.",
+            "it takes no such pictures",
+        )
     chosen = _nearest(layout, [DIRECT[name] for name in spelled if name in DIRECT])
     lost = [
         what
@@ -342,6 +353,12 @@ def _pixel_format(clip: Clip, encoder: str, wanted: str | None, notes: list[str]
         size = "" if tiled else f" of {clip.width}x{clip.height} pixels"
         notes.append(f"{encoder} does not take {layout.name}{size}; the output is {chosen.name}{detail}")
     return spelled[chosen.name], chosen.depth < layout.depth
+
+
+def _is_packed(name: str) -> bool:
+    """Whether a format holds red, green and blue of whole bytes side by side, and so all of a planar one."""
+    layout = av.VideoFormat(name)
+    return layout.is_rgb and not layout.has_palette and min(part.bits for part in layout.components) in (8, 16)
 
 
 def _divides(clip: Clip, name: str) -> bool:
