@@ -20,6 +20,7 @@ from streamct.media.priming import SampleClock, cut_at_end, primed, primings, sa
 from streamct.media.probe import is_cover, open_input, reason
 from streamct.media.trim import Trim
 from streamct.media.trim_streams import StreamTrim
+from streamct.media.tryout import lost_keys, takes
 from streamct.model import Clip
 
 _CONTAINER_KEYS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
@@ -36,6 +37,12 @@ _COVERS = {
     "tiff": ("image/tiff", "tif"),
 }  # fmt: skip
 """Kinds of pictures that Matroska's readers take for cover art, and the usual ending of their names."""
+
+_SPOKEN_IN_MOV = {
+    "deu": "ger", "fre": "fra", "nld": "dut", "swe": "sve", "isl": "ice", "ell": "gre", "cze": "ces", "slo": "slk",
+    "rum": "ron", "mkd": "mac", "zho": "chi", "sqi": "alb",
+}  # fmt: skip
+"""Other names of languages, under which FFmpeg finds the number that MOV has for them."""
 
 Rewrite = Callable[[bytes], bytes | None]
 
@@ -100,7 +107,7 @@ class Passthrough:
         for source in self._file.streams:
             if source.index == self._clip.stream:
                 graded = video()
-                _copy_tags(source, graded)
+                _copy_tags(source, graded, self._plan.container)
                 if self._trim is not None:
                     self._trim.retime(graded, self._clip)
                 continue
@@ -110,7 +117,7 @@ class Passthrough:
                     continue
             added = self._add(output, source)
             if added is not None:
-                _copy_tags(source, added[0])
+                _copy_tags(source, added[0], self._plan.container)
                 self._targets[source.index] = added
                 self._copied[source.index] = CopiedStream(added[0].index, source.type)
                 clock = sample_clock(source) if self._plan.container in _SAMPLE_EXACT else None
@@ -120,9 +127,10 @@ class Passthrough:
         if self._plan.container == "matroska":  # where they are attachments, and those come last
             for source in covers:
                 self._attach_cover(output, source)
-        for key, value in self._file.metadata.items():
-            if key.lower() not in _CONTAINER_KEYS:
-                output.metadata[key] = value
+        kept = {key: value for key, value in self._file.metadata.items() if key.lower() not in _CONTAINER_KEYS}
+        output.metadata.update(kept)
+        if lost := lost_keys(self._plan.container, kept):
+            self.notes.append(f"metadata are left out: {self._plan.kind} hold no {', '.join(lost)}")
         chapters = self._file.chapters()
         if self._trim is not None:
             chapters = self._trim.chapters(chapters)
@@ -286,7 +294,8 @@ class Passthrough:
         codec = source.codec_context.codec.canonical_name if source.codec_context is not None else ""
         if source.type == "subtitle" and codec in _TEXT:
             return self._add_text(output, source, codec)
-        if container != "mpegts" and codec not in supported_codecs(container):
+        known = container == "mpegts" or codec in supported_codecs(container)
+        if not known or not takes(container, self._plan.path.suffix, source):
             what = "subtitles" if source.type == "subtitle" else "streams"
             self._left_out(source, f"{codec or name or 'unknown'} {what}")
             return None
@@ -361,11 +370,15 @@ def _without_gaps(sample: bytes) -> bytes | None:
     return sample if int.from_bytes(sample[:2], "big") else None
 
 
-def _copy_tags(source: Stream, target: Stream) -> None:
+def _copy_tags(source: Stream, target: Stream, container: str) -> None:
     kept: dict[str, Any] = {
         key: value
         for key, value in source.metadata.items()
         if key.lower().split("-")[0] not in _STREAM_KEYS and not key.lower().startswith("_statistics")
     }
+    if "name" in kept and "title" not in kept:  # as a film's track calls its title
+        kept["title"] = kept.pop("name")
+    if container == "mov" and kept.get("language") in _SPOKEN_IN_MOV:
+        kept["language"] = _SPOKEN_IN_MOV[kept["language"]]
     target.metadata.update(kept)
     target.disposition = Disposition(source.disposition)
