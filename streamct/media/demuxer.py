@@ -20,6 +20,7 @@ from streamct.errors import InputError
 from streamct.media.ebml import declared_bytes
 from streamct.media.pipes import STDIN, StandardInput, passing_on
 from streamct.media.probe import choose, describe, reason
+from streamct.media.restarts import Restarts, restarts_of
 from streamct.model import Clip
 
 _MOST_WAITING = 1 << 29
@@ -109,7 +110,10 @@ class Demuxer:
         try:
             chosen = choose(self.container, STDIN, stream)
             chosen.thread_type = threading
-            self._packets = self.container.demux()
+            self.restarts: Restarts | None = restarts_of(self.container, chosen)
+            self._packets: Iterator[Packet] = self.container.demux()
+            if self.restarts is not None:
+                self._packets = self.restarts.steady(self._packets)
             clip = describe(self.container, chosen, STDIN, self._first(chosen.index))
             chosen.codec_context.flush_buffers()  # what it saw comes again
             return clip

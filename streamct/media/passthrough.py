@@ -18,6 +18,7 @@ from streamct.media.demuxer import Demuxer
 from streamct.media.output import OutputPlan, supported_codecs
 from streamct.media.priming import SampleClock, cut_at_end, primed, primings, sample_clock
 from streamct.media.probe import is_cover, open_input, reason
+from streamct.media.restarts import Restarts, restarts_of
 from streamct.media.trim import Trim
 from streamct.media.trim_streams import StreamTrim
 from streamct.media.tryout import lost_keys, takes
@@ -149,6 +150,8 @@ class Passthrough:
                 return
             self._copy(output, packet)
         if until is None:
+            if self._demuxer is not None and self._demuxer.restarts is not None:
+                self._overlapping(self._demuxer.restarts)
             if self._trim is not None:
                 self.notes += [
                     f"stream {source} ({told.kind}) has nothing between --from and --to that can be copied"
@@ -229,10 +232,19 @@ class Passthrough:
 
     def _demuxed(self) -> Iterator[Packet]:
         streams = [self._file.streams[index] for index in self._targets]
+        graded = self._file.streams[self._clip.stream]
+        assert isinstance(graded, VideoStream)
+        restarts = restarts_of(self._file, graded)
         try:
-            for packet in self._file.demux(*streams) if streams else ():
-                if packet.size:
+            if restarts is None or not streams:
+                packets: Iterator[Packet] = self._file.demux(*streams) if streams else iter(())
+            else:  # by the pictures, as when these are read
+                packets = restarts.steady(self._file.demux(*streams, graded))
+            for packet in packets:
+                if packet.size and packet.stream.index in self._targets:
                     yield packet
+            if restarts is not None:
+                self._overlapping(restarts)
         except (av.FFmpegError, OSError) as cause:
             what = f"its other streams can't be read to the end ({reason(cause)})"
             if not self._tolerate:
@@ -241,6 +253,13 @@ class Passthrough:
                     "or grade what is there with --tolerate-corrupt."
                 ) from cause
             self.notes.append(what)
+
+    def _overlapping(self, restarts: Restarts) -> None:
+        for index, count in sorted(restarts.left_out.items()):
+            self.notes.append(
+                f"stream {index} ({self._file.streams[index].type}): {count} packets are left out that overlap where "
+                "the clock begins again"
+            )
 
     def _copy(self, output: av.container.OutputContainer, packet: Packet) -> None:
         target, rewrite = self._targets[packet.stream.index]

@@ -20,6 +20,7 @@ from streamct.media.ebml import missing_bytes
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
 from streamct.media.lost import LostPictures
 from streamct.media.probe import open_input, reason, video_stream
+from streamct.media.restarts import Restarts, restarts_of
 from streamct.media.slices import broken_slices
 from streamct.model import Clip, Frame, PixelFormat, Plane
 
@@ -67,6 +68,9 @@ class Reader:
         self._failures: list[str] = []
         self._broken: set[int | None] = set()
         self._lost: LostPictures | None = None
+        self._restarts: Restarts | None = None
+        self._moved = 0
+        self._first_moved = ""
         self._sliced = False
         self._demuxer = demuxer
         self._container = open_input(clip.path, hwaccel) if demuxer is None else demuxer.container
@@ -78,7 +82,7 @@ class Reader:
         self._decoder = alpha_decoder(self._stream, threads) or self._stream.codec_context
         self._converter = VideoReformatter()
         self._lock = threading.Lock()
-        self.warnings: list[str] = []
+        self._warnings: list[str] = []
 
     def __enter__(self) -> Reader:
         return self
@@ -92,6 +96,24 @@ class Reader:
     def is_piped(self) -> bool:
         """Whether it reads what comes once."""
         return self._demuxer is not None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was repaired, and what is damaged."""
+        said = list(self._warnings)
+        if self._moved:
+            one = self._moved == 1
+            some = "1 frame time that repeats or runs" if one else f"{self._moved} frame times that repeat or run"
+            were = f"backwards {'was' if one else 'were'} moved forward"
+            said.append(f"{self._clip.path}: {some} {were}, the first at {self._first_moved}")
+        if self._restarts is not None and self._restarts.first is not None:
+            often = "once" if self._restarts.count == 1 else f"{self._restarts.count} times"
+            at = timecode(float(self._restarts.first))
+            said.append(
+                f"{self._clip.path}: its clock begins again {often}, first at {at}; what follows was moved behind what "
+                "comes before, at the frame rate"
+            )
+        return said
 
     def close(self) -> None:
         """Stop the decoder and close the file."""
@@ -158,7 +180,13 @@ class Reader:
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         try:
-            yield from self._container.demux(self._stream) if self._demuxer is None else self._demuxer.video()
+            if self._demuxer is not None:
+                self._restarts = self._demuxer.restarts
+                yield from self._demuxer.video()
+                return
+            self._restarts = restarts_of(self._container, self._stream)
+            packets = self._container.demux(self._stream)
+            yield from packets if self._restarts is None else self._restarts.steady(packets)
         except (av.FFmpegError, OSError) as cause:
             failure = f"reading stopped ({reason(cause)})"
             if not self._tolerate:
@@ -171,7 +199,8 @@ class Reader:
             self._warn("frames without a time were placed after their neighbours")
             return 0 if last is None else last + step
         if last is not None and frame.pts <= last:
-            self._warn("frame times that repeat or run backwards were moved forward")
+            self._moved += 1
+            self._first_moved = self._first_moved or timecode(float(last * self._clip.time_base))
             return last + 1
         return int(frame.pts)
 
@@ -225,8 +254,8 @@ class Reader:
 
     def _warn(self, message: str) -> None:
         line = f"{self._clip.path}: {message}"
-        if line not in self.warnings:
-            self.warnings.append(line)
+        if line not in self._warnings:
+            self._warnings.append(line)
 
 
 def timecode(seconds: float) -> str:
