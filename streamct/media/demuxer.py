@@ -16,8 +16,9 @@ import av
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from streamct.errors import InputError
+from streamct.errors import InputError, NoVideoError
 from streamct.media.ebml import declared_bytes
+from streamct.media.movie import ends_with_header
 from streamct.media.pipes import STDIN, StandardInput, passing_on
 from streamct.media.probe import choose, describe, reason
 from streamct.media.restarts import Restarts, restarts_of
@@ -117,6 +118,14 @@ class Demuxer:
             clip = describe(self.container, chosen, STDIN, self._first(chosen.index))
             chosen.codec_context.flush_buffers()  # what it saw comes again
             return clip
+        except NoVideoError as cause:
+            self.container.close()
+            if ends_with_header(self._source.head):
+                raise InputError(
+                    f"{STDIN}: is MP4 or MOV whose header comes at its end, which can't be read from a pipe. Name the "
+                    "file, make it with -movflags +faststart, or pipe it as Matroska."
+                ) from cause
+            raise
         except BaseException:
             self.container.close()
             raise

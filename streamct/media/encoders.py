@@ -16,8 +16,8 @@ from av.video.format import names  # type: ignore[attr-defined]
 
 from streamct.errors import EncoderRefusalError, SettingsError
 from streamct.media.formats import DIRECT, FULL_RANGE_ALIASES, graded_format
-from streamct.media.hardware import hardware_codec
-from streamct.media.probe import reason
+from streamct.media.hardware import encoders_by, hardware_codec
+from streamct.media.probe import listening, reason
 from streamct.model import Clip, MasteringDisplay, PixelFormat
 from streamct.settings import OutputSettings
 
@@ -126,10 +126,10 @@ def encoder_named(name: str) -> str:
         codec = av.codec.Codec(wanted, "w")
     except (av.FFmpegError, ValueError) as cause:
         known = sorted({*_ENCODERS, "ffv1", "mjpeg", "dnxhd"})
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+        close = encoders_by(name) or difflib.get_close_matches(name, known, n=1)
+        hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
         raise SettingsError(
-            f"--codec {name} (output.codec): no such encoder (did you mean {close[0]!r}?). "
-            f"Usual ones: {', '.join(known)}."
+            f"--codec {name} (output.codec): no such encoder{hint}. Usual ones: {', '.join(known)}."
         ) from cause
     if codec.type != "video":
         raise SettingsError(f"--codec {name} (output.codec): encodes {codec.type}, not video")
@@ -184,6 +184,7 @@ def _try(clip: Clip, encoder: str, pix_fmt: str, options: dict[str, str]) -> Non
     for slices in choices:
         if slices is not None:
             options["slices"] = slices
+        lines: list[tuple[int, str, str]] = []
         try:
             context = av.CodecContext.create(encoder, "w")
             assert isinstance(context, VideoCodecContext)
@@ -191,7 +192,8 @@ def _try(clip: Clip, encoder: str, pix_fmt: str, options: dict[str, str]) -> Non
             context.framerate = clip.rate or Fraction(25)
             context.time_base = clip.time_base
             context.options = dict(options)
-            context.open()
+            with listening(av.logging.ERROR) as lines:
+                context.open()
             if hardware_codec(encoder) is not None:  # an opened device may still fail at work
                 frame = av.VideoFrame(clip.width, clip.height, pix_fmt)
                 frame.pts, frame.time_base = 0, clip.time_base
@@ -200,10 +202,12 @@ def _try(clip: Clip, encoder: str, pix_fmt: str, options: dict[str, str]) -> Non
             return
         except (av.FFmpegError, ValueError) as cause:
             if slices == choices[-1]:
+                why = lines[0][2].strip().rstrip(".") if lines else reason(cause)
+                given = f" with {options}" if options else ""
                 raise EncoderRefusalError(
-                    f"{clip.path}: the encoder {encoder} refused {clip.width}x{clip.height} {pix_fmt} with {options} "
-                    f"({reason(cause)}). Choose another --codec.",
-                    reason(cause),
+                    f"{clip.path}: the encoder {encoder} refused {clip.width}x{clip.height} {pix_fmt}{given} "
+                    f"({why}). Choose another --codec.",
+                    why,
                 ) from cause
 
 

@@ -82,6 +82,8 @@ def test_an_output_that_can_not_hold_the_codec_is_refused_and_endings_that_can_a
             {"codec": "prorez"},
             r"--codec prorez \(output\.codec\): no such encoder \(did you mean 'prores'\?\)\. Usual ones: av1,",
         ),
+        ({"codec": "nvenc"}, r"no such encoder \(did you mean 'h264_nvenc' or 'hevc_nvenc' or 'av1_nvenc'\?\)"),
+        ({"codec": "xyzzy"}, r"--codec xyzzy \(output\.codec\): no such encoder\. Usual ones: av1,"),
         ({"codec": "aac"}, r"--codec aac \(output\.codec\): encodes audio, not video"),
         ({"encoder_preset": "veryfats"}, r"libx264 has no such preset \(did you mean 'veryfast'\?\); it knows ultra"),
         ({"codec": "hevc", "crf": 60}, r"--crf 60 \(output\.crf\): libx265 takes 0 \(best\) to 51"),
@@ -211,3 +213,9 @@ def test_grey_keeps_every_code_and_its_full_range_is_said_where_no_tag_did(tmp_p
     with Reader(probe(tmp_path / "b.mkv")) as reader:
         for frame, (luma,) in zip(reader, frames, strict=True):
             np.testing.assert_array_equal(frame.planes[0], luma)
+
+
+def test_an_encoder_that_refuses_says_why_in_its_own_words(clip: Clip, tmp_path: Path) -> None:
+    refused = r"the encoder mpeg2video refused 64x48 yuv420p \(MPEG-1/2 does not support \d+/1 fps\)\. Choose another"
+    with pytest.raises(OutputError, match=refused):
+        plan(clip, tmp_path / "b.mkv", codec="mpeg2video")
