@@ -89,7 +89,6 @@ def test_a_reader_of_events_that_has_gone_is_named(folder: Path, tmp_path: Path)
     assert said == b"stopped: the program that reads standard output has ended\n"
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
 def test_a_full_standard_output_is_said_in_a_whole_sentence(folder: Path) -> None:
     command = [*SCRIPT, "video", str(folder / "a.mkv"), str(folder / "ref.png"), "-o", "-", "-q"]
     with open("/dev/full", "wb") as full:
