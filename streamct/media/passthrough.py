@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import av
 from av.packet import Packet
@@ -372,6 +373,17 @@ class Passthrough:
 
     def _left_out(self, source: Stream, what: str) -> None:
         self.notes.append(f"stream {source.index} ({source.type}) is left out: {self._plan.kind} take no {what}")
+
+
+def left_out(clip: Clip, plan: OutputPlan) -> tuple[str, ...]:
+    """What `Passthrough.attach` will say of the other streams, before anything is written."""
+    with av.open(os.devnull, "w", format=plan.container) as scratch:
+        others = Passthrough(clip, plan)
+        try:
+            others.attach(scratch, lambda: cast("VideoStream", scratch.add_stream(plan.encoder)))
+        finally:
+            others.close()
+    return tuple(others.notes)
 
 
 def _is_cover(stream: Stream) -> bool:
