@@ -69,26 +69,6 @@ def test_format_is_refused_for_a_file(folder: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_reader_of_events_that_has_gone_is_named(folder: Path, tmp_path: Path) -> None:
-    command = [
-        *SCRIPT,
-        "video",
-        str(folder / "a.mkv"),
-        str(folder / "ref.png"),
-        "-o",
-        str(tmp_path / "b.mkv"),
-        "--json",
-    ]
-    process = subprocess.Popen([*command, "-q"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()
-    said = process.stderr.read()
-    process.stderr.close()
-    assert process.wait() == 141
-    assert said == b"stopped: the program that reads standard output has ended\n"
-
-
 def test_a_full_standard_output_is_said_in_a_whole_sentence(folder: Path) -> None:
     command = [*SCRIPT, "video", str(folder / "a.mkv"), str(folder / "ref.png"), "-o", "-", "-q"]
     with open("/dev/full", "wb") as full:
