@@ -7,20 +7,30 @@ their place, until a picture begins anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from av.packet import Packet
+
+from streamct.media.lost_hevc import LostInHevc
+from streamct.media.units import Bits, after_start_codes, units
 
 _SLICE, _SLICE_A, _IDR, _SPS, _PPS = 1, 2, 5, 7, 8
 _HEAD = 48
 """Bytes of a slice that hold its `frame_num`."""
 _MARKING = 512
 """Bytes of a slice that hold all of its header."""
+_PARAMETERS = 1024
+"""Bytes of a parameter set that hold what is read of it."""
 _WITH_CHROMA = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 """Profiles whose parameters tell the chroma format (7.3.2.1.1)."""
 _P, _B, _I, _SP, _SI = range(5)
-_START = b"\0\0\1"
+
+
+def looks_for_lost(codec: str, extradata: bytes | None) -> LostPictures | LostInHevc | None:
+    """What looks for missing pictures in a stream of this codec, None where nothing tells of them."""
+    if codec == "hevc":
+        return LostInHevc(extradata)
+    return LostPictures(extradata) if codec == "h264" else None
 
 
 class LostPictures:
@@ -75,12 +85,12 @@ class LostPictures:
     def _slices(self, packet: Packet) -> tuple[int, bool, bool]:
         """How many pictures are missing before those in a packet, and whether it begins anew or is made from itself."""
         missing, fresh, intra = 0, False, False
-        for unit in self._units(packet):
+        for unit in units(packet, self._length):
             kind = unit[0] & 31
             if kind == _SPS:
-                self._add(_sequence(bytes(unit)))
+                self._add(_sequence(bytes(unit[:_PARAMETERS])))
             elif kind == _PPS:
-                self._add(_picture(bytes(unit)))
+                self._add(_picture(bytes(unit[:_PARAMETERS])))
             elif kind in (_SLICE, _SLICE_A, _IDR) and len(unit) > 1 and unit[1] & 128:  # the first of its picture
                 found = self._head(unit)
                 if found is None:
@@ -117,7 +127,7 @@ class LostPictures:
 
     def _head(self, unit: memoryview) -> tuple[int, int, _Sequence, _Picture] | None:
         """`frame_num`, the kind of slice, and the parameters that it refers to; None where it can't be read."""
-        bits = _Bits(bytes(unit[1:_HEAD]))
+        bits = Bits(bytes(unit[1:_HEAD]))
         try:
             bits.unsigned()
             shape = bits.unsigned() % 5
@@ -148,29 +158,9 @@ class LostPictures:
                     at += 2 + size
         else:
             self._length = 0
-            for unit in _after_start_codes(extradata):
-                self._add(_sequence(bytes(unit)) if unit[0] & 31 == _SPS else None)
-                self._add(_picture(bytes(unit)) if unit[0] & 31 == _PPS else None)
-
-    def _units(self, packet: Packet) -> Iterator[memoryview]:
-        if not self._length:
-            yield from _after_start_codes(bytes(packet))
-            return
-        data, length, at = memoryview(packet), self._length, 0
-        while at + length < len(data):
-            stop = at + length + int.from_bytes(data[at : at + length], "big")
-            if stop > at + length:
-                yield data[at + length : stop]
-            at = stop
-
-
-def _after_start_codes(data: bytes) -> Iterator[memoryview]:
-    """Units of a byte stream (Annex B); zeros may follow each."""
-    at, view = data.find(_START), memoryview(data)
-    while 0 <= at < len(data) - 3:
-        following = data.find(_START, at + 3) if data[at + 3] & 31 in (_SPS, _PPS) else -1
-        yield view[at + 3 : following if following > 0 else len(data)]
-        at = data.find(_START, at + 3)
+            for unit in after_start_codes(extradata):
+                self._add(_sequence(bytes(unit[:_PARAMETERS])) if unit[0] & 31 == _SPS else None)
+                self._add(_picture(bytes(unit[:_PARAMETERS])) if unit[0] & 31 == _PPS else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,41 +197,8 @@ class _Picture:
     redundant: bool = False
 
 
-class _Bits:
-    """Reads a unit bit by bit, without its emulation prevention (7.3.1).
-
-    Raises (from all that reads):
-        ValueError: there are no more.
-    """
-
-    def __init__(self, data: bytes) -> None:
-        data = data.replace(b"\0\0\3", b"\0\0")
-        self._value = int.from_bytes(data, "big")
-        self._left = 8 * len(data)
-
-    def read(self, count: int) -> int:
-        self._left -= count
-        if self._left < 0:
-            raise ValueError("the unit is too short")
-        return (self._value >> self._left) & ((1 << count) - 1)
-
-    def flag(self) -> bool:
-        return self.read(1) == 1
-
-    def unsigned(self) -> int:
-        """An Exp-Golomb number (9.1)."""
-        zeros = self._left - (self._value & ((1 << self._left) - 1)).bit_length()
-        self.read(zeros)
-        return self.read(zeros + 1) - 1
-
-    def signed(self) -> int:
-        """Likewise with a sign (9.1.1)."""
-        number = self.unsigned()
-        return (number + 1) // 2 if number % 2 else -(number // 2)
-
-
 def _sequence(unit: bytes) -> _Sequence | None:
-    bits = _Bits(unit[1:])
+    bits = Bits(unit[1:])
     try:
         profile = bits.read(8)
         bits.read(16)
@@ -275,7 +232,7 @@ def _sequence(unit: bytes) -> _Sequence | None:
     )
 
 
-def _skip_scaling(bits: _Bits, size: int) -> None:
+def _skip_scaling(bits: Bits, size: int) -> None:
     last = following = 8
     for _ in range(size):
         if following:
@@ -284,7 +241,7 @@ def _skip_scaling(bits: _Bits, size: int) -> None:
 
 
 def _picture(unit: bytes) -> _Picture | None:
-    bits = _Bits(unit[1:])
+    bits = Bits(unit[1:])
     try:
         id, sequence, _, bottom = bits.unsigned(), bits.unsigned(), bits.flag(), bits.flag()
         if bits.unsigned():
@@ -300,7 +257,7 @@ def _picture(unit: bytes) -> _Picture | None:
 def _begins_counting(unit: bytes, sps: _Sequence, pps: _Picture) -> bool:
     """Whether a reference picture has all before it forgotten, and its own number taken for 0 (7.4.3, 8.2.1: memory
     management control operation 5); also where its header can't be read."""
-    bits = _Bits(unit[1:])
+    bits = Bits(unit[1:])
     try:
         if not pps.bare:
             return True
@@ -334,7 +291,7 @@ def _begins_counting(unit: bytes, sps: _Sequence, pps: _Picture) -> bool:
         return True
 
 
-def _skip_references(bits: _Bits, shape: int, sps: _Sequence, pps: _Picture) -> None:
+def _skip_references(bits: Bits, shape: int, sps: _Sequence, pps: _Picture) -> None:
     """Read over the lists of references and their weights (7.3.3.1, 7.3.3.2)."""
     if shape == _B:
         bits.flag()

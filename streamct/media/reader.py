@@ -18,7 +18,8 @@ from streamct.media.alpha import alpha_decoder
 from streamct.media.demuxer import Demuxer
 from streamct.media.ebml import missing_bytes
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
-from streamct.media.lost import LostPictures
+from streamct.media.lost import LostPictures, looks_for_lost
+from streamct.media.lost_hevc import LostInHevc
 from streamct.media.probe import open_input, reason, video_stream
 from streamct.media.restarts import Restarts, restarts_of
 from streamct.media.slices import broken_slices
@@ -67,7 +68,7 @@ class Reader:
         self._tolerate = tolerate
         self._failures: list[str] = []
         self._broken: set[int | None] = set()
-        self._lost: LostPictures | None = None
+        self._lost: LostPictures | LostInHevc | None = None
         self._restarts: Restarts | None = None
         self._moved = 0
         self._first_moved = ""
@@ -144,8 +145,7 @@ class Reader:
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         count, end = 0, None
-        if self._clip.codec == "h264":
-            self._lost = LostPictures(self._stream.codec_context.extradata)
+        self._lost = looks_for_lost(self._clip.codec, self._stream.codec_context.extradata)
         for packet in self._packets():
             if self._lost is not None:
                 self._lost.look(packet)
@@ -228,8 +228,10 @@ class Reader:
             at = timecode(float((self._lost.first or 0) * clip.time_base))
             some = "1 picture is" if self._lost.lost == 1 else f"{self._lost.lost} pictures are"
             shown = f"; {spoilt} of {count} frames are made without" if spoilt else ""
+            if clip.frames is not None and count < clip.frames:
+                shown += f"; {clip.frames - count} of {clip.frames} frames can't be made without"
             damage.append(f"at least {some} missing that others are made from, the first before {at}{shown}")
-        if clip.frames is not None and count < clip.frames:
+        elif clip.frames is not None and count < clip.frames:
             end = timecode(float((last or 0) * clip.time_base))
             of = f" of {timecode(float(clip.duration))}" if clip.duration else ""
             truncated = "; the file is probably truncated" if not damage else ""

@@ -15,7 +15,7 @@ import numpy as np
 from av.packet import Packet
 
 from streamct.media.ebml import missing_bytes
-from streamct.media.lost import LostPictures
+from streamct.media.lost import looks_for_lost
 from streamct.media.probe import open_input, video_stream
 from streamct.model import Clip, IntArray
 from streamct.work import check
@@ -90,7 +90,7 @@ def timeline_of(clip: Clip) -> Timeline | None:
         stream = video_stream(container, clip.stream)
         extradata = stream.codec_context.extradata
         begins = _Beginnings(clip.codec, extradata)
-        lost = LostPictures(extradata) if clip.codec == "h264" else None
+        lost = looks_for_lost(clip.codec, extradata)
         try:
             for packet in container.demux(stream):
                 if not packet.size:
