@@ -116,6 +116,11 @@ class Reader:
             )
         return said
 
+    @property
+    def lacking(self) -> set[int]:
+        """Times of the frames read so far that are made from pictures that are missing, or can't be."""
+        return set() if self._lost is None else self._lost.spoilt
+
     def close(self) -> None:
         """Stop the decoder and close the file."""
         with self._lock:
@@ -176,7 +181,7 @@ class Reader:
 
     def _lacks(self, frame: av.VideoFrame) -> bool:
         """Whether a frame was made from pictures that are missing."""
-        return self._lost is not None and frame.pts in self._lost.spoilt
+        return frame.pts in self.lacking
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         try:

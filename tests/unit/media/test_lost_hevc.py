@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -15,7 +16,9 @@ from streamct.errors import DamagedInputError
 from streamct.media.lost_hevc import LostInHevc, _nearest, _short_term
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
+from streamct.media.source import Source
 from streamct.media.timeline import timeline_of
+from streamct.media.trim import Trim
 from streamct.media.units import Bits
 
 FRAMES, SIZE = 24, (192, 128)
@@ -239,3 +242,30 @@ def test_pictures_far_back_are_found_by_the_low_bits_of_their_order_and_by_all()
 def test_nothing_is_judged_before_decoding_may_begin() -> None:
     assert judged([written(5, short=(1,)), written(7, short=(1,)), written(0, idr=True), written(1, short=(1,))]) == 0
     assert np.all([judged([written(0, idr=True), written(n, short=(1,))]) == (n > 1) for n in range(1, 8)])
+
+
+def test_a_part_that_lacks_frames_which_the_decoder_leaves_out_is_refused_or_told(tmp_path: Path) -> None:
+    """Of frames 6 to 11 nothing comes, for 5 is gone."""
+    source = clip(tmp_path / "a.mp4", "chain")
+    with av.open(str(source)) as before, av.open(str(tmp_path / "b.mp4"), "w") as after:
+        stream = after.add_stream_from_template(before.streams.video[0], opaque=True)
+        for number, packet in enumerate(p for p in before.demux(video=0) if p.size):
+            if number != 5:
+                packet.stream = stream
+                after.mux(packet)
+    film = probe(tmp_path / "b.mp4")
+    line = "5 frames between --from and --to are corrupt, the first at 00:00:00.240"
+    for tolerate in (False, True):
+        trim = Trim(film, Fraction(2, 25), Fraction(11, 25))
+        trim.prepare(2)
+        with Source(film, trim=trim).reader(tolerate=tolerate, threads=1) as reader:
+            if tolerate:
+                assert sum(trim.holds(frame.pts) for frame in reader) == 3
+                assert [told for told in reader.warnings if line in told]
+            else:
+                with pytest.raises(DamagedInputError, match=line):
+                    list(reader)
+    trim = Trim(film, Fraction(13, 25), Fraction(20, 25))
+    trim.prepare(2)
+    with Source(film, trim=trim).reader(tolerate=False, threads=1) as reader:
+        assert sum(trim.holds(frame.pts) for frame in reader) == 7
