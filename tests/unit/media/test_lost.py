@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import streams
 from av.packet import Packet
 
 from streamct.errors import DamagedInputError
-from streamct.media.lost import LostPictures
+from streamct.media.lost import LostPictures, looks_for_lost
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
 from streamct.media.source import Source
@@ -300,3 +301,31 @@ def test_what_comes_before_the_first_key_picture_is_not_judged() -> None:
     for unit in (written(3), written(7), written(12), written(0, idr=True), written(1)):
         looked.look(Packet(unit))
     assert looked.lost == 0
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_spoilt_headers_are_passed_over(tmp_path: Path, codec: str) -> None:
+    quiet = {"x265-params": "log-level=none:bframes=2"} if codec == "libx265" else {"bf": "2"}
+    planes = [streams.moving_planes(n, 192, 128) for n in range(12)]
+    path = streams.write_planes(tmp_path / "a.mp4", "yuv420p", planes, (192, 128), codec=codec, options=quiet)
+    extradata, whole = extradata_of(path), packets(path)
+    assert extradata is not None
+    judged = 0
+    for seed in range(60):
+        rng = random.Random(seed)
+        looked = looks_for_lost("hevc" if codec == "libx265" else "h264", spoil(extradata, rng))
+        assert looked is not None
+        for packet in whole:
+            fresh = Packet(spoil(bytes(packet), rng))
+            fresh.pts, fresh.is_keyframe = packet.pts, packet.is_keyframe
+            looked.look(fresh)
+        judged += looked.lost > 0
+    assert judged  # some spoilt numbers look like gaps, and none is an error
+
+
+def spoil(data: bytes, rng: random.Random) -> bytes:
+    """Up to three of the first bytes another, and now and then the end cut off."""
+    out = bytearray(data)
+    for _ in range(rng.randint(0, 3)):
+        out[rng.randrange(min(len(out), 60))] = rng.choice((0, 1, 255, rng.randrange(256)))
+    return bytes(out[: rng.randrange(len(out)) if rng.random() < 0.1 else len(out)])
