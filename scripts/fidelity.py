@@ -1,16 +1,18 @@
-"""Print, for each video of a data folder, what a grade kept: frames, times, streams, colour tags, HDR data.
+"""Print, for each video of a data folder, what a grade kept: codec and format, frames, times, streams, tags, HDR data.
 
     python scripts/fidelity.py DATA [NAME ...]
 
 DATA holds clips/, odd/ and refs/ (see CONTRIBUTING.md). NAME: only files whose name contains it. Every file is
 graded with the preset draft into a scratch folder and compared with its source; one that is refused is listed with
-the reason. HDR: luminance of the mastering display and MaxCLL/MaxFALL, in cd/m2. The last line counts the verdicts;
-the exit code is 1 if anything is wrong.
+the reason. also: alpha, order of fields (tt: both from the top, tb: woven, ...), cover pictures. HDR: luminance of the
+mastering display and MaxCLL/MaxFALL, in cd/m2. meta: the file's own entries, such as its title. What differs is right
+only where the run said so. The last line counts the verdicts; the exit code is 1 if anything is wrong.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 import sys
 import tempfile
@@ -25,6 +27,8 @@ import av
 from streamct import StreamctError, load_settings, transfer_video
 
 _CLOCK_MS = {"matroska,webm": 1.0, "mpegts": 1 / 90}
+_FIELDS = {0: "", 1: "", 2: "tt", 3: "bb", 4: "tb", 5: "bt"}  # of AVFieldOrder
+_MADE_ANEW = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 _WRITTEN_AGAIN = ("data",)  # timecode and chapter tracks, which the muxer makes anew
 
 
@@ -39,6 +43,10 @@ class Seen:
     streams: tuple[str, ...]
     sound: tuple[str, ...]
     container: str
+    codec: str
+    format: str
+    also: tuple[str, ...]
+    entries: dict[str, str]
 
 
 def hdr_data(frame: av.VideoFrame) -> tuple[str, ...]:
@@ -76,6 +84,11 @@ def look(path: Path, index: int) -> Seen:
         times = [frame.pts * frame.time_base for frame in frames]
         kinds = tuple(s.type for s in container.streams if s.type not in _WRITTEN_AGAIN)
         name = container.format.name
+        covers = sum(bool(s.disposition & av.stream.Disposition.attached_pic) for s in container.streams.video)
+        alpha = any(component.is_alpha for component in first.format.components)
+        order = _FIELDS[int(context.field_order)] or ("woven" if first.interlaced_frame else "")
+        also = tuple(word for word in ("alpha" if alpha else "", order, f"covers:{covers}" if covers else "") if word)
+        entries = {key.lower().split("-")[0]: value for key, value in container.metadata.items()}
     with av.open(str(path), metadata_errors="replace") as container:
         sounds = {s.index: hashlib.sha256() for s in container.streams if s.type == "audio"}
         if sounds:
@@ -83,18 +96,43 @@ def look(path: Path, index: int) -> Seen:
                 if packet.size:
                     sounds[packet.stream.index].update(bytes(packet))
     return Seen(
-        times, (*tags, full), hdr_data(first), shape, kinds, tuple(h.hexdigest()[:12] for h in sounds.values()), name
-    )
+        times, (*tags, full), hdr_data(first), shape, kinds, tuple(h.hexdigest()[:12] for h in sounds.values()), name,
+        context.codec.canonical_name, first.format.name, also,
+        {key: value for key, value in entries.items() if key not in _MADE_ANEW},
+    )  # fmt: skip
 
 
-def compare(source: Path, target: Path, gone: list[int]) -> tuple[list[str], str]:
-    """The table's cells, and what is wrong ("" if nothing is). gone: streams that the run said it can't copy."""
+def spelled(key: str, value: str | None) -> object:
+    """An entry, as numbers where it is a time or a place, which containers write in more than one way."""
+    if value is None or key not in ("creation_time", "location"):
+        return value
+    return [float(number) for number in re.findall(r"[+-]?[0-9]+(?:\.[0-9]+)?", value)]
+
+
+def unsaid(before: Seen, after: Seen, said: list[str]) -> list[str]:
+    """What differs, of that which a run may change if it says so."""
+    told = " ".join(said)
+    lost = [key for key in before.entries if spelled(key, before.entries[key]) != spelled(key, after.entries.get(key))]
+    plain = after.format.replace("yuvj", "yuv") == before.format.replace("yuvj", "yuv")
+    others = any(words in told for words in ("alpha is", "fields", "cover art"))
+    checks = {
+        "codec": after.codec == before.codec or f"{before.codec} video becomes {after.codec}" in told,
+        "format": plain or f"output is {after.format}" in told or f"becomes {after.format}" in told,
+        "alpha, fields or covers": after.also == before.also or others,
+        "meta": all(key in told.lower() for key in lost),
+    }
+    return [name for name, right in checks.items() if not right]
+
+
+def compare(source: Path, target: Path, said: list[str]) -> tuple[list[str], str]:
+    """The table's cells, and what is wrong ("" if nothing is). said: by the run."""
+    gone = [int(line.split()[1]) for line in said if ") is left out:" in line]
     index, left_out = best_video(source), len(gone)
     before, after = look(source, index), look(target, index - sum(number < index for number in gone))
     shift = after.times[0] - before.times[0] if after.container in _CLOCK_MS else 0  # these may begin elsewhere
     error = max((abs(b - a - shift) for a, b in zip(before.times, after.times, strict=False)), default=Fraction(0))
     milliseconds = float(error) * 1000
-    wrong = []
+    wrong = unsaid(before, after, said)
     if len(before.times) != len(after.times):
         wrong.append("frames")
     if milliseconds > _CLOCK_MS.get(after.container, 0.001):
@@ -110,6 +148,8 @@ def compare(source: Path, target: Path, gone: list[int]) -> tuple[list[str], str
     if before.shape != after.shape:
         wrong.append("shape")
     cells = [
+        f"{before.codec} {before.format}",
+        f"{after.codec} {after.format}",
         f"{len(before.times)}/{len(after.times)}",
         f"{milliseconds:.3f}",
         f"{len(before.streams)}/{len(after.streams)}",
@@ -117,6 +157,8 @@ def compare(source: Path, target: Path, gone: list[int]) -> tuple[list[str], str
         " ".join(after.tags),
         " ".join(before.hdr[:2]) or "-",
         " ".join(after.hdr[:2]) or "-",
+        f"{' '.join(before.also) or '-'}/{' '.join(after.also) or '-'}",
+        f"{len(before.entries)}/{sum(key in after.entries for key in before.entries)}",
     ]
     return cells, ", ".join(wrong)
 
@@ -129,8 +171,11 @@ def main() -> None:
     reference = data / "refs" / "jr-ocean_sunset.jpg"
     files = [f for folder in ("clips", "odd") for f in sorted((data / folder).iterdir())]
     files = [f for f in files if not wanted or any(word in f.name for word in wanted)]
-    head = ("file", "frames", "pts ms", "streams", "tags in", "tags out", "HDR in", "HDR out", "verdict")
-    widths = (32, 9, 8, 8, 15, 15, 18, 18, 0)
+    head = (
+        "file", "video in", "video out", "frames", "pts ms", "streams", "tags in", "tags out", "HDR in", "HDR out",
+        "also in/out", "meta", "verdict",
+    )  # fmt: skip
+    widths = (38, 18, 18, 9, 7, 7, 13, 13, 16, 16, 11, 4, 0)
     print(" ".join(h.ljust(w) for h, w in zip(head, widths, strict=True)))
     verdicts: Counter[str] = Counter()
     for file in files:
@@ -141,10 +186,9 @@ def main() -> None:
                 report = transfer_video(file, reference, Path(folder) / f"out{suffix}", load_settings("draft"))
             except StreamctError as error:
                 verdicts["refused"] += 1
-                print(f"{file.name:32} refused: {error}", flush=True)
+                print(f"{file.name:38} refused: {error}", flush=True)
                 continue
-            gone = [int(line.split()[1]) for line in report.warnings if ") is left out:" in line]
-            cells, wrong = compare(file, report.output, gone)
+            cells, wrong = compare(file, report.output, list(report.warnings))
         verdict = f"WRONG: {wrong}" if wrong else "right"
         verdicts["wrong" if wrong else "right"] += 1
         said = "; ".join(line for line in report.warnings if not line.startswith("compiling"))

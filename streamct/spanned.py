@@ -30,6 +30,7 @@ from streamct.media.masks import mask_folder
 from streamct.media.output import Y4M, OutputPlan
 from streamct.media.parts import PartWriter, check_part, comes_in_parts, parts_folder
 from streamct.media.passage_reader import PassageReader
+from streamct.media.passthrough import left_out
 from streamct.media.sequence import SEQUENCE
 from streamct.media.source import Source, open_source
 from streamct.media.timeline import Passage, Timeline, passage, timeline_of
@@ -118,6 +119,9 @@ def divide(asked: Request, count: int | None = None) -> Divided:
                 passages = [passage(timeline, *frames) for frames in seen]
                 mattes = [None if matte is None else passage(matte, *frames) for frames in seen]
         details = ready.details(source, 0, 1.0)
+        if source.pictures is None and ready.plan.container != SEQUENCE:
+            for note in left_out(source.clip, ready.plan):
+                say.note(note)
     said = tuple(event for event in told if event.kind in ("note", "warning"))
     return Divided(recipe, tuple(spans), tuple(passages), tuple(mattes), masked, details, said, why)
 
@@ -294,8 +298,7 @@ def clip_task(
         if count is not None and count > 1 and divided.why is not None:
             say.warning(f"{name}: {divided.why}")
         return (yield from _whole(asked, name, divided, say))
-    for event in divided.said:
-        _repeat(event, say)
+    _tell_new(divided.said, say)
     try:
         return (yield from _in_spans(asked, name, parts, work, say, divided, began))
     except DamagedInputError as damage:
@@ -304,12 +307,12 @@ def clip_task(
 
 
 def _whole(asked: Request, name: str, divided: Divided, say: Teller) -> Task[Report]:
+    _tell_new(divided.said, say)
     say.start(divided.recipe.clip.frames)
     (given,) = values((yield [Job(grade_whole, (asked,), name, divided.spans[-1].stop)]))
     report: Report
     report, said = given
-    for event in said:
-        _repeat(event, say)
+    _tell_new(said, say)
     return replace(report, warnings=tuple(say.said), details=report.details | {"spans": 1})
 
 
@@ -343,8 +346,7 @@ def _in_spans(
         firsts = tuple(span.start for span in spans)
         rendered = say.elapsed()
         (said,) = values((yield [Job(join_parts, (shared, paths, firsts), f"{name}: join", 0)]))
-    for event in said:
-        _repeat(event, say)
+    _tell_new(said, say)
     if asked.save_masks is not None and not divided.masks:
         say.warning(f"{asked.save_masks}: no masks were saved, because there is no segmenter")
     segmenter = recipe.segmenter if recipe.track is not None else _name(recipe)
@@ -431,5 +433,8 @@ def _name(recipe: Recipe) -> str:
     return "none" if recipe.mask is None else Matte.name
 
 
-def _repeat(event: Event, say: Teller) -> None:
-    (say.note if event.kind == "note" else say.warning)(event.message)
+def _tell_new(said: Said, say: Teller) -> None:
+    """Pass on what has not been said yet."""
+    for event in said:
+        if event.message not in say.said:
+            (say.note if event.kind == "note" else say.warning)(event.message)

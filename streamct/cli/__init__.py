@@ -9,6 +9,8 @@ import sys
 from contextlib import suppress
 from types import FrameType
 
+_CLOSED = 128 + signal.SIGPIPE
+
 
 class Stopped(BaseException):
     """SIGINT or SIGTERM, raised in the main thread so that everything is cleaned up on the way out.
@@ -29,7 +31,8 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Run `streamct` and exit with its code: 0, 1 (failed), 2 (wrong usage), 130 (Ctrl-C), 143 (SIGTERM)."""
+    """Run `streamct` and exit with its code: 0, 1 (failed), 2 (wrong usage), 130 (Ctrl-C), 141 (nobody reads
+    standard output any more), 143 (SIGTERM)."""
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
     verbose = "--verbose" in sys.argv or "-v" in sys.argv
@@ -41,13 +44,15 @@ def main() -> None:
         try:
             app()
         except ClosedOutputError:  # as other programs of a pipeline: no word
-            sys.exit(1)
+            sys.exit(_CLOSED)
         except StreamctError as error:
             complain(error, verbose, as_json="--json" in sys.argv)
             sys.exit(error.exit_code)
-        except BrokenPipeError:
-            sys.stderr.close()
-            sys.exit(1)
+        except SystemExit as ended:
+            if not isinstance(ended.__context__, BrokenPipeError):
+                raise
+            print("stopped: the program that reads standard output has ended", file=sys.stderr)
+            sys.exit(_CLOSED)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 complain_internal(error, verbose)

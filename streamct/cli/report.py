@@ -68,13 +68,14 @@ def _print_wrapped(head: str, text: str) -> None:
 class Display:
     """Shows a run's events: a bar on a terminal, lines elsewhere, JSON on stdout if asked for.
 
-    Use as a context manager; call it with each event. piped: stdout is taken, so JSON and the path go to stderr.
+    Use as a context manager; call it with each event. piped: stdout is taken; JSON goes to stderr.
     """
 
     def __init__(self, unit: str, *, quiet: bool, as_json: bool, piped: bool = False) -> None:
         self._unit = unit
         self._quiet = quiet
         self._json = as_json
+        self._piped = piped
         self._out = sys.stderr if piped else sys.stdout
         self._bar: tqdm[Any] | None = None
         self._total: int | None = None
@@ -137,7 +138,7 @@ class Display:
             plural = "" if report.frames == 1 else "s"
             rate = f", {report.details['fps']:.1f} {self._unit}s/s once under way" if "fps" in report.details else ""
             print(f"{report.frames} {self._unit}{plural} in {report.seconds:.1f} s{rate}", file=sys.stderr)
-        if not self._json:
+        if not (self._json or self._piped):
             print(report.output, file=self._out, flush=True)
 
     def _say(self, line: str) -> None:

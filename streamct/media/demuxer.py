@@ -16,10 +16,12 @@ import av
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from streamct.errors import InputError
+from streamct.errors import InputError, NoVideoError
 from streamct.media.ebml import declared_bytes
+from streamct.media.movie import ends_with_header
 from streamct.media.pipes import STDIN, StandardInput, passing_on
 from streamct.media.probe import choose, describe, reason
+from streamct.media.restarts import Restarts, restarts_of
 from streamct.model import Clip
 
 _MOST_WAITING = 1 << 29
@@ -109,10 +111,21 @@ class Demuxer:
         try:
             chosen = choose(self.container, STDIN, stream)
             chosen.thread_type = threading
-            self._packets = self.container.demux()
+            self.restarts: Restarts | None = restarts_of(self.container, chosen)
+            self._packets: Iterator[Packet] = self.container.demux()
+            if self.restarts is not None:
+                self._packets = self.restarts.steady(self._packets)
             clip = describe(self.container, chosen, STDIN, self._first(chosen.index))
             chosen.codec_context.flush_buffers()  # what it saw comes again
             return clip
+        except NoVideoError as cause:
+            self.container.close()
+            if ends_with_header(self._source.head):
+                raise InputError(
+                    f"{STDIN}: is MP4 or MOV whose header comes at its end, which can't be read from a pipe. Name the "
+                    "file, make it with -movflags +faststart, or pipe it as Matroska."
+                ) from cause
+            raise
         except BaseException:
             self.container.close()
             raise

@@ -15,9 +15,9 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.format import names  # type: ignore[attr-defined]
 
 from streamct.errors import EncoderRefusalError, SettingsError
-from streamct.media.formats import DIRECT, FULL_RANGE_ALIASES
-from streamct.media.hardware import hardware_codec
-from streamct.media.probe import reason
+from streamct.media.formats import DIRECT, FULL_RANGE_ALIASES, graded_format
+from streamct.media.hardware import encoders_by, hardware_codec
+from streamct.media.probe import listening, reason
 from streamct.model import Clip, MasteringDisplay, PixelFormat
 from streamct.settings import OutputSettings
 
@@ -50,6 +50,7 @@ _X26X = (
 )  # fmt: skip
 _QUALITY = {
     "libx264": _Quality((0, 51), 16, _X26X, "veryfast"),
+    "libx264rgb": _Quality((0, 51), 16, _X26X, "veryfast"),
     "libx265": _Quality((0, 51), 18, _X26X, "fast", {"x265-params": "log-level=none"}),
     "libsvtav1": _Quality((1, 63), 20, tuple(str(n) for n in range(14)), "8"),
     "libvpx-vp9": _Quality((0, 63), 20, (), None, {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}),
@@ -125,10 +126,10 @@ def encoder_named(name: str) -> str:
         codec = av.codec.Codec(wanted, "w")
     except (av.FFmpegError, ValueError) as cause:
         known = sorted({*_ENCODERS, "ffv1", "mjpeg", "dnxhd"})
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+        close = encoders_by(name) or difflib.get_close_matches(name, known, n=1)
+        hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
         raise SettingsError(
-            f"--codec {name} (output.codec): no such encoder (did you mean {close[0]!r}?). "
-            f"Usual ones: {', '.join(known)}."
+            f"--codec {name} (output.codec): no such encoder{hint}. Usual ones: {', '.join(known)}."
         ) from cause
     if codec.type != "video":
         raise SettingsError(f"--codec {name} (output.codec): encodes {codec.type}, not video")
@@ -183,6 +184,7 @@ def _try(clip: Clip, encoder: str, pix_fmt: str, options: dict[str, str]) -> Non
     for slices in choices:
         if slices is not None:
             options["slices"] = slices
+        lines: list[tuple[int, str, str]] = []
         try:
             context = av.CodecContext.create(encoder, "w")
             assert isinstance(context, VideoCodecContext)
@@ -190,7 +192,8 @@ def _try(clip: Clip, encoder: str, pix_fmt: str, options: dict[str, str]) -> Non
             context.framerate = clip.rate or Fraction(25)
             context.time_base = clip.time_base
             context.options = dict(options)
-            context.open()
+            with listening(av.logging.ERROR) as lines:
+                context.open()
             if hardware_codec(encoder) is not None:  # an opened device may still fail at work
                 frame = av.VideoFrame(clip.width, clip.height, pix_fmt)
                 frame.pts, frame.time_base = 0, clip.time_base
@@ -199,10 +202,12 @@ def _try(clip: Clip, encoder: str, pix_fmt: str, options: dict[str, str]) -> Non
             return
         except (av.FFmpegError, ValueError) as cause:
             if slices == choices[-1]:
+                why = lines[0][2].strip().rstrip(".") if lines else reason(cause)
+                given = f" with {options}" if options else ""
                 raise EncoderRefusalError(
-                    f"{clip.path}: the encoder {encoder} refused {clip.width}x{clip.height} {pix_fmt} with {options} "
-                    f"({reason(cause)}). Choose another --codec.",
-                    reason(cause),
+                    f"{clip.path}: the encoder {encoder} refused {clip.width}x{clip.height} {pix_fmt}{given} "
+                    f"({why}). Choose another --codec.",
+                    why,
                 ) from cause
 
 
@@ -323,8 +328,18 @@ def _pixel_format(clip: Clip, encoder: str, wanted: str | None, notes: list[str]
     if not takes or layout.name in takes:
         return layout.name, False
     spelled = {FULL_RANGE_ALIASES.get(name, _SEMI_PLANAR.get(name, name)): name for name in reversed(takes)}
+    if layout.rgb:
+        spelled = {graded_format(name).name: name for name in reversed(takes) if _is_packed(name)} | spelled
     if layout.name in spelled:
         return spelled[layout.name], False
+    if spelled.keys().isdisjoint(DIRECT):
+        spelled = {graded_format(name).name: name for name in reversed(takes) if _is_packed(name)}
+    if not spelled:
+        raise EncoderRefusalError(
+            f"{clip.path}: the encoder {encoder} takes none of the layouts that graded pictures may have, only "
+            f"{', '.join(takes[:6])}. Choose another --codec.",
+            "it takes no such pictures",
+        )
     chosen = _nearest(layout, [DIRECT[name] for name in spelled if name in DIRECT])
     lost = [
         what
@@ -342,6 +357,12 @@ def _pixel_format(clip: Clip, encoder: str, wanted: str | None, notes: list[str]
         size = "" if tiled else f" of {clip.width}x{clip.height} pixels"
         notes.append(f"{encoder} does not take {layout.name}{size}; the output is {chosen.name}{detail}")
     return spelled[chosen.name], chosen.depth < layout.depth
+
+
+def _is_packed(name: str) -> bool:
+    """Whether a format holds red, green and blue of whole bytes side by side, and so all of a planar one."""
+    layout = av.VideoFormat(name)
+    return layout.is_rgb and not layout.has_palette and min(part.bits for part in layout.components) in (8, 16)
 
 
 def _divides(clip: Clip, name: str) -> bool:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from streamct.errors import OutputError
+from streamct.media.pipes import STDOUT
 
 _END_BYTES = 1 << 16
 HOST = re.sub(r"\W", "_", socket.gethostname()) or "host"
@@ -94,9 +95,8 @@ def writing(target: Path) -> Iterator[None]:
         raise  # who reads what is printed has gone; the file is not at fault
     except OSError as cause:
         if cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise OutputError(
-                f"{target}: no space left in {target.parent}. Free some, or write elsewhere with -o."
-            ) from cause
+            where = "where it goes to" if target == STDOUT else f"in {target.parent}"
+            raise OutputError(f"{target}: no space left {where}. Free some, or write elsewhere with -o.") from cause
         if cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise OutputError(
                 f"{target}: the folder {target.parent} can't be written to ({cause.strerror})."

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import av
+import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
-from streamct.model import Coding, PixelFormat
+from streamct.model import Coding, PixelFormat, Plane
 
 _SUBSAMPLING = {"420": (1, 1), "422": (1, 0), "444": (0, 0), "440": (0, 1), "411": (2, 0), "410": (2, 2)}
 
@@ -108,9 +111,46 @@ def convert(
     full = coding.full_range if full_range is None else full_range
     target_range = ColorRange.JPEG if target.is_rgb or full else ColorRange.MPEG
     width, height = size or (frame.width, frame.height)
+    if (width, height) == (frame.width, frame.height) and source_range == target_range and _is_grey(frame.format.name):
+        layout = DIRECT.get(name)
+        if layout is not None and not (layout.rgb or layout.alpha):
+            return _timed(_with_neutral_chroma(frame, layout), frame)
     out = converter.reformat(
         frame, width, height, name, matrix, matrix, "BICUBIC", source_range, target_range, threads=1
     )
+    return _timed(out, frame)
+
+
+def _timed(out: av.VideoFrame, frame: av.VideoFrame) -> av.VideoFrame:
     if frame.time_base is not None:
         out.pts, out.time_base = frame.pts, frame.time_base
     return out
+
+
+def _is_grey(name: str) -> bool:
+    return name.removesuffix("le") in ("gray", "gray9", "gray10", "gray12", "gray14", "gray16")
+
+
+def _with_neutral_chroma(frame: av.VideoFrame, layout: PixelFormat) -> av.VideoFrame:
+    """Grey of full range in a format with chroma, to the sample; swscale may be off by some codes."""
+    out = av.VideoFrame(frame.width, frame.height, layout.name)
+    bits = frame.format.components[0].bits
+    luma = _samples(frame, 0, bits)
+    _samples(out, 0, layout.depth)[...] = luma if bits == layout.depth else _scaled(bits, layout.depth)[luma]
+    for chroma in (1, 2):
+        _samples(out, chroma, layout.depth)[...] = 1 << (layout.depth - 1)
+    return out
+
+
+def _samples(frame: av.VideoFrame, number: int, bits: int) -> Plane:
+    plane = frame.planes[number]
+    flat = np.frombuffer(memoryview(plane), np.uint16 if bits > 8 else np.uint8)
+    step = plane.line_size // flat.itemsize
+    return flat[: step * plane.height].reshape(plane.height, step)[:, : plane.width]
+
+
+@cache
+def _scaled(bits: int, depth: int) -> Plane:
+    """Codes of full range at another depth."""
+    codes = np.arange(1 << bits) * ((1 << depth) - 1) / ((1 << bits) - 1)
+    return np.rint(codes).astype(np.uint16 if depth > 8 else np.uint8)

@@ -26,6 +26,12 @@ def hardware_codec(name: str) -> str | None:
     return codec if maker in _MAKERS and codec in SOFTWARE else None
 
 
+def encoders_by(maker: str) -> list[str]:
+    """Encoders of a kind of device, such as those of `nvenc`; none for other names."""
+    maker = maker.lower()
+    return [f"{codec}_{maker}" for codec in ("h264", "hevc", "av1")] if maker in _MAKERS else []
+
+
 def decoder_of(clip: Clip, kind: str) -> tuple[HWAccel | None, str | None]:
     """A device that decodes this clip, proven by its first frame; else None and a line that says why.
 

@@ -15,8 +15,20 @@ from streamct.model import MasteringDisplay
 _PATH = (b"mdia", b"minf", b"stbl", b"stsd")
 _ENTRIES_AT, _VISUAL = 8, 78
 """Bytes of a sample table's own before its entries, and of a visual entry's own before its boxes."""
+_FIRST = (b"ftyp", b"wide", b"free", b"skip", b"mdat", b"moov")
 _OURS = (b"mdcv", b"clli")
 _POINT, _LUMINANCE = Fraction(1, 50_000), Fraction(1, 10_000)
+
+
+def ends_with_header(head: bytes) -> bool:
+    """Whether an MP4 or MOV file, by its first bytes, has its pictures before its header."""
+    start = 0
+    while head[4:8] in _FIRST and start + 16 <= len(head):
+        size, name = struct.unpack(">I4s", head[start : start + 8])
+        if name in (b"mdat", b"moov"):
+            return bool(name == b"mdat")
+        start += max(struct.unpack(">Q", head[start + 8 : start + 16])[0] if size == 1 else size, 8)
+    return False
 
 
 def tell_movie(path: Path, track: int, mastering: MasteringDisplay | None, light: tuple[int, int] | None) -> None:

@@ -53,6 +53,8 @@ _RGB, _BT709 = 0, 1  # of ITU-T H.273
 _LIMITED_RANGE, _FULL = 1, 2  # of AVColorRange
 _PIPE_FORMATS = {"matroska": "matroska", "nut": "nut", "y4m": Y4M, "mpegts": "mpegts"}
 _PIPE_NAMES = {muxer: name for name, muxer in _PIPE_FORMATS.items()}
+_FALLBACKS = ((".mkv", "matroska"), (".mov", "mov"), (".nut", "nut"))
+"""Containers for what the source's can't hold, best first."""
 _DEFAULT_ENDINGS = {".mp4", ".m4v", ".mov", ".mkv", ".ts", ".m2ts", ".mts", ".webm", ".avi", ".nut"}
 
 
@@ -115,7 +117,7 @@ def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) ->
         try:
             plan, loses_depth = _plan(clip, output, encoder, settings)
         except OutputError as error:
-            refused = error
+            refused = refused or error
             continue
         plans.append(plan)
         if not loses_depth or (plan.codec == clip.codec and plan.codec in INTERMEDIATES):  # even with fewer bits
@@ -152,6 +154,8 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
         tags = replace(tags, range=_LIMITED_RANGE)
         if not clip.format.rgb:
             notes.append(f"{codec} video has limited range; the full range of the source is scaled into it")
+    if clip.source_format.startswith(("gray", "ya")) and clip.tags.range == 0 and tags.range == _FULL:
+        notes.append(f"grey becomes {chosen.pix_fmt} for its colours, tagged full range, as grey without a tag is read")
     plan = OutputPlan(path, container, encoder, codec, chosen.pix_fmt, chosen.options, tags, piped=output == DASH)
     if tags != ColorTags() and not carries_tags(container, codec):
         notes.append(f"{plan.kind} carry no colour tags for {codec} video; players will guess them")
@@ -290,6 +294,10 @@ def _default_path(source: Path, codec: str, notes: list[str]) -> tuple[Path, str
         return source.with_name(f"{source.stem}.graded.mp4"), "mp4"
     if ending in _DEFAULT_ENDINGS and _holds(_CONTAINERS[ending], codec):
         return source.with_name(f"{source.stem}.graded{source.suffix}"), _CONTAINERS[ending]
-    path = source.with_name(f"{source.stem}.graded.mkv")
-    notes.append(f"{ending or 'this'} files can't hold {codec} video with exact times; writing {path.name}")
-    return path, "matroska"
+    container, named = next((held, name) for name, held in _FALLBACKS if _holds(held, codec))
+    path = source.with_name(f"{source.stem}.graded{named}")
+    if ending in _CONTAINERS and ending in _DEFAULT_ENDINGS:
+        notes.append(f"{ending} files can't hold {codec} video with exact times; writing {path.name}")
+    else:
+        notes.append(f"nothing here writes {ending or 'such'} files; writing {path.name}")
+    return path, container

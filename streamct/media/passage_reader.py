@@ -39,7 +39,7 @@ class PassageReader(Reader):
             index = passage.first + count
             if decoded.pts != wanted[count]:
                 raise self._damaged(f"frame {index} at {at} did not come where its packet lies")
-            if decoded.is_corrupt:
+            if decoded.is_corrupt or decoded.pts in self._broken or self._lacks(decoded):
                 raise self._damaged(f"frame {index} at {at} is corrupt")
             if index >= passage.begin:
                 frame = self._direct(decoded)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import av
 from av.packet import Packet
@@ -18,8 +19,10 @@ from streamct.media.demuxer import Demuxer
 from streamct.media.output import OutputPlan, supported_codecs
 from streamct.media.priming import SampleClock, cut_at_end, primed, primings, sample_clock
 from streamct.media.probe import is_cover, open_input, reason
+from streamct.media.restarts import Restarts, restarts_of
 from streamct.media.trim import Trim
 from streamct.media.trim_streams import StreamTrim
+from streamct.media.tryout import lost_keys, takes
 from streamct.model import Clip
 
 _CONTAINER_KEYS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
@@ -36,6 +39,12 @@ _COVERS = {
     "tiff": ("image/tiff", "tif"),
 }  # fmt: skip
 """Kinds of pictures that Matroska's readers take for cover art, and the usual ending of their names."""
+
+_SPOKEN_IN_MOV = {
+    "deu": "ger", "fre": "fra", "nld": "dut", "swe": "sve", "isl": "ice", "ell": "gre", "cze": "ces", "slo": "slk",
+    "rum": "ron", "mkd": "mac", "zho": "chi", "sqi": "alb",
+}  # fmt: skip
+"""Other names of languages, under which FFmpeg finds the number that MOV has for them."""
 
 Rewrite = Callable[[bytes], bytes | None]
 
@@ -100,7 +109,7 @@ class Passthrough:
         for source in self._file.streams:
             if source.index == self._clip.stream:
                 graded = video()
-                _copy_tags(source, graded)
+                _copy_tags(source, graded, self._plan.container)
                 if self._trim is not None:
                     self._trim.retime(graded, self._clip)
                 continue
@@ -110,7 +119,7 @@ class Passthrough:
                     continue
             added = self._add(output, source)
             if added is not None:
-                _copy_tags(source, added[0])
+                _copy_tags(source, added[0], self._plan.container)
                 self._targets[source.index] = added
                 self._copied[source.index] = CopiedStream(added[0].index, source.type)
                 clock = sample_clock(source) if self._plan.container in _SAMPLE_EXACT else None
@@ -120,9 +129,10 @@ class Passthrough:
         if self._plan.container == "matroska":  # where they are attachments, and those come last
             for source in covers:
                 self._attach_cover(output, source)
-        for key, value in self._file.metadata.items():
-            if key.lower() not in _CONTAINER_KEYS:
-                output.metadata[key] = value
+        kept = {key: value for key, value in self._file.metadata.items() if key.lower() not in _CONTAINER_KEYS}
+        output.metadata.update(kept)
+        if lost := lost_keys(self._plan.container, kept):
+            self.notes.append(f"metadata are left out: {self._plan.kind} hold no {', '.join(lost)}")
         chapters = self._file.chapters()
         if self._trim is not None:
             chapters = self._trim.chapters(chapters)
@@ -141,6 +151,8 @@ class Passthrough:
                 return
             self._copy(output, packet)
         if until is None:
+            if self._demuxer is not None and self._demuxer.restarts is not None:
+                self._overlapping(self._demuxer.restarts)
             if self._trim is not None:
                 self.notes += [
                     f"stream {source} ({told.kind}) has nothing between --from and --to that can be copied"
@@ -221,10 +233,19 @@ class Passthrough:
 
     def _demuxed(self) -> Iterator[Packet]:
         streams = [self._file.streams[index] for index in self._targets]
+        graded = self._file.streams[self._clip.stream]
+        assert isinstance(graded, VideoStream)
+        restarts = restarts_of(self._file, graded)
         try:
-            for packet in self._file.demux(*streams) if streams else ():
-                if packet.size:
+            if restarts is None or not streams:
+                packets: Iterator[Packet] = self._file.demux(*streams) if streams else iter(())
+            else:  # by the pictures, as when these are read
+                packets = restarts.steady(self._file.demux(*streams, graded))
+            for packet in packets:
+                if packet.size and packet.stream.index in self._targets:
                     yield packet
+            if restarts is not None:
+                self._overlapping(restarts)
         except (av.FFmpegError, OSError) as cause:
             what = f"its other streams can't be read to the end ({reason(cause)})"
             if not self._tolerate:
@@ -233,6 +254,13 @@ class Passthrough:
                     "or grade what is there with --tolerate-corrupt."
                 ) from cause
             self.notes.append(what)
+
+    def _overlapping(self, restarts: Restarts) -> None:
+        for index, count in sorted(restarts.left_out.items()):
+            self.notes.append(
+                f"stream {index} ({self._file.streams[index].type}): {count} packets are left out that overlap where "
+                "the clock begins again"
+            )
 
     def _copy(self, output: av.container.OutputContainer, packet: Packet) -> None:
         target, rewrite = self._targets[packet.stream.index]
@@ -286,7 +314,8 @@ class Passthrough:
         codec = source.codec_context.codec.canonical_name if source.codec_context is not None else ""
         if source.type == "subtitle" and codec in _TEXT:
             return self._add_text(output, source, codec)
-        if container != "mpegts" and codec not in supported_codecs(container):
+        known = container == "mpegts" or codec in supported_codecs(container)
+        if not known or not takes(container, self._plan.path.suffix, source):
             what = "subtitles" if source.type == "subtitle" else "streams"
             self._left_out(source, f"{codec or name or 'unknown'} {what}")
             return None
@@ -346,6 +375,17 @@ class Passthrough:
         self.notes.append(f"stream {source.index} ({source.type}) is left out: {self._plan.kind} take no {what}")
 
 
+def left_out(clip: Clip, plan: OutputPlan) -> tuple[str, ...]:
+    """What `Passthrough.attach` will say of the other streams, before anything is written."""
+    with av.open(os.devnull, "w", format=plan.container) as scratch:
+        others = Passthrough(clip, plan)
+        try:
+            others.attach(scratch, lambda: cast("VideoStream", scratch.add_stream(plan.encoder)))
+        finally:
+            others.close()
+    return tuple(others.notes)
+
+
 def _is_cover(stream: Stream) -> bool:
     return isinstance(stream, VideoStream) and is_cover(stream)
 
@@ -361,11 +401,15 @@ def _without_gaps(sample: bytes) -> bytes | None:
     return sample if int.from_bytes(sample[:2], "big") else None
 
 
-def _copy_tags(source: Stream, target: Stream) -> None:
+def _copy_tags(source: Stream, target: Stream, container: str) -> None:
     kept: dict[str, Any] = {
         key: value
         for key, value in source.metadata.items()
         if key.lower().split("-")[0] not in _STREAM_KEYS and not key.lower().startswith("_statistics")
     }
+    if "name" in kept and "title" not in kept:  # as a film's track calls its title
+        kept["title"] = kept.pop("name")
+    if container == "mov" and kept.get("language") in _SPOKEN_IN_MOV:
+        kept["language"] = _SPOKEN_IN_MOV[kept["language"]]
     target.metadata.update(kept)
     target.disposition = Disposition(source.disposition)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
+import stat
 import struct
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +25,7 @@ from streamct.errors import InputError, NoVideoError
 from streamct.media.alpha import alpha_decoder, says_alpha
 from streamct.media.formats import graded_format, is_full_range_by_name, is_readable
 from streamct.media.matroska import chroma_site
+from streamct.media.pipes import STDIN
 from streamct.media.tags import agreed, coding_of
 from streamct.model import Clip, Coding, ColorTags, MasteringDisplay
 
@@ -58,7 +61,13 @@ def open_input(path: Path, hwaccel: HWAccel | None = None) -> av.container.Input
     if not path.exists():
         raise InputError(f"{path}: no such file. Check the path.")
     try:
-        if path.stat().st_size == 0:
+        status = path.stat()
+        if stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode) or stat.S_ISCHR(status.st_mode):
+            raise InputError(
+                f"{path}: is no file but a pipe or a device, which can be read only once. Give - for it, and redirect "
+                f"it to {STDIN}: streamct video - ... < {path}"
+            )
+        if status.st_size == 0:
             raise InputError(f"{path}: is empty (0 bytes). Copy or export it again.")
         return av.open(str(path), metadata_errors="replace", hwaccel=hwaccel)
     except PermissionError as cause:
@@ -164,13 +173,35 @@ def choose(container: av.container.InputContainer, path: Path, index: int | None
         for video in videos:
             if video.index == index:
                 return video
+        unknown = _unknown(container, index)
+        if unknown is not None:
+            raise NoVideoError(f"{path}: {unknown}")
         known = ", ".join(str(v.index) for v in videos) or "none"
         raise InputError(f"{path}: stream {index} is not a video stream. Video streams: {known}.")
     if not videos:
-        kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+        unknown = _unknown(container)
+        if unknown is not None:
+            raise NoVideoError(f"{path}: {unknown}")
+        kinds = ", ".join(sorted({_kind(s) for s in container.streams})) or "nothing"
         raise NoVideoError(f"{path}: has no video stream (found: {kinds}). Give a file with a picture.")
     best = container.streams.best("video")
     return best if best in videos else videos[0]
+
+
+def _kind(stream: av.stream.Stream) -> str:
+    return "cover art" if isinstance(stream, av.video.stream.VideoStream) and is_cover(stream) else stream.type
+
+
+def _unknown(container: av.container.InputContainer, index: int | None = None) -> str | None:
+    """A sentence on a video stream whose codec FFmpeg does not know."""
+    for stream in container.streams.video:
+        context: VideoCodecContext | None = stream.codec_context
+        if context is None and index in (None, stream.index):
+            return (
+                f"its video (stream {stream.index}) is coded in a way that nothing here knows. Convert it to H.264 or "
+                "FFV1 with the program that made it."
+            )
+    return None
 
 
 def _first_frame(packets: Iterable[Packet], stream: av.video.stream.VideoStream, path: Path) -> av.VideoFrame:
@@ -269,6 +300,19 @@ def first_field(frame: av.VideoFrame, order: int) -> Literal["top", "bottom"] | 
     return "top" if order in _TOP_FIRST or frame.interlaced_frame else None
 
 
+@contextmanager
+def listening(level: int) -> Iterator[list[tuple[int, str, str]]]:
+    """What FFmpeg logs from this thread in the block, as (level, who, text)."""
+    with _told:  # the level is everyone's: two at a time would leave it raised
+        before = av.logging.get_level()
+        av.logging.set_level(level)
+        try:
+            with av.logging.Capture() as lines:
+                yield lines
+        finally:
+            av.logging.set_level(before)
+
+
 def chroma_location(stream: av.video.stream.VideoStream) -> int:
     """Where the stream's headers say that chroma samples lie, as AVChromaLocation; 0: they don't.
 
@@ -278,16 +322,11 @@ def chroma_location(stream: av.video.stream.VideoStream) -> int:
     if key is None:
         return 0
     field, numbers = key
-    with _told:  # the level is everyone's: two probes at a time would leave it raised
-        before = av.logging.get_level()
-        av.logging.set_level(av.logging.INFO)
-        try:
-            with av.logging.Capture() as lines:
-                BitStreamFilterContext("trace_headers", stream)
-        except (av.FFmpegError, ValueError):
-            return 0
-        finally:
-            av.logging.set_level(before)
+    try:
+        with listening(av.logging.INFO) as lines:
+            BitStreamFilterContext("trace_headers", stream)
+    except (av.FFmpegError, ValueError):
+        return 0
     for _, _, text in lines:
         if field in text:
             return numbers.get(int(text.rsplit("=", 1)[1]), 0)

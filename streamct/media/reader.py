@@ -18,7 +18,10 @@ from streamct.media.alpha import alpha_decoder
 from streamct.media.demuxer import Demuxer
 from streamct.media.ebml import missing_bytes
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
+from streamct.media.lost import LostPictures, looks_for_lost
+from streamct.media.lost_hevc import LostInHevc
 from streamct.media.probe import open_input, reason, video_stream
+from streamct.media.restarts import Restarts, restarts_of
 from streamct.media.slices import broken_slices
 from streamct.model import Clip, Frame, PixelFormat, Plane
 
@@ -65,6 +68,10 @@ class Reader:
         self._tolerate = tolerate
         self._failures: list[str] = []
         self._broken: set[int | None] = set()
+        self._lost: LostPictures | LostInHevc | None = None
+        self._restarts: Restarts | None = None
+        self._moved = 0
+        self._first_moved = ""
         self._sliced = False
         self._demuxer = demuxer
         self._container = open_input(clip.path, hwaccel) if demuxer is None else demuxer.container
@@ -76,7 +83,7 @@ class Reader:
         self._decoder = alpha_decoder(self._stream, threads) or self._stream.codec_context
         self._converter = VideoReformatter()
         self._lock = threading.Lock()
-        self.warnings: list[str] = []
+        self._warnings: list[str] = []
 
     def __enter__(self) -> Reader:
         return self
@@ -91,6 +98,29 @@ class Reader:
         """Whether it reads what comes once."""
         return self._demuxer is not None
 
+    @property
+    def warnings(self) -> list[str]:
+        """What was repaired, and what is damaged."""
+        said = list(self._warnings)
+        if self._moved:
+            one = self._moved == 1
+            some = "1 frame time that repeats or runs" if one else f"{self._moved} frame times that repeat or run"
+            were = f"backwards {'was' if one else 'were'} moved forward"
+            said.append(f"{self._clip.path}: {some} {were}, the first at {self._first_moved}")
+        if self._restarts is not None and self._restarts.first is not None:
+            often = "once" if self._restarts.count == 1 else f"{self._restarts.count} times"
+            at = timecode(float(self._restarts.first))
+            said.append(
+                f"{self._clip.path}: its clock begins again {often}, first at {at}; what follows was moved behind what "
+                "comes before, at the frame rate"
+            )
+        return said
+
+    @property
+    def lacking(self) -> set[int]:
+        """Times of the frames read so far that are made from pictures that are missing, or can't be."""
+        return set() if self._lost is None else self._lost.spoilt
+
     def close(self) -> None:
         """Stop the decoder and close the file."""
         with self._lock:
@@ -99,7 +129,7 @@ class Reader:
 
     def __iter__(self) -> Iterator[Frame]:
         clip = self._clip
-        index, corrupt, first_corrupt = 0, 0, None
+        index, corrupt, first_corrupt, spoilt = 0, 0, None, 0
         last: int | None = None
         for decoded in self._decoded():
             pts = self._time(decoded, last)
@@ -108,17 +138,22 @@ class Reader:
             if broken:
                 corrupt += 1
                 first_corrupt = first_corrupt if first_corrupt is not None else pts
+            lacking = self._lacks(decoded)
+            spoilt += lacking
             frame = self._direct(decoded)
             yield Frame(
                 plane_views(frame, clip.format), clip.format, index, pts, clip.time_base,
-                decoded.duration or 0, bool(decoded.key_frame), broken, frame,
+                decoded.duration or 0, bool(decoded.key_frame), broken or lacking, frame,
             )  # fmt: skip
             index += 1
-        self._check(index, last, corrupt, first_corrupt)
+        self._check(index, last, corrupt, first_corrupt, spoilt)
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         count, end = 0, None
+        self._lost = looks_for_lost(self._clip.codec, self._stream.codec_context.extradata)
         for packet in self._packets():
+            if self._lost is not None:
+                self._lost.look(packet)
             if self._clip.codec == "ffv1" and packet.size:
                 self._check_slices(packet)
             try:
@@ -144,9 +179,19 @@ class Reader:
             self._broken.add(packet.pts)
         self._sliced = self._sliced or count is not None
 
+    def _lacks(self, frame: av.VideoFrame) -> bool:
+        """Whether a frame was made from pictures that are missing."""
+        return frame.pts in self.lacking
+
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         try:
-            yield from self._container.demux(self._stream) if self._demuxer is None else self._demuxer.video()
+            if self._demuxer is not None:
+                self._restarts = self._demuxer.restarts
+                yield from self._demuxer.video()
+                return
+            self._restarts = restarts_of(self._container, self._stream)
+            packets = self._container.demux(self._stream)
+            yield from packets if self._restarts is None else self._restarts.steady(packets)
         except (av.FFmpegError, OSError) as cause:
             failure = f"reading stopped ({reason(cause)})"
             if not self._tolerate:
@@ -159,7 +204,8 @@ class Reader:
             self._warn("frames without a time were placed after their neighbours")
             return 0 if last is None else last + step
         if last is not None and frame.pts <= last:
-            self._warn("frame times that repeat or run backwards were moved forward")
+            self._moved += 1
+            self._first_moved = self._first_moved or timecode(float(last * self._clip.time_base))
             return last + 1
         return int(frame.pts)
 
@@ -178,12 +224,19 @@ class Reader:
             return frame
         return convert(frame, clip.format.name, clip.coding, self._converter, (clip.width, clip.height))
 
-    def _check(self, count: int, last: int | None, corrupt: int, first_corrupt: int | None) -> None:
+    def _check(self, count: int, last: int | None, corrupt: int, first_corrupt: int | None, spoilt: int) -> None:
         clip = self._clip
         damage = list(self._failures[:1])
         if len(self._failures) > 1:
             damage[0] += f" and {len(self._failures) - 1} times more"
-        if clip.frames is not None and count < clip.frames:
+        if self._lost is not None and self._lost.lost:
+            at = timecode(float((self._lost.first or 0) * clip.time_base))
+            some = "1 picture is" if self._lost.lost == 1 else f"{self._lost.lost} pictures are"
+            shown = f"; {spoilt} of {count} frames are made without" if spoilt else ""
+            if clip.frames is not None and count < clip.frames:
+                shown += f"; {clip.frames - count} of {clip.frames} frames can't be made without"
+            damage.append(f"at least {some} missing that others are made from, the first before {at}{shown}")
+        elif clip.frames is not None and count < clip.frames:
             end = timecode(float((last or 0) * clip.time_base))
             of = f" of {timecode(float(clip.duration))}" if clip.duration else ""
             truncated = "; the file is probably truncated" if not damage else ""
@@ -208,8 +261,8 @@ class Reader:
 
     def _warn(self, message: str) -> None:
         line = f"{self._clip.path}: {message}"
-        if line not in self.warnings:
-            self.warnings.append(line)
+        if line not in self._warnings:
+            self._warnings.append(line)
 
 
 def timecode(seconds: float) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from av.packet import Packet
 
 from streamct.media.ebml import missing_bytes
+from streamct.media.lost import looks_for_lost
 from streamct.media.probe import open_input, video_stream
 from streamct.model import Clip, IntArray
 from streamct.work import check
@@ -87,13 +88,19 @@ def timeline_of(clip: Clip) -> Timeline | None:
     keys: list[tuple[int, int]] = []
     with open_input(clip.path) as container:
         stream = video_stream(container, clip.stream)
-        begins = _Beginnings(clip.codec, stream.codec_context.extradata)
+        extradata = stream.codec_context.extradata
+        begins = _Beginnings(clip.codec, extradata)
+        lost = looks_for_lost(clip.codec, extradata)
         try:
             for packet in container.demux(stream):
                 if not packet.size:
                     continue
                 if packet.pts is None or packet.is_discard or packet.is_corrupt:
                     return None
+                if lost is not None:
+                    lost.look(packet)
+                    if lost.lost:  # which is told by reading it as a whole
+                        return None
                 if packet.is_keyframe and begins.at(packet):
                     keys.append((packet.pts, packet.pts if packet.dts is None else packet.dts))
                 pts.append(packet.pts)

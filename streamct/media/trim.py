@@ -198,6 +198,7 @@ class TrimmedReader:
         self._trim = trim
         self._tolerate = tolerate
         self._piped = isinstance(reader, Reader) and reader.is_piped
+        self._damage: str | None = None
 
     def __enter__(self) -> TrimmedReader:
         return self
@@ -207,30 +208,38 @@ class TrimmedReader:
 
     @property
     def warnings(self) -> list[str]:
-        """See `Reader`."""
-        return self._reader.warnings
+        """See `Reader`; also what is damaged in the part."""
+        return [*self._reader.warnings, *([] if self._damage is None else [self._damage])]
 
     def close(self) -> None:
         """Stop reading."""
         self._reader.close()
 
     def __iter__(self) -> Iterator[Frame]:
-        trim, behind, corrupt = self._trim, 0, 0
+        trim, behind, corrupt = self._trim, 0, set[int]()
         trim.opened = None
         trim.wanted.clear()
         for frame in self._reader:
             wanted = trim.is_read(frame)
             behind += not wanted and bool(trim.wanted)
-            corrupt += frame.corrupt and wanted
+            if frame.corrupt and wanted:
+                corrupt.add(frame.pts)
             if trim.is_over(frame, behind, self._piped):
                 break
             yield frame
         if not trim.wanted:
             raise UsageError(f"{self._clip.path}: no frame lies between --from and --to. Give other times.")
-        if corrupt and not self._tolerate:
+        if isinstance(self._reader, Reader):  # decoders leave some of these out
+            corrupt |= {pts for pts in self._reader.lacking if trim.holds(pts)}
+        if not corrupt:
+            return
+        at = timecode(float(min(corrupt) * self._clip.time_base))
+        self._damage = (
+            f"{self._clip.path}: {len(corrupt)} frames between --from and --to are corrupt, the first at {at}"
+        )
+        if not self._tolerate:
             raise DamagedInputError(
-                f"{self._clip.path}: {corrupt} frames between --from and --to are corrupt. Export or copy it again, "
-                "or grade what is there with --tolerate-corrupt."
+                f"{self._damage}. Export or copy it again, or grade what is there with --tolerate-corrupt."
             )
 
 

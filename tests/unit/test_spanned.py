@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from clips import decoded, moving_picture, write_clip
 from networks import RedIsForeground
+from streams import write_rich
 
 from streamct import run, spanned
 from streamct.errors import DamagedInputError, InputError, LookFileError, OutputError
@@ -192,6 +193,22 @@ def test_progress_counts_the_frames_of_all_spans_up_to_the_last(
     assert counts[-1] == FRAMES
     assert counts == sorted(counts)
     assert next(event.total for event in events if event.kind == "start") == FRAMES
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_the_container_does_not_take_is_said_once_and_before_the_first_frame(
+    executor: LocalExecutor, folder: Path, tmp_path: Path, count: int
+) -> None:
+    write_rich(folder / "rich.mkv", frames=FRAMES, audios=("flac",), subtitle="ass", options={"g": "12"})
+    events: list[Event] = []
+    film = asked(folder, tmp_path / "out.mov", SETTINGS.updated(output__codec="h264"), clip="rich.mkv")
+    grade_in_spans(film, executor, events.append, count=count)
+    begun = next(number for number, event in enumerate(events) if event.kind == "start")
+    said = [(number < begun, event.message) for number, event in enumerate(events) if "is left out" in event.message]
+    assert said == [
+        (True, "stream 1 (audio) is left out: .mov files take no flac streams"),
+        (True, "stream 2 (subtitle) is left out: .mov files take no ass subtitles"),
+    ]
 
 
 def test_what_can_not_be_divided_is_graded_in_one_piece_and_that_is_said(

@@ -43,7 +43,7 @@ def test_apply_reads_and_writes_pipes_too(folder: Path) -> None:
     run = subprocess.run(command, input=(folder / "a.mkv").read_bytes(), capture_output=True, check=True)
     with av.open(io.BytesIO(run.stdout)) as container:
         assert len(list(container.decode(video=0))) == 10
-    assert run.stderr == b"-\n"
+    assert run.stderr == b""
 
 
 def test_a_reader_that_has_enough_is_no_error_worth_a_word(folder: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_reader_that_has_enough_is_no_error_worth_a_word(folder: Path) -> None
     process.stdout.close()
     said = process.stderr.read()
     process.stderr.close()
-    assert process.wait() == 1
+    assert process.wait() == 141
     assert said == b""
 
 
@@ -67,3 +67,14 @@ def test_format_is_refused_for_a_file(folder: Path, tmp_path: Path) -> None:
     assert run.returncode == 2
     assert "--format is for standard output (-o -)" in run.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_standard_output_is_said_in_a_whole_sentence(folder: Path) -> None:
+    command = [*SCRIPT, "video", str(folder / "a.mkv"), str(folder / "ref.png"), "-o", "-", "-q"]
+    with open("/dev/full", "wb") as full:
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert run.returncode == 1
+    assert (
+        run.stderr
+        == b"error: standard output: no space left where it goes to. Free some, or write elsewhere with -o.\n"
+    )

@@ -104,3 +104,19 @@ def test_rgb_from_planes_follows_the_stated_matrix_and_range(matrix: str, full: 
     r, b = y + 2 * (1 - kr) * pr, y + 2 * (1 - kb) * pb
     g = (y - kr * r - kb * b) / (1 - kr - kb)
     np.testing.assert_allclose([int(plane[4, 4]) for plane in planes], [255 * v for v in (g, b, r)], atol=1.01)
+
+
+@pytest.mark.parametrize("matrix", [1, 6, 9])
+@pytest.mark.parametrize(("pix_fmt", "top"), [("gray", 255), ("gray10le", 1023), ("gray12le", 4095), ("gray9le", 511)])
+def test_grey_becomes_luma_of_the_same_codes_whatever_matrix_is_told(pix_fmt: str, top: int, matrix: int) -> None:
+    """Twin: full range at another depth is the same share of the highest code; neutral chroma is half of all codes."""
+    codes = np.arange(24 * 20).reshape(24, 20) * top // 479
+    frame = streams.frame_of([codes.astype(np.uint8 if top == 255 else np.uint16)], pix_fmt, 20, 24)
+    frame.colorspace, frame.color_range = matrix, 2
+    target = graded_format(pix_fmt)
+    coding = Coding({1: "bt709", 6: "bt601", 9: "bt2020"}[matrix], True)  # type: ignore[arg-type]
+    luma, blue, red = streams.samples_of(convert(frame, target.name, coding, VideoReformatter()))
+    highest = (1 << target.depth) - 1
+    np.testing.assert_array_equal(luma, np.rint(codes * (highest / top)))
+    assert (blue == (highest + 1) // 2).all()
+    assert (red == (highest + 1) // 2).all()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import streams
+from rewrite import rewrite
 
 from streamct.errors import OutputError, SettingsError
 from streamct.media.output import OutputPlan, resolve_output
 from streamct.media.probe import probe
+from streamct.media.reader import Reader
 from streamct.model import Clip
 from streamct.settings import OutputSettings
 
@@ -79,6 +82,8 @@ def test_an_output_that_can_not_hold_the_codec_is_refused_and_endings_that_can_a
             {"codec": "prorez"},
             r"--codec prorez \(output\.codec\): no such encoder \(did you mean 'prores'\?\)\. Usual ones: av1,",
         ),
+        ({"codec": "nvenc"}, r"no such encoder \(did you mean 'h264_nvenc' or 'hevc_nvenc' or 'av1_nvenc'\?\)"),
+        ({"codec": "xyzzy"}, r"--codec xyzzy \(output\.codec\): no such encoder\. Usual ones: av1,"),
         ({"codec": "aac"}, r"--codec aac \(output\.codec\): encodes audio, not video"),
         ({"encoder_preset": "veryfats"}, r"libx264 has no such preset \(did you mean 'veryfast'\?\); it knows ultra"),
         ({"codec": "hevc", "crf": 60}, r"--crf 60 \(output\.crf\): libx265 takes 0 \(best\) to 51"),
@@ -154,3 +159,63 @@ def test_sizes_that_chroma_does_not_tile_get_a_format_in_which_it_does(
     assert found.pix_fmt == target
     if target != "yuv420p":
         assert f"does not take yuv420p of {size[0]}x{size[1]} pixels; the output is {target}" in found.notes[0]
+
+
+def test_what_matroska_can_not_hold_either_goes_to_mov(tmp_path: Path) -> None:
+    shape = {"codec": "dnxhd", "options": {"profile": "dnxhr_sq"}}
+    found = plan(clip_of(tmp_path / "a.mxf", "yuv422p", (256, 128), **shape))
+    assert (found.path.name, found.container, found.codec) == ("a.graded.mov", "mov", "dnxhd")
+    assert "nothing here writes .mxf files; writing a.graded.mov" in found.notes
+
+
+def test_what_a_container_refuses_is_the_sources_own_codec(tmp_path: Path) -> None:
+    film = clip_of(
+        tmp_path / "a.mp4", "yuv420p", (128, 128), codec="libx265", options={"x265-params": "log-level=none"}
+    )
+    with pytest.raises(OutputError, match=r"\.webm files can't hold hevc video"):
+        plan(film, tmp_path / "b.webm")
+
+
+def test_an_encoder_of_packed_rgb_gets_it_and_the_kind_of_picture_is_said(clip: Clip, tmp_path: Path) -> None:
+    found = plan(clip, tmp_path / "b.mkv", codec="libx264rgb", crf=10)
+    assert (found.encoder, found.pix_fmt, found.options["crf"]) == ("libx264rgb", "bgr0", "10")
+    assert found.notes == ("libx264rgb does not take yuv420p; the output is gbrp",)
+
+
+def test_an_encoder_that_takes_no_layout_of_ours_is_refused_with_those_that_it_takes(
+    clip: Clip, tmp_path: Path
+) -> None:
+    with pytest.raises(OutputError, match=r"the encoder msvideo1 takes none .*, only rgb555le\. Choose"):
+        plan(clip, tmp_path / "b.nut", codec="msvideo1")
+
+
+@pytest.mark.parametrize(("pix_fmt", "bits"), [("bgr0", 8), ("bgra", 8), ("gbrp10le", 10)])
+def test_red_green_and_blue_keep_their_bits(tmp_path: Path, pix_fmt: str, bits: int) -> None:
+    frames = [streams.random_planes(pix_fmt, 32, 32, seed) for seed in range(2)]
+    path = streams.write_planes(tmp_path / "a.mkv", pix_fmt, frames, (32, 32))
+    rewrite(path, tmp_path / "b.mkv")
+    found = probe(tmp_path / "b.mkv")
+    assert (found.format.depth, found.source_format) == (bits, pix_fmt)
+    with Reader(probe(path)) as before, Reader(found) as after:
+        for ours, theirs in zip(before, after, strict=True):
+            for a, b in zip(ours.planes, theirs.planes, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("tag", [0, 2])
+def test_grey_keeps_every_code_and_its_full_range_is_said_where_no_tag_did(tmp_path: Path, tag: int) -> None:
+    frames = [streams.random_planes("gray10le", 32, 32, seed) for seed in range(2)]
+    path = streams.write_planes(tmp_path / "a.mkv", "gray10le", frames, (32, 32), tags=(1, 1, 1, tag))
+    found, notes = rewrite(path, tmp_path / "b.mkv")
+    assert (found.pix_fmt, found.tags.range) == ("yuv444p10le", 2)
+    assert [note for note in notes if note.startswith("grey becomes yuv444p10le for its colours")] == list(notes)
+    assert len(notes) == (tag == 0)
+    with Reader(probe(tmp_path / "b.mkv")) as reader:
+        for frame, (luma,) in zip(reader, frames, strict=True):
+            np.testing.assert_array_equal(frame.planes[0], luma)
+
+
+def test_an_encoder_that_refuses_says_why_in_its_own_words(clip: Clip, tmp_path: Path) -> None:
+    refused = r"the encoder mpeg2video refused 64x48 yuv420p \(MPEG-1/2 does not support \d+/1 fps\)\. Choose another"
+    with pytest.raises(OutputError, match=refused):
+        plan(clip, tmp_path / "b.mkv", codec="mpeg2video")

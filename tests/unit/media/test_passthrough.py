@@ -9,7 +9,10 @@ import pytest
 import streams
 from rewrite import rewrite
 
-from streamct.media.probe import is_cover
+from streamct.media.output import resolve_output
+from streamct.media.probe import is_cover, probe
+from streamct.media.writer import Writer
+from streamct.settings import OutputSettings
 
 
 def described(path: Path) -> list[tuple[str, str, int, str | None]]:
@@ -186,3 +189,70 @@ def test_cover_art_that_a_container_does_not_take_is_left_out_and_said(tmp_path:
     assert [note for note in notes if "cover" in note] == [
         f"stream 2 (video) is left out: {(tmp_path / name).suffix} files take no cover art"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "kind"), [("b.ts", "flac", "flac"), ("b.ts", "pcm_s16le", "pcm_s16le"), ("b.mov", "flac", "flac")]
+)
+def test_sound_that_a_container_has_no_name_for_is_left_out_and_named_before_the_first_frame(
+    tmp_path: Path, name: str, codec: str, kind: str
+) -> None:
+    film = probe(streams.write_rich(tmp_path / "a.mkv", audios=("aac", codec), chapters=False))
+    plan = resolve_output(film, tmp_path / name, OutputSettings())
+    with Writer(film, plan, tmp_path / f"temporary{plan.path.suffix}") as writer:
+        assert f"stream 2 (audio) is left out: {plan.path.suffix} files take no {kind} streams" in writer.notes
+    rewrite(film.path, plan.path)  # what is left passes the check
+    assert [kind for kind, *_ in described(plan.path)] == ["video", "audio"]
+
+
+def test_subtitles_that_a_transport_stream_has_no_name_for_are_left_out_and_said(tmp_path: Path) -> None:
+    path = streams.write_rich(tmp_path / "a.mkv", audios=("aac",), subtitle="ass")
+    _, notes = rewrite(path, tmp_path / "b.ts")
+    assert "stream 2 (subtitle) is left out: .ts files take no ass subtitles" in notes
+    assert "metadata are left out: .ts files hold no ARTIST, COMMENT, title" in notes
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mov"])
+def test_titles_of_tracks_are_kept_however_often_a_clip_is_graded(tmp_path: Path, ending: str) -> None:
+    path = streams.write_rich(tmp_path / "a.mkv", audios=("aac", "aac"), chapters=False)
+    with av.open(str(path)) as before, av.open(str(tmp_path / "b.mkv"), "w") as after:
+        copies = [after.add_stream_from_template(s, opaque=True) for s in before.streams]
+        for copy, title in zip(copies, ("Film", "Original", "Commentary"), strict=True):
+            copy.metadata["title"] = title
+        for packet in before.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                after.mux(packet)
+    rewrite(tmp_path / "b.mkv", tmp_path / f"c{ending}")
+    rewrite(tmp_path / f"c{ending}", tmp_path / f"d{ending}")
+    rewrite(tmp_path / f"d{ending}", tmp_path / "e.mkv")
+    with av.open(str(tmp_path / "e.mkv")) as container:
+        assert [s.metadata.get("title") for s in container.streams] == ["Film", "Original", "Commentary"]
+
+
+@pytest.mark.parametrize(("name", "german"), [("b.mp4", "deu"), ("b.mov", "ger"), ("b.mkv", "deu")])
+def test_languages_are_kept_in_a_spelling_that_the_container_knows(tmp_path: Path, name: str, german: str) -> None:
+    path = streams.write_rich(tmp_path / "a.mkv", audios=("aac", "aac", "aac"), chapters=False)
+    rewrite(path, tmp_path / name)
+    assert [language for kind, _, _, language in described(tmp_path / name) if kind == "audio"] == [
+        "eng",
+        german,
+        "fra",
+    ]
+
+
+def test_metadata_that_a_film_can_not_hold_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w", container_options={"movflags": "use_metadata_tags"}) as container:
+        container.metadata.update({"title": "A day at sea", "com.android.version": "14"})
+        stream = container.add_stream("libx264", rate=25, width=64, height=48)
+        for index in range(3):
+            frame = streams.frame_of(streams.moving_planes(index, 64, 48), "yuv420p", 64, 48)
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert "metadata are left out: .mp4 files hold no com.android.version" in rewrite(path)[1]
+    assert rewrite(path, tmp_path / "b.mkv")[1] == ()
+    for name, key in (("a.graded.mp4", "title"), ("b.mkv", "com.android.version")):
+        with av.open(str(tmp_path / name)) as container:
+            assert key in {held.lower() for held in container.metadata}

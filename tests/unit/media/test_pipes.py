@@ -18,6 +18,7 @@ from streamct import Settings, transfer_video
 from streamct.errors import ClosedOutputError, DamagedInputError, InputError, OutputError, UsageError
 from streamct.media.demuxer import Demuxer
 from streamct.media.ebml import HEAD, declared_bytes, missing_bytes
+from streamct.media.movie import ends_with_header
 from streamct.media.output import OutputPlan, resolve_output
 from streamct.media.pipes import DASH, StandardInput
 from streamct.media.probe import probe
@@ -272,3 +273,16 @@ def test_a_piped_stream_whose_packets_are_not_its_frames_fails_its_check(folder:
         verify_piped(clip, plan, ticks, times[:-1])
     with pytest.raises(OutputError, match="packets that do not have the frames' times"):
         verify_piped(clip, plan, ticks, [*times[:-1], Fraction(1)])
+
+
+def test_a_film_whose_header_comes_at_its_end_is_named_as_such(tmp_path: Path) -> None:
+    noise = [streams.random_planes("yuv420p", 128, 96, seed) for seed in range(12)]
+    path = streams.write_planes(tmp_path / "a.mp4", "yuv420p", noise, (128, 96), codec="libx264")
+    assert ends_with_header(path.read_bytes()[:4096])
+    assert not ends_with_header(streams.write_rich(tmp_path / "b.mp4", fast_start=True).read_bytes()[:4096])
+    assert not ends_with_header(streams.write_rich(tmp_path / "b.mkv").read_bytes()[:4096])
+    with (
+        standard_input(path.read_bytes()),
+        pytest.raises(InputError, match=r"standard input: is MP4 or MOV whose header comes at its end"),
+    ):
+        Demuxer()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def test_a_named_stream_is_chosen_and_a_wrong_number_lists_those_there_are(tmp_p
 def test_cover_art_is_not_the_video(tmp_path: Path) -> None:
     path = streams.write_with_cover(tmp_path / "a.mp4", video=True)
     assert probe(path).codec == "h264"
-    with pytest.raises(NoVideoError, match=r"has no video stream"):
+    with pytest.raises(NoVideoError, match=r"has no video stream \(found: audio, cover art\)"):
         probe(streams.write_with_cover(tmp_path / "b.mp4", video=False))
 
 
@@ -184,3 +185,18 @@ def test_motion_jpeg_with_exif_is_read_and_turned_or_mirrored_as_that_says(
         assert clip.display_matrix == (a, b, 0, c, d, 0, 0, 0, 1 << 30)
     plan, _ = rewrite(path, tmp_path / "c.mov")
     assert probe(plan.path).display_matrix == clip.display_matrix
+
+
+def test_a_named_pipe_is_not_called_empty_and_the_way_to_read_it_is_told(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "in.mp4")
+    with pytest.raises(InputError, match=r"in\.mp4: is no file but a pipe .*streamct video - \.\.\. < .*in\.mp4"):
+        probe(tmp_path / "in.mp4")
+
+
+def test_a_codec_that_nothing_knows_is_not_called_a_lack_of_video(tmp_path: Path) -> None:
+    path = streams.write_rich(tmp_path / "a.mp4", frames=3)
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz9"))
+    with pytest.raises(NoVideoError, match=r"a\.mp4: its video \(stream 0\) is coded in a way that nothing here knows"):
+        probe(path)
+    with pytest.raises(NoVideoError, match=r"its video \(stream 0\) is coded"):
+        probe(path, 0)

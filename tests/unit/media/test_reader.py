@@ -166,6 +166,8 @@ def test_times_that_repeat_or_run_backwards_are_repaired_and_said(tmp_path: Path
     assert fixed[4] > 42
     assert len(reader.warnings) == 2
     assert all(str(path) in line for line in reader.warnings)
+    moved = "2 frame times that repeat or run backwards were moved forward, the first at 00:00:00.0"
+    assert any(moved in line for line in reader.warnings)
 
 
 def test_a_change_of_size_is_scaled_to_the_first_and_said(tmp_path: Path) -> None:
