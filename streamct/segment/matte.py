@@ -203,17 +203,23 @@ class _Cursor:
     def advance(self) -> bool:
         """Decode one matte; False at the end."""
         try:
-            matte = next(self._lumas, None)
+            matte = self._decoded()
         except InputError as cause:
-            if self._sought:
-                self._restart()
-                return self.advance()
             raise MaskError(f"mask {cause}") from cause
         if matte is None:
             return False
         self.held.put(self.next, matte, share=_CURSORS)
         self.next += 1
         return True
+
+    def _decoded(self) -> NDArray[np.uint8] | None:
+        try:
+            return next(self._lumas, None)
+        except InputError:
+            if not self._sought:
+                raise
+        self._restart()
+        return next(self._lumas, None)
 
     def _restart(self) -> None:
         """Go to the same matte from the first one: the video reads otherwise by seeking."""
@@ -296,17 +302,9 @@ def _lumas(reader: Reader, clip: Clip) -> Generator[NDArray[np.uint8]]:
         yield np.rint(np.clip((plane - low) * (255 / (high - low)), 0, 255)).astype(np.uint8)
 
 
-def still_matte(path: Path) -> NDArray[np.uint8]:
-    """A picture's luma as weights (h, w) 0..255; of a class map 255 for all but background.
-
-    Raises:
-        MaskError: it can't be read.
-    """
-    return read_matte(path)[0]
-
-
 def read_matte(path: Path, numbered: bool | None = None) -> tuple[NDArray[np.uint8], str]:
-    """`still_matte`, and what the user should know of how it was read, empty for a matte as it should be.
+    """A picture's luma as weights (h, w) 0..255, of a class map 255 for all but background; and what the user should
+    know of how it was read, empty for a matte as it should be.
 
     numbered: whether a grey picture is a class map; None: judge by itself.
 

@@ -11,10 +11,13 @@ import pytest
 import pyvips
 from clips import decoded, moving_picture, write_clip
 
+from streamct.lut_files import write_luts
+from streamct.mapping import write_map
 from streamct.media.image import save_png
 from streamct.pipeline import grade_picture, grade_video
 from streamct.segment.matte import Matte, read_matte
 from streamct.settings import Settings
+from streamct.sheets import write_sheet
 
 PERSON, CHAIR, BORDER = 15, 9, 255
 
@@ -157,4 +160,19 @@ def test_a_run_says_once_of_each_mask_that_it_is_a_class_map_and_grades_as_with_
         tmp_path / "ref.png", tmp_path / "ref.png", tmp_path / "out.png", mask=tmp_path / "map.png",
         ref_mask=tmp_path / "map.png",
     )  # fmt: skip
+    assert sum("is a class map" in line for line in report.warnings) == 2
+
+
+@pytest.mark.parametrize("still", [True, False], ids=["picture", "clip"])
+@pytest.mark.parametrize("made", ["map", "lut", "sheet"])
+def test_maps_luts_and_previews_say_of_each_mask_that_it_is_a_class_map(tmp_path: Path, made: str, still: bool) -> None:
+    frames = moving_picture(3, width=32, height=24)
+    save_png(tmp_path / "ref.png", frames[0][::-1])
+    mask = save_indexed(tmp_path / "classes.png", numbers())
+    path = tmp_path / "ref.png" if still else write_clip(tmp_path / "in.mkv", frames, codec="ffv1")
+    commands: dict[str, tuple[Any, str]] = {
+        "map": (write_map, ".json"), "lut": (write_luts, ".cube"), "sheet": (write_sheet, ".png"),
+    }  # fmt: skip
+    write, ending = commands[made]
+    report = write(path, tmp_path / "ref.png", tmp_path / f"out{ending}", mask=mask, ref_mask=mask)
     assert sum("is a class map" in line for line in report.warnings) == 2
