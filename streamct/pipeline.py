@@ -144,6 +144,7 @@ def _grade_source(source: Source, asked: Request, say: Teller) -> Report:
                 given = Matte(mask)  # its first reading is over
                 given.begin(clip.frames, clip.width, clip.height)
             mattes = Given(given) if mattes.name == given.name and name == given.name else Replayed(name)
+            stack.callback(mattes.close)
             say.start(total)
             frames = _render_clip(source, ready, palettes, mattes, settings, temporary, folder, asked, say, track=found)
         else:

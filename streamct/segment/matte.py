@@ -84,6 +84,10 @@ class Matte:
         if self._source.count is not None:
             self._compare(frames)
 
+    def close(self) -> None:
+        """Let go of a video and its decoders; what is asked for afterwards opens it again."""
+        self._source.close()
+
     def _compare(self, frames: int) -> None:
         if self._source.count != frames:
             raise MaskError(
@@ -121,6 +125,9 @@ class _Still:
         return self._matte
 
     def end(self) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
 
@@ -185,6 +192,9 @@ class _Folder:
         return matte
 
     def end(self) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
 
@@ -290,8 +300,13 @@ class _Video:
             while first.advance():
                 pass
             self.count = first.next
+        self.close()
+
+    def close(self) -> None:
+        with self._lock:
             for cursor in self._cursors:
                 cursor.close()
+            self._cursors.clear()
 
 
 def _lumas(reader: Reader, clip: Clip) -> Generator[NDArray[np.uint8]]:

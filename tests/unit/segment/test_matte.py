@@ -12,6 +12,7 @@ from clips import write_clip
 
 import streamct.segment.matte as matte_module
 from streamct.errors import DamagedInputError, MaskError
+from streamct.grade.mattes import Given
 from streamct.media.image import save_png
 from streamct.media.timeline import passage
 from streamct.segment.matte import Matte, read_matte, resized
@@ -208,6 +209,34 @@ def test_a_video_that_reads_from_nowhere_is_a_mask_that_is_damaged(
         monkeypatch.setattr(reader, "__iter__", astray)
     with pytest.raises(MaskError, match=r"mask a\.mp4: reading stopped"):
         Matte(path, passage(timeline, 6, 12), threads=1).mask(6, 32, 24)
+
+
+def test_a_video_that_is_let_go_of_has_no_decoder_left_and_can_be_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, closed = [], []
+
+    class Watched(matte_module.Reader):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments)  # type: ignore[arg-type]
+            opened.append(self)
+
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+    monkeypatch.setattr(matte_module, "Reader", Watched)
+    matte = Matte(video(tmp_path / "a.mkv", 6))
+    mattes = Given(matte)
+    for index in (0, 3):
+        np.testing.assert_allclose(matte.mask(index, 32, 24), disc(index), atol=4)
+    assert closed == []
+    mattes.close()
+    assert closed == opened
+    assert len(opened) == 1
+    np.testing.assert_allclose(matte.mask(2, 32, 24), disc(2), atol=4)
+    matte.end(6)
+    assert set(closed) == set(opened)
 
 
 def test_pictures_have_no_timeline(tmp_path: Path) -> None:
