@@ -165,15 +165,15 @@ class _Folder:
         found, told = [], ""
         for place in places.tolist():
             try:
-                rgb, luma = _read(self._files[place])
+                rgb, _, codes = _read(self._files[place])
             except MaskError:  # will be named when its frame is due
                 continue
             coloured = coloured_map(rgb)
             if coloured is not None:
                 told = told or f"{self._files[place]}: {coloured.told}"
-            elif luma.any():
-                found.append((self._files[place], luma))
-        numbered = bool(found) and all(is_grey_map(luma) for _, luma in found)
+            elif codes.any():
+                found.append((self._files[place], codes))
+        numbered = bool(found) and all(is_grey_map(codes) for _, codes in found)
         if numbered:
             told = told or f"{found[0][0]}: {grey_map(found[0][1]).told}"
         return numbered, told
@@ -326,18 +326,24 @@ def read_matte(path: Path, numbered: bool | None = None) -> tuple[NDArray[np.uin
     Raises:
         MaskError: it can't be read.
     """
-    rgb, luma = _read(path)
+    rgb, luma, codes = _read(path)
     found = coloured_map(rgb)
-    if found is None and (is_grey_map(luma) if numbered is None else numbered):
-        found = grey_map(luma)
+    if found is None and (is_grey_map(codes) if numbered is None else numbered):
+        found = grey_map(codes)
     return (luma, "") if found is None else (found.weights, f"{path}: {found.told}")
 
 
-def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """A picture (h, w, 3) and its luma (h, w) in codes; what is transparent is black."""
+def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]:
+    """A picture (h, w, 3), its luma (h, w) in codes, and the codes that may number classes: the same, but those of 16
+    bits where none is over 255. What is transparent is black."""
     picture = read_picture(path, MaskError)
     rgb = picture.rgb if picture.alpha is None else picture.rgb * picture.alpha[..., None]
-    return rgb, np.asarray(np.rint(np.clip(rgb @ _LUMA, 0, 1) * 255), np.uint8)
+    luma = np.asarray(np.rint(np.clip(rgb @ _LUMA, 0, 1) * 255), np.uint8)
+    if picture.depth == 16 and luma.max() <= 1:
+        codes = np.rint(rgb[..., 1] * 65535)
+        if codes.max() <= 255:
+            return rgb, luma, codes.astype(np.uint8)
+    return rgb, luma, luma
 
 
 def resized(matte: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
