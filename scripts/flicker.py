@@ -348,6 +348,12 @@ def table(trios: list[Trio]) -> list[str]:
     return lines
 
 
+def marks(full: bool) -> tuple[str, str]:
+    """Between which the table stands in a document."""
+    name = "flicker, full size" if full else "flicker"
+    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, metavar="DATA")
@@ -358,6 +364,8 @@ def main() -> None:
     parser.add_argument("--refs", nargs="+", default=REFERENCES, help="names in refs/")
     parser.add_argument("--doc", type=Path, metavar="FILE", help="put the table between its marks in this file")
     options = parser.parse_args()
+    if options.doc is not None and any(options.doc.read_text().count(mark) != 1 for mark in marks(options.full)):
+        parser.error(f"{options.doc}: should hold {' and '.join(marks(options.full))} once each")
     names = options.clips or sorted(path.name for path in (options.data / "clips").iterdir())
     most = options.frames or (FULL_FRAMES if options.full else FRAMES)
     trios: list[Trio] = []
@@ -377,8 +385,7 @@ def main() -> None:
     text = "\n".join(table(trios))
     print(text)
     if options.doc is not None:
-        mark = "flicker, full size" if options.full else "flicker"
-        begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
+        begin, end = marks(options.full)
         head, rest = options.doc.read_text().split(begin)
         options.doc.write_text(f"{head}{begin}\n{text}\n{end}{rest.split(end)[1]}")
 

@@ -44,11 +44,18 @@ from streamct.model import Clip, Palette, Progress, Report
 from streamct.moments import Moment, as_seconds
 from streamct.parts import is_anywhere, trimmed
 from streamct.references import Given, as_points, check_single, look, map_for, references
-from streamct.run import Teller, chosen_network, clip_mattes, described, no_split, region_palettes
+from streamct.run import (
+    Teller,
+    chosen_network,
+    clip_mattes,
+    described,
+    given_mattes,
+    no_split,
+    picture_weights,
+    region_palettes,
+)
 from streamct.segment import Mask
-from streamct.segment.matte import Matte, resized, still_matte
-from streamct.segment.none import NoSegmenter
-from streamct.segment.still import picture_mask
+from streamct.segment.matte import resized
 from streamct.settings import Settings
 from streamct.shot_list import ShotEntry, format_csv, format_edl, timecode
 from streamct.tracks import small_size
@@ -155,7 +162,7 @@ def write_luts(
     apart = wanted.split is not None
     if clip is None:
         say.start(1)
-        shots = [_picture_shot(input, settings, mask if apart else None, network if apart else None)]
+        shots = [_picture_shot(input, settings, mask if apart else None, network if apart else None, say)]
         say.progress(1)
     else:
         shots = _clip_shots(clip, settings, mask if apart else None, network if apart else None, per_shot, say, trim)
@@ -245,9 +252,9 @@ def _sdr(clip: Clip) -> Clip:
     return clip
 
 
-def _picture_shot(path: Path, settings: Settings, mask: Path | None, network: DeepLab | None) -> Shot:
+def _picture_shot(path: Path, settings: Settings, mask: Path | None, network: DeepLab | None, say: Teller) -> Shot:
     rgb = picture_through_lut(read_picture(path).rgb, settings)
-    matte = still_matte(mask) if mask is not None else picture_mask(rgb, network) if network is not None else None
+    matte = picture_weights(rgb, mask, network, say)
     source = None if matte is None else lambda width, height: resized(matte, width, height)
     return Shot(0, 1, 0, 0, sample_picture(rgb, source, settings.palette, Counter()))
 
@@ -262,10 +269,7 @@ def _clip_shots(
     trim: Trim | None,
 ) -> list[Shot]:
     """The clip's colours, or those of a part of it, every frame looked at as the render does."""
-    given = Matte(mask) if mask is not None else NoSegmenter()
-    given.begin(clip.frames, clip.width, clip.height)
-    if isinstance(given, Matte) and given.told:
-        say.warning(given.told)
+    given = given_mattes(mask, clip, say)
     mattes = clip_mattes(clip, settings, given, network if mask is None else None)
     sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings))
     total = ShotSum(per_shot)

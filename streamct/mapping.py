@@ -24,10 +24,18 @@ from streamct.media.source import Source, open_source
 from streamct.model import Palette, Progress, Report
 from streamct.preview import palette_sheet
 from streamct.references import Given, References, Wanted, look, references
-from streamct.run import Teller, chosen_network, clip_mattes, described, no_split, picture_look
-from streamct.segment.matte import Matte, resized, still_matte
-from streamct.segment.none import NoSegmenter
-from streamct.segment.still import picture_full, picture_mask
+from streamct.run import (
+    Teller,
+    chosen_network,
+    clip_mattes,
+    described,
+    given_mattes,
+    no_split,
+    picture_look,
+    picture_weights,
+)
+from streamct.segment.matte import resized
+from streamct.segment.still import picture_full
 from streamct.settings import Settings
 from streamct.tracks import Tracks
 
@@ -81,7 +89,7 @@ def write_map(
         if whole or cuts is not None:
             raise UsageError("--whole, --cuts: a picture has no shots. Leave them out.")
         say.start(1)
-        map = _of_picture(input, seen, wanted, settings, mask, network)
+        map = _of_picture(input, seen, wanted, settings, mask, network, say)
         say.progress(1)
     else:
         with open_source(input, stream) as opened:
@@ -156,11 +164,11 @@ def write_palette(reference: Given, seen: Wanted, output: Path, overwrite: bool 
 
 
 def _of_picture(
-    path: Path, seen: Wanted, wanted: References, settings: Settings, mask: Path | None, network: DeepLab | None
-) -> MapFile:
+    path: Path, seen: Wanted, wanted: References, settings: Settings, mask: Path | None, network: DeepLab | None,
+    say: Teller,
+) -> MapFile:  # fmt: skip
     rgb = picture_through_lut(read_picture(path).rgb, settings)
-    matte = still_matte(mask) if mask is not None else picture_mask(rgb, network) if network is not None else None
-    own = picture_look(rgb, settings, matte)[0]
+    own = picture_look(rgb, settings, picture_weights(rgb, mask, network, say))[0]
     looked = Looked(own.whole, own.split, ONE if own.split is not None else 0)
     maps, apart = mappings_of(looked, _split_with(seen.palettes, own.split), settings)
     height, width = rgb.shape[:2]
@@ -194,10 +202,7 @@ def _of_clip(
     clip = source.clip
     with ExitStack() as stack:
         kept = Tracks(source, settings, cuts, None, None)
-        given = Matte(mask) if mask is not None else NoSegmenter()
-        given.begin(clip.frames, clip.width, clip.height)
-        if isinstance(given, Matte) and given.told:
-            say.warning(given.told)
+        given = given_mattes(mask, clip, say)
         mattes = clip_mattes(clip, settings, given, network if mask is None else None, kept.cuts)
         stack.callback(mattes.close)
         say.start(clip.frames)

@@ -41,9 +41,10 @@ from streamct.run import (
     described,
     no_split,
     picture_look,
+    picture_weights,
     region_palettes,
 )
-from streamct.segment.matte import Matte, read_matte
+from streamct.segment.matte import Matte
 from streamct.segment.still import picture_full, picture_mask
 from streamct.settings import Settings
 from streamct.stills import grade_array
@@ -143,6 +144,7 @@ def _grade_source(source: Source, asked: Request, say: Teller) -> Report:
                 given = Matte(mask)  # its first reading is over
                 given.begin(clip.frames, clip.width, clip.height)
             mattes = Given(given) if mattes.name == given.name and name == given.name else Replayed(name)
+            stack.callback(mattes.close)
             say.start(total)
             frames = _render_clip(source, ready, palettes, mattes, settings, temporary, folder, asked, say, track=found)
         else:
@@ -238,11 +240,7 @@ def grade_picture(
         if not apart and masked:
             say.warning(no_split(found.share))
     say.start(1)
-    matte, told = read_matte(mask) if mask is not None else (None, "")
-    if told:
-        say.warning(told)
-    if matte is None and network is not None and apart:
-        matte = picture_full(picture_mask(source.rgb, network), source.rgb)
+    matte = picture_weights(source.rgb, mask, network if apart else None, say, full=True)
     if baker is not None:
         graded = map_picture(source.rgb, baker, matte if apart else None)
     else:

@@ -25,10 +25,18 @@ from streamct.model import Report
 from streamct.moments import Moment, as_seconds
 from streamct.parts import is_anywhere, trimmed
 from streamct.references import Given, References, Wanted, look, map_for, references
-from streamct.run import Teller, check_regions, chosen_network, clip_mattes, described, no_split, region_palettes
+from streamct.run import (
+    Teller,
+    check_regions,
+    chosen_network,
+    clip_mattes,
+    described,
+    given_mattes,
+    no_split,
+    region_palettes,
+)
 from streamct.segment import GivenMattes
 from streamct.segment.deeplab import DeepLab
-from streamct.segment.matte import Matte
 from streamct.segment.none import NoSegmenter
 from streamct.settings import Settings
 from streamct.tracks import Tracks
@@ -163,10 +171,7 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
         if mask is None and settings.segment.segmenter == "none":
             raise UsageError("--save-masks: there are no masks to save. Add --segmenter auto, or --mask.")
         check_mask_folder(save_masks, asked.overwrite)
-    given: GivenMattes = Matte(mask) if mask is not None else NoSegmenter()
-    given.begin(clip.frames, clip.width, clip.height)
-    if isinstance(given, Matte) and given.told:
-        say.warning(given.told)
+    given = given_mattes(mask, clip, say)
     if map is not None:
         needed = mask is None and MapBaker(map, settings).splits
     else:

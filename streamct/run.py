@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from streamct.grade.sample import sample_picture
 from streamct.model import Clip, Event, Progress, Report
 from streamct.segment import GivenMattes
 from streamct.segment.choose import load, resolve
-from streamct.segment.matte import resized
-from streamct.segment.still import quarter_turns
+from streamct.segment.matte import Matte, read_matte, resized
+from streamct.segment.none import NoSegmenter
+from streamct.segment.still import picture_full, picture_mask, quarter_turns
 from streamct.settings import Settings
 
 if TYPE_CHECKING:
@@ -131,6 +133,41 @@ def no_split(share: float | None) -> str:
         f"{share:.1%} of the reference are foreground; a split needs {low:.0%} to {high:.0%}, "
         "so the whole frame is graded as one region"
     )
+
+
+def given_mattes(mask: Path | None, clip: Clip, say: Teller) -> GivenMattes:
+    """The user's mattes of a clip, or none. What should be known of how they are read is told.
+
+    Raises:
+        MaskError: they can't be read, or serve no such clip.
+    """
+    if mask is None:
+        return NoSegmenter()
+    given = Matte(mask)
+    given.begin(clip.frames, clip.width, clip.height)
+    if given.told:
+        say.warning(given.told)
+    return given
+
+
+def picture_weights(
+    rgb: NDArray[np.float32], mask: Path | None, network: DeepLab | None, say: Teller, full: bool = False
+) -> NDArray[np.uint8] | None:
+    """Foreground weights of a picture (h, w, 3): of the user's mask, at its own size, or without one of the network, at
+    that of its proxy; None without both. What should be known of how a mask is read is told.
+
+    full: the network's at the size of the picture, to grade with.
+
+    Raises:
+        MaskError: the mask can't be read.
+    """
+    if mask is None:
+        found = None if network is None else picture_mask(rgb, network)
+        return picture_full(found, rgb) if full and found is not None else found
+    matte, told = read_matte(mask)
+    if told:
+        say.warning(told)
+    return matte
 
 
 def clip_mattes(

@@ -28,9 +28,8 @@ from streamct.model import Palette, Progress, Report
 from streamct.moments import Moment, as_seconds
 from streamct.previewer import Masked, Previewer, Row, Variant, picture_size
 from streamct.references import Given, References, Wanted, check_single, look, map_for, references, swatches
-from streamct.run import Teller, check_regions, chosen_network, no_split, region_palettes
-from streamct.segment.matte import resized, still_matte
-from streamct.segment.still import picture_full, picture_mask
+from streamct.run import Teller, check_regions, chosen_network, no_split, picture_weights, region_palettes
+from streamct.segment.matte import resized
 from streamct.settings import Settings
 from streamct.sheet import Heading, Match, Pair, Picture, fit, pair_sheet, variant_sheet
 from streamct.stills import grade_array
@@ -103,7 +102,7 @@ def write_sheet(
     if is_picture:
         if at or (start, stop) != (None, None):
             raise UsageError("--at, --from, --to: a picture has no time. Leave them out.")
-        rows, colours = _picture_rows(picture_through_lut(read_picture(input).rgb, settings), chosen, masked)
+        rows, colours = _picture_rows(picture_through_lut(read_picture(input).rgb, settings), chosen, masked, say)
     else:
         clip = through_lut(probe(input), settings)
         if clip.coding.transfer != "srgb":
@@ -204,14 +203,13 @@ def _regions(variant: Variant, masks: Sequence[str]) -> list[str]:
     return [f"regions {variant.settings.mapping.regions}", *told] if variant.splits else ["one region"]
 
 
-def _picture_rows(rgb: Picture, chosen: Sequence[Variant], masked: Masked) -> tuple[list[Row], list[Regions]]:
+def _picture_rows(
+    rgb: Picture, chosen: Sequence[Variant], masked: Masked, say: Teller
+) -> tuple[list[Row], list[Regions]]:
     """A picture's one row: graded in full, then scaled."""
     size = picture_size(rgb.shape[1] / rgb.shape[0], len(chosen) > 1)
-    matte = None
-    if any(one.splits for one in chosen) and masked.path is not None:
-        matte = still_matte(masked.path)
-    elif any(one.splits for one in chosen) and masked.network is not None:
-        matte = picture_full(picture_mask(rgb, masked.network), rgb)
+    split = any(one.splits for one in chosen)
+    matte = picture_weights(rgb, masked.path, masked.network, say, full=True) if split else None
     graded = [
         fit(
             grade_array(rgb, one.reference, one.settings, matte)

@@ -41,10 +41,12 @@ def _linear(value: np.float32) -> np.float32:
 
 @inlined
 def _compress(t: np.float32) -> np.float32:
-    """CIE 15's f of a float32 up to 8: the cube root, or the line near black."""
-    small, smaller, big = t < _F(0.125), t < _F(1.0 / 64.0), t > _F(1.0)
+    """CIE 15's f of a float32 up to 64: the cube root, or the line near black."""
+    small, smaller, big, bigger = t < _F(0.125), t < _F(1.0 / 64.0), t > _F(1.0), t > _F(8.0)
     bring = _F(64.0) if smaller else (_F(8.0) if small else (_F(0.125) if big else _F(1.0)))
+    bring = _F(1.0 / 64.0) if bigger else bring
     back = _F(0.25) if smaller else (_F(0.5) if small else (_F(2.0) if big else _F(1.0)))
+    back = _F(4.0) if bigger else back
     x = t * bring
     y = _F(0.59206505) * x - _F(1.38573936)
     y = y * x + _F(1.45803513)
@@ -57,8 +59,9 @@ def _compress(t: np.float32) -> np.float32:
 
 @inlined
 def _unit(value: np.float32, last: int) -> np.int32:
-    """The cell, 0..last, of a value counted from the first cell's edge."""
-    return np.int32(min(max(value, _F(0.0)), _F(last)))
+    """The cell, 0..last, of a value counted from the first cell's edge; 0 of what is no number."""
+    bound = value if value > _F(0.0) else _F(0.0)
+    return np.int32(bound if bound < _F(last) else _F(last))
 
 
 @kernel
@@ -91,7 +94,8 @@ def _srgb_cells(rgb: FloatArray, matrix: NDArray[np.float32], cells: NDArray[np.
 def srgb_cells(rgb: FloatArray, primaries: str = "bt709") -> NDArray[np.int32]:
     """Cells (n,) of R'G'B' (n, 3) with the sRGB curve, 0..1 nominal; a and b beyond the units count in the outermost.
 
-    What `Counter.cells_of` gives of their Lab, but for colours within 3e-4 of an edge between cells.
+    What `Counter.cells_of` gives of their Lab, up to 64 times white's light, but for colours within 3e-4 of an edge
+    between cells. What is not finite falls into some cell.
     """
     cells = np.empty(len(rgb), np.int32)
     _srgb_cells(rgb, rgb_to_xyz(primaries).astype(np.float32), cells)

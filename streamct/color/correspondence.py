@@ -19,7 +19,7 @@ _BLACK_AND_WHITE = 2.0
 _SAME_LIGHTNESS = 15.0
 """Greys supply each other over lightness differences of this order."""
 _LARGEST_COST = 100.0
-"""Up to here, exp(-cost) and what scales it are plain float64. With the default blur no colours lie beyond."""
+"""Up to here, exp(-cost) and what scales it are plain float64: with the default blur, for all of BT.709."""
 _LOG2_E = 1.4426950408889634
 
 

@@ -5,8 +5,8 @@
 * nogil: kernels run in threads beside decoder and encoder.
 * cache: the compiled code is kept on disk beside the package (or in the user's cache folder where that is
   read-only), so only the first run on a machine waits for the compiler. Numba drops a kernel when the kernel's own
-  file changes, but compiles functions and constants of other files in; here one stamp of all kernel files decides,
-  so an update can never run on a mixture of old and new.
+  file changes, but compiles functions and constants of other files in; here one stamp of its own file and of all
+  files of this folder decides, so an update can never run on a mixture of old and new.
 * numpy error model: a division by zero gives inf or nan, as in the naive twins, and costs no branch.
 """
 
@@ -26,20 +26,21 @@ _compiled: list[Any] = []
 
 
 @cache
-def _stamp() -> str:
-    """A hash of every file of this folder."""
+def _stamp(own: Path) -> str:
+    """A hash of a kernel's own file and of every file of this folder."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in (own, *sorted(Path(__file__).parent.glob("*.py"))):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
 
 class _SharedStampCache(FunctionCache):  # type: ignore[misc, unused-ignore]
-    """Numba's cache of one function's compiled code, valid while all kernel files are what they were."""
+    """Numba's cache of one function's compiled code, valid while the files that it may come from are what they were."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, _stamp())
+        own = Path(function.__code__.co_filename)
+        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, _stamp(own))
 
 
 def _compiled_under_policy(function: F) -> Any:

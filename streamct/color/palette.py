@@ -19,10 +19,6 @@ from streamct.settings import PaletteSettings
 
 _LEAST_RANGE = 1e-6
 """A channel that spans less (Delta E) has one value: greys differ in a*, b* by rounding alone."""
-
-
-_WIDE = 5.0
-"""`spread` of joint palettes where the settings have none."""
 _SQUARINGS = 10
 _BLOCK = 256
 _LISTED = 1 << 16
@@ -166,7 +162,7 @@ def extract_joint(points: Points, settings: PaletteSettings) -> Palette:
     Raises:
         ValueError: there is no point.
     """
-    return extract(points, settings.model_copy(update={"spread": settings.spread or _WIDE}))
+    return extract(points, settings.model_copy(update={"spread": settings.spread or PaletteSettings().spread}))
 
 
 def _divided(points: Points, colours: FloatArray, settings: PaletteSettings) -> FloatArray:
@@ -179,7 +175,7 @@ def _divided(points: Points, colours: FloatArray, settings: PaletteSettings) -> 
     """
     labels = np.empty(len(points.lab), np.int64)
     nearest_colours(points.lab, colours, labels)
-    order = np.argsort(labels.astype(np.uint8), kind="stable")  # a radix sort
+    order = np.argsort(labels.astype(np.uint8), kind="stable")  # up to 64 labels: a radix sort
     starts, stops = np.zeros(settings.size, np.int64), np.zeros(settings.size, np.int64)
     stops[: len(colours)] = np.cumsum(np.bincount(labels, minlength=len(colours)))
     starts[1 : len(colours)] = stops[: len(colours) - 1]

@@ -73,7 +73,8 @@ class Given:
         return self._mattes.mask(frame.index, width, height)
 
     def close(self) -> None:
-        """Nothing to stop."""
+        """Let go of the file."""
+        self._mattes.close()
 
 
 class Replayed:

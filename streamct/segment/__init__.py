@@ -61,6 +61,9 @@ class GivenMattes(Protocol):
             MaskError: its masks do not match that number.
         """
 
+    def close(self) -> None:
+        """Let go of files and decoders; what is asked for afterwards opens them again."""
+
 
 def segment_all(segmenter: Segmenter, requests: Sequence[NDArray[np.uint8]]) -> list[Probabilities]:
     """Answer several callers' requests, each (n, h, w, 3), together: proxies of one shape share batches.

@@ -121,5 +121,5 @@ def _device(wanted: str) -> str:
 
     there = torch.cuda.is_available()
     if wanted == "cuda" and not there:
-        raise SegmenterError("segment.device = 'cuda': torch sees no GPU here. Use 'auto' or 'cpu'.")
+        raise SegmenterError("--segment-device cuda (segment.device): torch sees no GPU here. Use auto or cpu.")
     return "cuda" if there and wanted != "cpu" else "cpu"

@@ -145,7 +145,7 @@ class DeepLab:
                 raise
             raise SegmenterError(
                 f"{self.name}: {self.device} fails ({first_sentence(cause)}). "
-                'Free it or mend its driver, or segment without it: device = "cpu" under [segment] in --config.'
+                "Free it or mend its driver, or segment without it: --segment-device cpu."
             ) from cause
 
     def _threads(self) -> AbstractContextManager[None]:

@@ -84,6 +84,10 @@ class Matte:
         if self._source.count is not None:
             self._compare(frames)
 
+    def close(self) -> None:
+        """Let go of a video and its decoders; what is asked for afterwards opens it again."""
+        self._source.close()
+
     def _compare(self, frames: int) -> None:
         if self._source.count != frames:
             raise MaskError(
@@ -123,6 +127,9 @@ class _Still:
     def end(self) -> None:
         pass
 
+    def close(self) -> None:
+        pass
+
 
 def _refuse_gaps(folder: Path, files: list[Path]) -> None:
     """Numbered masks have to be numbered without a gap: behind one, each would serve the wrong frame."""
@@ -158,15 +165,15 @@ class _Folder:
         found, told = [], ""
         for place in places.tolist():
             try:
-                rgb, luma = _read(self._files[place])
+                rgb, _, codes = _read(self._files[place])
             except MaskError:  # will be named when its frame is due
                 continue
             coloured = coloured_map(rgb)
             if coloured is not None:
                 told = told or f"{self._files[place]}: {coloured.told}"
-            elif luma.any():
-                found.append((self._files[place], luma))
-        numbered = bool(found) and all(is_grey_map(luma) for _, luma in found)
+            elif codes.any():
+                found.append((self._files[place], codes))
+        numbered = bool(found) and all(is_grey_map(codes) for _, codes in found)
         if numbered:
             told = told or f"{found[0][0]}: {grey_map(found[0][1]).told}"
         return numbered, told
@@ -187,6 +194,9 @@ class _Folder:
     def end(self) -> None:
         pass
 
+    def close(self) -> None:
+        pass
+
 
 class _Cursor:
     """One decoder's walk through a matte video, from where `way` begins, or else from its first matte."""
@@ -203,17 +213,23 @@ class _Cursor:
     def advance(self) -> bool:
         """Decode one matte; False at the end."""
         try:
-            matte = next(self._lumas, None)
+            matte = self._decoded()
         except InputError as cause:
-            if self._sought:
-                self._restart()
-                return self.advance()
             raise MaskError(f"mask {cause}") from cause
         if matte is None:
             return False
         self.held.put(self.next, matte, share=_CURSORS)
         self.next += 1
         return True
+
+    def _decoded(self) -> NDArray[np.uint8] | None:
+        try:
+            return next(self._lumas, None)
+        except InputError:
+            if not self._sought:
+                raise
+        self._restart()
+        return next(self._lumas, None)
 
     def _restart(self) -> None:
         """Go to the same matte from the first one: the video reads otherwise by seeking."""
@@ -284,8 +300,13 @@ class _Video:
             while first.advance():
                 pass
             self.count = first.next
+        self.close()
+
+    def close(self) -> None:
+        with self._lock:
             for cursor in self._cursors:
                 cursor.close()
+            self._cursors.clear()
 
 
 def _lumas(reader: Reader, clip: Clip) -> Generator[NDArray[np.uint8]]:
@@ -296,35 +317,33 @@ def _lumas(reader: Reader, clip: Clip) -> Generator[NDArray[np.uint8]]:
         yield np.rint(np.clip((plane - low) * (255 / (high - low)), 0, 255)).astype(np.uint8)
 
 
-def still_matte(path: Path) -> NDArray[np.uint8]:
-    """A picture's luma as weights (h, w) 0..255; of a class map 255 for all but background.
-
-    Raises:
-        MaskError: it can't be read.
-    """
-    return read_matte(path)[0]
-
-
 def read_matte(path: Path, numbered: bool | None = None) -> tuple[NDArray[np.uint8], str]:
-    """`still_matte`, and what the user should know of how it was read, empty for a matte as it should be.
+    """A picture's luma as weights (h, w) 0..255, of a class map 255 for all but background; and what the user should
+    know of how it was read, empty for a matte as it should be.
 
     numbered: whether a grey picture is a class map; None: judge by itself.
 
     Raises:
         MaskError: it can't be read.
     """
-    rgb, luma = _read(path)
+    rgb, luma, codes = _read(path)
     found = coloured_map(rgb)
-    if found is None and (is_grey_map(luma) if numbered is None else numbered):
-        found = grey_map(luma)
+    if found is None and (is_grey_map(codes) if numbered is None else numbered):
+        found = grey_map(codes)
     return (luma, "") if found is None else (found.weights, f"{path}: {found.told}")
 
 
-def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """A picture (h, w, 3) and its luma (h, w) in codes; what is transparent is black."""
+def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]:
+    """A picture (h, w, 3), its luma (h, w) in codes, and the codes that may number classes: the same, but those of 16
+    bits where none is over 255. What is transparent is black."""
     picture = read_picture(path, MaskError)
     rgb = picture.rgb if picture.alpha is None else picture.rgb * picture.alpha[..., None]
-    return rgb, np.asarray(np.rint(np.clip(rgb @ _LUMA, 0, 1) * 255), np.uint8)
+    luma = np.asarray(np.rint(np.clip(rgb @ _LUMA, 0, 1) * 255), np.uint8)
+    if picture.depth == 16 and luma.max() <= 1:
+        codes = np.rint(rgb[..., 1] * 65535)
+        if codes.max() <= 255:
+            return rgb, luma, codes.astype(np.uint8)
+    return rgb, luma, luma
 
 
 def resized(matte: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

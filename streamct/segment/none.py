@@ -17,3 +17,6 @@ class NoSegmenter:
 
     def end(self, frames: int) -> None:
         """Nothing to check."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -19,7 +19,7 @@ from streamct.media.probe import probe
 from streamct.media.reader import Reader
 from streamct.model import Palette
 from streamct.pipeline import grade_video
-from streamct.segment.matte import resized, still_matte
+from streamct.segment.matte import read_matte, resized
 from streamct.settings import Settings
 
 FRAMES, LONG_EDGE = 8, 320
@@ -66,7 +66,7 @@ def test_each_part_comes_nearer_to_its_own_than_without_the_split(
     (tmp_path / "masks").mkdir()
     masks = []
     for file in sorted((data / "masks" / name).iterdir())[:FRAMES]:
-        masks.append(resized(still_matte(file), width, height))
+        masks.append(resized(read_matte(file)[0], width, height))
         save_png(tmp_path / "masks" / file.name, np.repeat(masks[-1][..., None], 3, axis=2))
     classes = read_picture(data / "masks" / "refs-voc" / f"{reference}.png").rgb
     save_png(tmp_path / "part.png", np.repeat(np.uint8(255) * (classes.max(axis=-1, keepdims=True) > 0), 3, axis=2))

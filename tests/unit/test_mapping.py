@@ -21,7 +21,7 @@ from streamct.grade.looktext import read_map
 from streamct.lut_files import write_luts
 from streamct.mapping import write_map
 from streamct.media.image import read_picture, save_png
-from streamct.model import Coding
+from streamct.model import Coding, Palette
 from streamct.pipeline import grade_picture, grade_video
 from streamct.settings import Settings
 from streamct.sheets import write_sheet
@@ -309,6 +309,12 @@ def test_a_clip_of_several_shots_as_one_has_the_colours_of_all(folder: Path, tmp
     write_map(folder / "in.mkv", folder / "ref.png", tmp_path / "map.json", whole=True)
     write_map(folder / "in.mkv", folder / "ref.png", tmp_path / "shots.json")
     whole = read_map(tmp_path / "map.json").shots[0].mappings[0].palette
-    assert whole is not None
-    single = [shot.mappings[0].palette for shot in read_map(tmp_path / "shots.json").shots]
-    assert len(whole) > max(len(own) for own in single if own is not None)
+    one, other = (shot.mappings[0].palette for shot in read_map(tmp_path / "shots.json").shots)
+
+    def away(own: Palette | None, those: Palette | None) -> float:
+        """Mean Delta E of a palette's colours to the nearest of others."""
+        assert own is not None
+        assert those is not None
+        return float(own.weights @ np.linalg.norm(own.colours[:, None] - those.colours, axis=2).min(axis=1))
+
+    assert max(away(one, whole), away(other, whole)) < 0.5 * min(away(one, other), away(other, one))

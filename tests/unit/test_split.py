@@ -20,7 +20,7 @@ from streamct.media import source
 from streamct.media.image import save_png
 from streamct.model import Event
 from streamct.pipeline import grade_picture, grade_video
-from streamct.segment.matte import still_matte
+from streamct.segment.matte import read_matte
 from streamct.settings import Settings
 
 FRAMES = 14
@@ -100,7 +100,7 @@ def test_saved_masks_are_those_that_were_used_and_can_be_given_back(network: Fir
     files = sorted((tmp_path / "masks").iterdir())
     assert [f.name for f in files] == [f"{i:05d}.png" for i in range(FRAMES)]
     for file, truth in zip(files, masks, strict=True):
-        assert iou(still_matte(file) > 127, truth) > 0.95
+        assert iou(read_matte(file)[0] > 127, truth) > 0.95
     report = grade_video(clip, reference, tmp_path / "b.mkv", settings(), mask=tmp_path / "masks")
     assert report.segmenter == "matte"
     for (_, one), (_, other) in zip(decoded(tmp_path / "a.mkv"), decoded(tmp_path / "b.mkv"), strict=True):

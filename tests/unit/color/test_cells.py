@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from streamct.color.cells import srgb_cells
-from streamct.color.histogram import Counter
-from streamct.color.lab import srgb_to_lab
+from streamct.color.histogram import BINS, Counter
+from streamct.color.lab import lab_to_srgb, srgb_to_lab
 
 COUNTER = Counter()
 _NEAR = 6e-4
@@ -36,3 +36,19 @@ def test_a_colour_falls_into_the_cell_of_its_lab_unless_it_lies_on_an_edge_betwe
 def test_colours_that_lie_beyond_all_units_count_in_the_outermost_cells() -> None:
     rgb = np.array([[1.5, 1.5, 1.5], [-0.2, -0.2, -0.2]])
     np.testing.assert_array_equal(srgb_cells(rgb), COUNTER.cells_of(np.array([[100.0, 0, 0], [0.0, 0, 0]])))
+
+
+def test_light_of_many_times_white_keeps_its_hue() -> None:
+    lab = np.random.default_rng(3).uniform((100, -80, -80), (390, 80, 80), (20000, 3))
+    rgb = lab_to_srgb(lab)
+    lab = srgb_to_lab(rgb)
+    found, exact = srgb_cells(rgb), COUNTER.cells_of(lab)
+    differ = found != exact
+    around = np.abs(lab[:, 1:] + 0.5 - np.rint(lab[:, 1:] + 0.5)).min(axis=1)
+    assert (around[differ] < _NEAR).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.nan, np.inf, -np.inf, 1e30, -1e30])
+def test_what_is_no_colour_falls_into_some_cell(value: float) -> None:
+    cells = srgb_cells(np.array([[value] * 3, [0.5, value, 0.5], [0.5, 0.5, value]]))
+    assert ((cells >= 0) & (cells < np.prod(BINS))).all()

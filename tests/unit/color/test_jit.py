@@ -50,26 +50,34 @@ def test_after_a_kernel_ran_the_compiler_is_known_to_be_done() -> None:
     assert compiled_before()
 
 
-def test_a_change_in_one_kernel_file_is_seen_by_kernels_of_the_others(tmp_path: Path) -> None:
-    package = tmp_path / "kernels"
-    package.mkdir()
+def changed(path: Path, before: str, after: str) -> None:
+    """Change a file so that not even its time tells."""
+    times = path.stat()
+    path.write_text(path.read_text().replace(before, after))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@pytest.mark.parametrize("folder", ["kernels", "apart"])
+def test_a_change_in_a_kernels_file_or_in_one_below_is_seen(tmp_path: Path, folder: str) -> None:
+    """Also by kernels that lie in another folder than the policy and the files below."""
+    for name in {"kernels", folder}:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("")
     jit = Path(importlib.import_module("streamct.color.jit").__file__ or "").read_text()
-    (package / "__init__.py").write_text("")
-    (package / "jit.py").write_text(jit)
-    (package / "below.py").write_text("from kernels.jit import inlined\n@inlined\ndef value():\n    return 1\n")
-    above = "from kernels.jit import kernel\nfrom kernels.below import value\n"
-    above += "@kernel\ndef twice():\n    return 2 * value()\n"
-    (package / "above.py").write_text(above)
+    (tmp_path / "kernels" / "jit.py").write_text(jit)
+    below, above = tmp_path / "kernels" / "below.py", tmp_path / folder / "above.py"
+    below.write_text("from kernels.jit import inlined\n@inlined\ndef value():\n    return 1\n")
+    text = "from kernels.jit import kernel\nfrom kernels.below import value\n"
+    above.write_text(text + "@kernel\ndef times():\n    return 2 * value()\n")
 
     def run() -> str:
-        code = "from kernels.above import twice; print(twice(), sum(twice.stats.cache_hits.values()))"
-        command = [sys.executable, "-c", code]
+        code = f"from {folder}.above import times; print(times(), sum(times.stats.cache_hits.values()))"
+        command = [sys.executable, "-B", "-c", code]  # -B: Python too tells changes by the time
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
 
     assert run().split() == ["2", "0"]
     assert run().split() == ["2", "1"]
-    below = package / "below.py"
-    before = below.stat()
-    below.write_text(below.read_text().replace("return 1", "return 5"))
-    os.utime(below, ns=(before.st_atime_ns, before.st_mtime_ns))  # not even the time tells
+    changed(below, "return 1", "return 5")
     assert run().split() == ["10", "0"]
+    changed(above, "return 2", "return 3")
+    assert run().split() == ["15", "0"]

@@ -11,10 +11,13 @@ import pytest
 import pyvips
 from clips import decoded, moving_picture, write_clip
 
+from streamct.lut_files import write_luts
+from streamct.mapping import write_map
 from streamct.media.image import save_png
 from streamct.pipeline import grade_picture, grade_video
 from streamct.segment.matte import Matte, read_matte
 from streamct.settings import Settings
+from streamct.sheets import write_sheet
 
 PERSON, CHAIR, BORDER = 15, 9, 255
 
@@ -54,12 +57,17 @@ def save_grey(path: Path, codes: np.ndarray) -> Path:
     return pictures.save(path, codes.astype(np.uint8)[..., None])
 
 
+def save_deep(path: Path, codes: np.ndarray) -> Path:
+    """In 16 bits, as labels are often written."""
+    return pictures.save(path, codes.astype(np.uint16)[..., None])
+
+
 def test_the_border_of_pascal_voc_is_cream() -> None:
     assert voc_colour(PERSON) == (192, 128, 128)
     assert voc_colour(BORDER) == (224, 224, 192)
 
 
-@pytest.mark.parametrize("save", [save_indexed, save_grey])
+@pytest.mark.parametrize("save", [save_indexed, save_grey, save_deep])
 def test_all_classes_of_a_class_map_are_foreground_and_its_border_counts_half(tmp_path: Path, save: Any) -> None:
     weights, told = read_matte(save(tmp_path / "a.png", numbers()))
     np.testing.assert_array_equal(weights, wanted(numbers()))
@@ -114,7 +122,7 @@ def test_what_is_transparent_is_background(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_matte(pictures.save(tmp_path / "a.png", white))[0], white[..., 3])
 
 
-@pytest.mark.parametrize("save", [save_indexed, save_grey])
+@pytest.mark.parametrize("save", [save_indexed, save_grey, save_deep])
 def test_a_folder_of_class_maps_is_one_also_where_nothing_is_seen(tmp_path: Path, save: Any) -> None:
     frames = [numbers(), 0 * numbers(), np.where(numbers() == CHAIR, CHAIR, 0).astype(np.uint8)]
     for index, frame in enumerate(frames):
@@ -125,14 +133,16 @@ def test_a_folder_of_class_maps_is_one_also_where_nothing_is_seen(tmp_path: Path
         np.testing.assert_array_equal(matte.mask(index, 32, 24), wanted(frame))
 
 
-def test_a_thing_that_fades_in_is_no_class(tmp_path: Path) -> None:
-    shown = (numbers() == PERSON).astype(np.uint8)
-    for index in range(8):
-        save_grey(tmp_path / f"{index}.png", shown * np.uint8(20 * index))
+@pytest.mark.parametrize(("save", "most"), [(save_grey, 255), (save_deep, 65535)])
+def test_a_thing_that_fades_in_is_no_class(tmp_path: Path, save: Any, most: int) -> None:
+    shown = (numbers() == PERSON).astype(np.uint16)
+    steps = [20, *(k * most // 8 for k in range(1, 8))]
+    for index, step in enumerate(steps):
+        save(tmp_path / f"{index}.png", shown * step)
     matte = Matte(tmp_path)
     assert matte.told == ""
-    for index in range(8):
-        np.testing.assert_array_equal(matte.mask(index, 32, 24), shown * (20 * index))
+    for index, step in enumerate(steps):
+        np.testing.assert_array_equal(matte.mask(index, 32, 24), shown * round(step * 255 / most))
 
 
 def test_a_run_says_once_of_each_mask_that_it_is_a_class_map_and_grades_as_with_the_matte_it_means(
@@ -157,4 +167,19 @@ def test_a_run_says_once_of_each_mask_that_it_is_a_class_map_and_grades_as_with_
         tmp_path / "ref.png", tmp_path / "ref.png", tmp_path / "out.png", mask=tmp_path / "map.png",
         ref_mask=tmp_path / "map.png",
     )  # fmt: skip
+    assert sum("is a class map" in line for line in report.warnings) == 2
+
+
+@pytest.mark.parametrize("still", [True, False], ids=["picture", "clip"])
+@pytest.mark.parametrize("made", ["map", "lut", "sheet"])
+def test_maps_luts_and_previews_say_of_each_mask_that_it_is_a_class_map(tmp_path: Path, made: str, still: bool) -> None:
+    frames = moving_picture(3, width=32, height=24)
+    save_png(tmp_path / "ref.png", frames[0][::-1])
+    mask = save_indexed(tmp_path / "classes.png", numbers())
+    path = tmp_path / "ref.png" if still else write_clip(tmp_path / "in.mkv", frames, codec="ffv1")
+    commands: dict[str, tuple[Any, str]] = {
+        "map": (write_map, ".json"), "lut": (write_luts, ".cube"), "sheet": (write_sheet, ".png"),
+    }  # fmt: skip
+    write, ending = commands[made]
+    report = write(path, tmp_path / "ref.png", tmp_path / f"out{ending}", mask=mask, ref_mask=mask)
     assert sum("is a class map" in line for line in report.warnings) == 2

@@ -12,9 +12,10 @@ from clips import write_clip
 
 import streamct.segment.matte as matte_module
 from streamct.errors import DamagedInputError, MaskError
+from streamct.grade.mattes import Given
 from streamct.media.image import save_png
 from streamct.media.timeline import passage
-from streamct.segment.matte import Matte, resized, still_matte
+from streamct.segment.matte import Matte, read_matte, resized
 
 
 def disc(index: int, width: int = 32, height: int = 24) -> np.ndarray:
@@ -39,9 +40,9 @@ def test_white_is_255_black_0_and_grey_between(tmp_path: Path) -> None:
     source = np.array([[[255] * 3, [0] * 3, [128] * 3]], np.uint8)
     for ending in (".png", ".tif", ".webp"):
         path = pictures.save(tmp_path / f"a{ending}", source, **({"lossless": True} if ending == ".webp" else {}))
-        np.testing.assert_array_equal(still_matte(path), [[255, 0, 128]])
+        np.testing.assert_array_equal(read_matte(path)[0], [[255, 0, 128]])
     deep = pictures.save(tmp_path / "b.png", np.array([[[65535], [0], [32896]]], np.uint16))
-    np.testing.assert_array_equal(still_matte(deep), [[255, 0, 128]])
+    np.testing.assert_array_equal(read_matte(deep)[0], [[255, 0, 128]])
 
 
 def test_one_picture_serves_all_frames(tmp_path: Path) -> None:
@@ -192,6 +193,50 @@ def test_a_video_gives_the_same_mattes_from_anywhere(
     for index in range(begin, 55):
         np.testing.assert_array_equal(matte.mask(index, 64, 48), wanted[index])
     np.testing.assert_array_equal(matte.mask(begin, 64, 48), wanted[begin])
+
+
+def test_a_video_that_reads_from_nowhere_is_a_mask_that_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_clip(tmp_path / "a.mp4", [np.repeat(disc(n)[..., None], 3, axis=2) for n in range(12)], gop=4)
+    timeline = Matte(path).timeline()
+    assert timeline is not None
+
+    def astray(*_: object) -> None:
+        raise DamagedInputError("a.mp4: reading stopped.")
+
+    for reader in (matte_module.PassageReader, matte_module.Reader):
+        monkeypatch.setattr(reader, "__iter__", astray)
+    with pytest.raises(MaskError, match=r"mask a\.mp4: reading stopped"):
+        Matte(path, passage(timeline, 6, 12), threads=1).mask(6, 32, 24)
+
+
+def test_a_video_that_is_let_go_of_has_no_decoder_left_and_can_be_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, closed = [], []
+
+    class Watched(matte_module.Reader):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments)  # type: ignore[arg-type]
+            opened.append(self)
+
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+    monkeypatch.setattr(matte_module, "Reader", Watched)
+    matte = Matte(video(tmp_path / "a.mkv", 6))
+    mattes = Given(matte)
+    for index in (0, 3):
+        np.testing.assert_allclose(matte.mask(index, 32, 24), disc(index), atol=4)
+    assert closed == []
+    mattes.close()
+    assert closed == opened
+    assert len(opened) == 1
+    np.testing.assert_allclose(matte.mask(2, 32, 24), disc(2), atol=4)
+    matte.end(6)
+    assert set(closed) == set(opened)
 
 
 def test_pictures_have_no_timeline(tmp_path: Path) -> None:

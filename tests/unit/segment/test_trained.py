@@ -17,7 +17,7 @@ from networks import SCENE_WIDTH, drawn, iou, looks, moving_scene, scene, train
 from streamct.grade.mattes import Segmented
 from streamct.media.image import save_png
 from streamct.segment.deeplab import DeepLab
-from streamct.segment.matte import still_matte
+from streamct.segment.matte import read_matte
 
 pytestmark = pytest.mark.slow
 
@@ -83,7 +83,7 @@ def test_the_command_line_grades_foreground_and_background_apart_with_it(
     assert report["segmenter"] == NAME
     assert report["details"]["network"]["size"] == SCENE_WIDTH
     files = sorted((tmp_path / "masks").iterdir())
-    assert np.mean([iou(still_matte(f) > 127, m) for f, m in zip(files, masks, strict=True)]) >= 0.9
+    assert np.mean([iou(read_matte(f)[0] > 127, m) for f, m in zip(files, masks, strict=True)]) >= 0.9
     wanted = [reference[part].mean(axis=0), reference[~part].mean(axis=0)]
     for index, (_, (green, blue, red)) in enumerate(decoded(tmp_path / "out.mkv", "gbrp")):
         graded = np.stack([red, green, blue], axis=-1).astype(float)

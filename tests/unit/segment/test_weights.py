@@ -221,7 +221,7 @@ def test_a_class_that_no_weights_know_is_told_before_any_are_fetched(offline: li
 
 def test_no_gpu_to_be_had_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(SegmenterError, match="torch sees no GPU"):
+    with pytest.raises(SegmenterError, match=r"--segment-device cuda .*torch sees no GPU"):
         resolve(SegmentSettings(segmenter="auto", device="cuda"), lambda _: None)
 
 
