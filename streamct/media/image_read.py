@@ -161,7 +161,8 @@ def _decoded(path: Path, image: pyvips.Image) -> Picture:
     else:
         lost.append(f"{image.interpretation} is written as sRGB")
         rgb, data = icc.srgb_encode(_three(colour.colourspace("scrgb"))).astype(np.float32), None
-    return Picture(path, np.ascontiguousarray(rgb), alpha, depth, data, fields, tuple(lost))
+    rgb, alpha, unknown = _numbers(rgb, alpha)
+    return Picture(path, np.ascontiguousarray(rgb), alpha, depth, data, fields, (*lost, *unknown))
 
 
 def _raw(path: Path, raw: image_av.RawPicture) -> Picture:
@@ -177,7 +178,27 @@ def _raw(path: Path, raw: image_av.RawPicture) -> Picture:
     if alpha is not None:
         alpha = np.ascontiguousarray(alpha)
     depth = 8 if samples.dtype == np.uint8 else 16
-    return Picture(path, np.ascontiguousarray(rgb), alpha, depth, lost=lost)
+    rgb, alpha, unknown = _numbers(rgb, alpha)
+    return Picture(path, np.ascontiguousarray(rgb), alpha, depth, lost=(*lost, *unknown))
+
+
+def _numbers(
+    rgb: NDArray[np.float32], alpha: NDArray[np.float32] | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, tuple[str, ...]]:
+    """Both with black and opaque where floats hold no numbers, and a line that says so if there are any."""
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(rgb).all(axis=2))
+    if alpha is not None:
+        known &= np.isfinite(alpha)
+    if known.all():
+        return rgb, alpha, ()
+    count = int((~known).sum())
+    said = (
+        f"{count} pixels that hold no numbers (NaN, infinity) count as black"
+        if count > 1
+        else ("1 pixel that holds no numbers (NaN, infinity) counts as black")
+    )
+    opaque = None if alpha is None else np.where(known, alpha, np.float32(1))
+    return np.where(known[..., None], rgb, np.float32(0)), opaque, (said,)
 
 
 def _profiled(image: pyvips.Image, data: bytes | None) -> tuple[NDArray[np.float32], bytes | None, list[str]]:

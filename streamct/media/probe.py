@@ -44,6 +44,8 @@ _CHROMA_FIELDS = {
 }
 _DYNAMIC_HDR = ("DYNAMIC_HDR_PLUS", "DOVI_RPU_BUFFER", "DOVI_METADATA")
 _AS_CODED = (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+_BRIGHTEST = 10_000
+"""cd/m2, the peak of PQ: what a display may be mastered for at most."""
 _KINDS = 64
 """More than FFmpeg has of data beside a frame."""
 _FASTEST = 480
@@ -241,7 +243,7 @@ def _turned(degrees: int) -> tuple[int, ...]:
 
 
 def mastering_display(frame: av.VideoFrame) -> MasteringDisplay | None:
-    """What the frame says of its mastering display, if it says all (AVMasteringDisplayMetadata)."""
+    """What the frame says of its mastering display, if that is complete and possible (AVMasteringDisplayMetadata)."""
     data = _side_data(frame, "MASTERING_DISPLAY_METADATA")
     if data is None:
         return None
@@ -252,6 +254,9 @@ def mastering_display(frame: av.VideoFrame) -> MasteringDisplay | None:
         Fraction(n, d) for n, d in zip(numbers[::2], numbers[1::2], strict=True)
     )
     primaries = ((red_x, red_y), (green_x, green_y), (blue_x, blue_y))
+    places = (red_x, red_y, green_x, green_y, blue_x, blue_y, white_x, white_y)
+    if not all(0 <= n <= 1 for n in places) or not all(0 <= n <= _BRIGHTEST for n in (low, high)):
+        return None  # a float of Matroska's may be anything
     return MasteringDisplay(primaries, (white_x, white_y), (low, high))
 
 

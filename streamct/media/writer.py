@@ -86,6 +86,8 @@ class Writer:
                 self._container = av.open(target, "w", format=plan.container, container_options=options)
         except BaseException:
             self._others.close()
+            if self._pipe is not None:
+                self._pipe.finish()
             raise
         self._threads = threads
         self._stream = self._others.attach(self._container, self._add_video)
@@ -121,8 +123,12 @@ class Writer:
         if not self._closed:
             self._closed = True
             try:
-                self._container.close()
-                self._tell()
+                try:
+                    self._container.close()
+                    self._tell()
+                finally:
+                    if self._pipe is not None:
+                        self._pipe.finish()
             except (av.FFmpegError, OSError, ValueError, OutputError):
                 if error is None:
                     raise
@@ -195,10 +201,8 @@ class Writer:
             picture.duration = frame.duration
         tags = self._plan.tags
         picture.colorspace, picture.color_range = tags.matrix, tags.range
-        picture.color_primaries, picture.color_trc = (
-            tags.primaries,
-            tags.transfer,
-        )  # some encoders ask the pictures only
+        # Some encoders ask the pictures only.
+        picture.color_primaries, picture.color_trc = tags.primaries, tags.transfer
         if self._fields is not None:
             self._fields.push(picture)
             picture = self._fields.pull()

@@ -218,6 +218,20 @@ def test_values_beyond_the_range_are_clipped_when_written(tmp_path: Path) -> Non
     np.testing.assert_array_equal(codes(tmp_path / "b.png"), [[[0, 128, 255], [1, 0, 255], [51, 255, 0]]])
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_floats_that_are_no_numbers_are_black_and_said(tmp_path: Path, value: float) -> None:
+    light = np.full((4, 4, 3), 0.5, np.float32)
+    light[1, 2, 0] = value
+    pyvips.Image.new_from_array(light, interpretation="scrgb").write_to_file(str(tmp_path / "a.tif"))
+    picture = read_picture(tmp_path / "a.tif")
+    assert np.isfinite(picture.rgb).all()
+    assert (picture.rgb[1, 2] == 0).all()
+    assert (picture.rgb[0, 0] > 0.5).all()
+    assert [line for line in picture.lost if "no numbers" in line] == [
+        "1 pixel that holds no numbers (NaN, infinity) counts as black"
+    ]
+
+
 def test_a_tiff_of_linear_floats_is_light_and_comes_back_as_integers(tmp_path: Path) -> None:
     light = np.full((4, 4, 3), 0.5, np.float32)
     pyvips.Image.new_from_array(light).copy(interpretation="scrgb").write_to_file(str(tmp_path / "a.tif"))

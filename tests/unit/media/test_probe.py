@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from faults import unprivileged
 from rewrite import rewrite
 
 from streamct.errors import InputError, NoVideoError
+from streamct.media import probe as probing
 from streamct.media.probe import probe
 from streamct.model import Coding
 
@@ -200,3 +202,18 @@ def test_a_codec_that_nothing_knows_is_not_called_a_lack_of_video(tmp_path: Path
         probe(path)
     with pytest.raises(NoVideoError, match=r"its video \(stream 0\) is coded"):
         probe(path, 0)
+
+
+@pytest.mark.parametrize(("place", "number"), [(0, -0.1), (7, 1.5), (8, -1.0), (9, 1e6)])
+def test_a_mastering_display_that_can_not_be_is_none(
+    monkeypatch: pytest.MonkeyPatch, place: int, number: float
+) -> None:
+    numbers = [0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329, 0.0001, 1000.0]  # x, y of R, G, B, white; cd/m2
+
+    def told(numbers: list[float]) -> object:
+        fractions = [part for n in numbers for part in (round(n * 1000), 1000)]
+        monkeypatch.setattr(probing, "_side_data", lambda frame, kind: struct.pack("=22i", *fractions, 1, 1))
+        return probing.mastering_display(None)  # type: ignore[arg-type]
+
+    assert told(numbers) is not None
+    assert told([number if i == place else n for i, n in enumerate(numbers)]) is None
