@@ -328,10 +328,10 @@ def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
 
 
 def resized(matte: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """`matte` at (height, width): means of boxes where it shrinks, bilinear where it grows."""
+    """`matte` at (height, width), its rows contiguous: means of boxes where it shrinks, bilinear where it grows."""
     rows, columns = matte.shape
     if (rows, columns) == (height, width):
-        return matte
+        return np.ascontiguousarray(matte)
     if rows >= height and columns >= width:
         return np.asarray(np.rint(box_means(matte, width, height)), np.uint8)
     y, x = _positions(height, rows), _positions(width, columns)
@@ -341,7 +341,7 @@ def resized(matte: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uin
     wide = matte.astype(np.float32)
     across0 = wide[y0][:, x0] * (1 - fx) + wide[y0][:, x1] * fx
     across1 = wide[y1][:, x0] * (1 - fx) + wide[y1][:, x1] * fx
-    return np.asarray(np.rint(across0 * (1 - fy) + across1 * fy), np.uint8)
+    return np.asarray(np.rint(across0 * (1 - fy) + across1 * fy), np.uint8, order="C")
 
 
 def _positions(size: int, source: int) -> NDArray[np.float64]:

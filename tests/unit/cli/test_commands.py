@@ -147,6 +147,20 @@ def test_an_error_is_an_event_too_with_json(streamct: Run, reference: Path, tmp_
     assert "no such file" in run.stderr
 
 
+def test_a_fault_of_our_own_is_an_event_too_with_json(
+    streamct: Run, clip: Path, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("two and two are five")
+
+    monkeypatch.setattr("streamct.pipeline.prepare", fail)
+    run = streamct("video", clip, reference, "-o", tmp_path / "out.mp4", "--json")
+    assert run.returncode == 1
+    message = "internal error: ValueError: two and two are five"
+    assert json.loads(run.stdout.splitlines()[-1]) == {"event": "error", "message": message}
+    assert message in run.stderr
+
+
 def test_a_folder_is_refused_as_the_output_of_a_clip_and_a_picture_as_that_of_a_folder(
     streamct: Run, clip: Path, reference: Path, tmp_path: Path
 ) -> None:

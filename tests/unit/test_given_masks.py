@@ -1,0 +1,84 @@
+"""Masks of the user's own, and saved ones given back, through whole runs: any size, any part, nothing lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from clips import decoded, moving_picture, write_clip
+
+from streamct.media.image import save_png
+from streamct.pipeline import grade_video
+from streamct.settings import Settings
+from streamct.sheets import write_sheet
+
+FRAMES = 40
+WIDTH, HEIGHT = 96, 64
+
+
+def left(share: float, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
+    """A mask (h, w, 3) whose foreground is so much of it, on the left."""
+    mask = np.zeros((height, width, 3), np.uint8)
+    mask[:, : round(share * width)] = 255
+    return mask
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip, a reference with a mask, and masks for both."""
+    folder = tmp_path_factory.mktemp("given")
+    write_clip(folder / "in.mp4", moving_picture(FRAMES, WIDTH, HEIGHT))
+    reference = np.full((60, 80, 3), (20, 90, 60), np.uint8)
+    reference[:, :40] = (240, 200, 20)
+    save_png(folder / "ref.png", reference)
+    save_png(folder / "ref-mask.png", left(0.5, 80, 60))
+    save_png(folder / "half.png", left(0.5))
+    return folder
+
+
+def settings(**more: Any) -> Settings:
+    return Settings().updated(output__codec="ffv1", time__radius=3, palette__size=4, **more)
+
+
+def grade(folder: Path, out: Path, mask: Path | None, **more: Any) -> Any:
+    chosen = more.pop("settings", None) or settings()
+    return grade_video(
+        folder / "in.mp4", folder / "ref.png", out, chosen, mask=mask, ref_mask=folder / "ref-mask.png", **more
+    )
+
+
+def same(first: Path, second: Path, part: slice = slice(None)) -> bool:
+    """Whether two lossless clips, the second one of them cut to a part, show the same."""
+    pairs = zip(decoded(first), decoded(second)[part], strict=True)
+    return all(np.array_equal(a, b) for (_, one), (_, other) in pairs for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["picture", "folder of mixed sizes", "video"])
+def test_masks_smaller_than_the_frame_grade_it(folder: Path, tmp_path: Path, kind: str) -> None:
+    sizes = [(WIDTH, HEIGHT), (WIDTH // 2, HEIGHT // 2), (2 * WIDTH, HEIGHT // 2), (20, 13), (WIDTH // 2, 2 * HEIGHT)]
+    if kind == "picture":
+        mask = tmp_path / "mask.png"
+        save_png(mask, left(0.5, *sizes[1]))
+    elif kind == "video":
+        mask = write_clip(tmp_path / "mask.mp4", [left(0.5, *sizes[1])] * FRAMES)
+    else:
+        mask = tmp_path / "masks"
+        mask.mkdir()
+        for n in range(FRAMES):
+            save_png(mask / f"{n:03d}.png", left(0.5, *sizes[n % len(sizes)]))
+    small = grade(folder, tmp_path / "small.mkv", mask)
+    grade(folder, tmp_path / "full.mkv", folder / "half.png")
+    assert (small.frames, small.segmenter) == (FRAMES, "matte")
+    for (_, one), (_, other) in zip(
+        decoded(tmp_path / "small.mkv"), decoded(tmp_path / "full.mkv"), strict=True
+    ):  # away from the edge between the halves, which is softer
+        difference = np.abs(one[0].astype(int) - other[0])
+        assert difference[:, :40].mean() < 2
+        assert difference[:, 56:].mean() < 2
+    write_sheet(
+        folder / "in.mp4", folder / "ref.png", tmp_path / "sheet.png", settings(), at=("0.5", "1"), mask=mask,
+        ref_mask=folder / "ref-mask.png",
+    )  # fmt: skip
+    assert (tmp_path / "sheet.png").exists()
