@@ -46,8 +46,8 @@ from streamct.parts import is_anywhere, trimmed
 from streamct.references import Given, as_points, check_single, look, map_for, references
 from streamct.run import Teller, chosen_network, clip_mattes, described, no_split, region_palettes
 from streamct.segment import Mask
-from streamct.segment.matte import Matte, resized, still_matte
-from streamct.segment.none import NoSegmenter
+from streamct.segment.given import PartMattes, mattes_for
+from streamct.segment.matte import resized, still_matte
 from streamct.segment.still import picture_mask
 from streamct.settings import Settings
 from streamct.shot_list import ShotEntry, format_csv, format_edl, timecode
@@ -262,9 +262,9 @@ def _clip_shots(
     trim: Trim | None,
 ) -> list[Shot]:
     """The clip's colours, or those of a part of it, every frame looked at as the render does."""
-    given = Matte(mask) if mask is not None else NoSegmenter()
-    given.begin(clip.frames, clip.width, clip.height)
-    if isinstance(given, Matte) and given.told:
+    source = Source(clip, trim=trim)
+    given = mattes_for(mask, source, trim)
+    if given.told:
         say.warning(given.told)
     mattes = clip_mattes(clip, settings, given, network if mask is None else None)
     sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings))
@@ -276,9 +276,9 @@ def _clip_shots(
         if trim is None or look.index in trim.wanted:
             shots.extend(total.push(sampler.count(look, matte)))
 
-    source = Source(clip, trim=trim)
+    of_part = isinstance(given, PartMattes)
     if trim is not None:
-        trim.prepare(mattes.support + 1, is_anywhere(mask, None, False))
+        trim.prepare(mattes.support + 1, is_anywhere(None if of_part else mask, None, False))
     with ExitStack() as stack:
         stack.callback(mattes.close)
         reader = source.reader(tolerate=False)
@@ -291,8 +291,8 @@ def _clip_shots(
             say.progress(done if trim is None else len(trim.wanted))
         for look, matte in mattes.finish():
             take(look, matte)
-        if trim is None:
-            given.end(done)
+        if trim is None or of_part:
+            given.end(done if trim is None else len(trim.wanted))
     for line in reader.warnings:
         say.warning(line)
     shots += total.finish()

@@ -25,8 +25,8 @@ from streamct.model import Palette, Progress, Report
 from streamct.preview import palette_sheet
 from streamct.references import Given, References, Wanted, look, references
 from streamct.run import Teller, chosen_network, clip_mattes, described, no_split, picture_look
-from streamct.segment.matte import Matte, resized, still_matte
-from streamct.segment.none import NoSegmenter
+from streamct.segment.given import given_mattes
+from streamct.segment.matte import resized, still_matte
 from streamct.segment.still import picture_full, picture_mask
 from streamct.settings import Settings
 from streamct.tracks import Tracks
@@ -194,9 +194,8 @@ def _of_clip(
     clip = source.clip
     with ExitStack() as stack:
         kept = Tracks(source, settings, cuts, None, None)
-        given = Matte(mask) if mask is not None else NoSegmenter()
-        given.begin(clip.frames, clip.width, clip.height)
-        if isinstance(given, Matte) and given.told:
+        given = given_mattes(mask, clip)
+        if given.told:
             say.warning(given.told)
         mattes = clip_mattes(clip, settings, given, network if mask is None else None, kept.cuts)
         stack.callback(mattes.close)

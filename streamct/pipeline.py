@@ -43,7 +43,8 @@ from streamct.run import (
     picture_look,
     region_palettes,
 )
-from streamct.segment.matte import Matte, read_matte
+from streamct.segment.given import PartMattes, mattes_for
+from streamct.segment.matte import read_matte
 from streamct.segment.still import picture_full, picture_mask
 from streamct.settings import Settings
 from streamct.stills import grade_array
@@ -140,8 +141,7 @@ def _grade_source(source: Source, asked: Request, say: Teller) -> Report:
             name = mattes.name if kept.saved is None else kept.saved.segmenter
             kept.save(found, name, settings)
             if mask is not None:
-                given = Matte(mask)  # its first reading is over
-                given.begin(clip.frames, clip.width, clip.height)
+                given = mattes_for(mask, source, trim)  # its first reading is over
             mattes = Given(given) if mattes.name == given.name and name == given.name else Replayed(name)
             say.start(total)
             frames = _render_clip(source, ready, palettes, mattes, settings, temporary, folder, asked, say, track=found)
@@ -149,7 +149,7 @@ def _grade_source(source: Source, asked: Request, say: Teller) -> Report:
             frames = _render_clip(
                 source, ready, palettes, mattes, settings, temporary, folder, asked, say, cuts=kept.cuts
             )
-        if mattes.name == given.name and trim is None:
+        if mattes.name == given.name and (trim is None or isinstance(given, PartMattes)):
             given.end(frames)
     if asked.save_masks is not None and folder is None:
         say.warning(f"{asked.save_masks}: no masks were saved, because there is no segmenter")

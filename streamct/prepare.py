@@ -28,7 +28,7 @@ from streamct.references import Given, References, Wanted, look, map_for, refere
 from streamct.run import Teller, check_regions, chosen_network, clip_mattes, described, no_split, region_palettes
 from streamct.segment import GivenMattes
 from streamct.segment.deeplab import DeepLab
-from streamct.segment.matte import Matte
+from streamct.segment.given import PartMattes, mattes_for
 from streamct.segment.none import NoSegmenter
 from streamct.settings import Settings
 from streamct.tracks import Tracks
@@ -163,9 +163,8 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
         if mask is None and settings.segment.segmenter == "none":
             raise UsageError("--save-masks: there are no masks to save. Add --segmenter auto, or --mask.")
         check_mask_folder(save_masks, asked.overwrite)
-    given: GivenMattes = Matte(mask) if mask is not None else NoSegmenter()
-    given.begin(clip.frames, clip.width, clip.height)
-    if isinstance(given, Matte) and given.told:
+    given = mattes_for(mask, source, trim)
+    if given.told:
         say.warning(given.told)
     if map is not None:
         needed = mask is None and MapBaker(map, settings).splits
@@ -198,7 +197,8 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
         say.warning(warning)
     anywhere = False
     if trim is not None:
-        anywhere = source.sought and held is None and is_anywhere(mask, kept.cuts, kept.saved is not None)
+        by_number = None if isinstance(given, PartMattes) else mask
+        anywhere = source.sought and held is None and is_anywhere(by_number, kept.cuts, kept.saved is not None)
         if settings.time.mode != "shot" or kept.saved is not None:
             trim.prepare(max(reach(settings, mattes.support)), anywhere)
     return Prepared(plan, settings, palettes, held, kept, given, network, used, mattes, trim, anywhere)

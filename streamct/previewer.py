@@ -38,9 +38,8 @@ from streamct.part_shots import find_part
 from streamct.parts import is_anywhere
 from streamct.render import Renderer
 from streamct.run import Teller, clip_mattes
-from streamct.segment import GivenMattes, Mask
-from streamct.segment.matte import Matte
-from streamct.segment.none import NoSegmenter
+from streamct.segment import Mask
+from streamct.segment.given import given_mattes
 from streamct.segment.still import quarter_turns
 from streamct.settings import Settings
 from streamct.sheet import Picture, cell_size, fit, pictures_per_row, variants_per_row
@@ -156,8 +155,7 @@ class Previewer:
         split = any(variant.splits for variant in chosen)
         path = self._masked.path if split else None
         self._network = self._masked.network if split and path is None else None
-        self._given: GivenMattes = NoSegmenter() if path is None else Matte(path)
-        self._given.begin(clip.frames, clip.width, clip.height)
+        self._given = given_mattes(path, clip)
         self._anywhere = is_anywhere(path, cuts, False)
         near = [v for v in chosen if (v.baker is None and v.settings.time.mode != "shot") or self._follows(v)]
         self._delay = max([_reach(v) + self._mattes(v).support for v in near], default=0)

@@ -39,8 +39,8 @@ from streamct.pipeline import grade_asked
 from streamct.prepare import Prepared, Request, prepare
 from streamct.run import Teller, clip_mattes
 from streamct.segment.choose import load
+from streamct.segment.given import given_mattes
 from streamct.segment.matte import Matte
-from streamct.segment.none import NoSegmenter
 from streamct.settings import Settings
 from streamct.spans import plan_spans
 from streamct.stream import Stream, decoder_threads, encoder_threads
@@ -193,8 +193,7 @@ def find_track(recipe: Recipe, asked: Request, path: Path) -> str:
 def _mattes(recipe: Recipe, way: Passage | None = None) -> Mattes:
     """way: to the mattes in the user's video that are needed."""
     clip = recipe.clip
-    given = NoSegmenter() if recipe.mask is None else Matte(recipe.mask, way, decoder_threads())
-    given.begin(clip.frames, clip.width, clip.height)
+    given = given_mattes(recipe.mask, clip, way, decoder_threads())
     if recipe.track is not None:
         return Given(given) if recipe.segmenter == given.name else Replayed(recipe.segmenter)
     network = load(recipe.settings.segment) if recipe.segmenting else None

@@ -36,10 +36,14 @@ class Segmenter(Protocol):
 class GivenMattes(Protocol):
     """Foreground weights that are given for the frames of one clip, by frame number.
 
-    `name` is what the report calls it. `begin` is called once, before the first frame.
+    `name` is what the report calls it. `begin` is called once, before the first frame; then `told` is what the user
+    should know of how they are read, empty where there is nothing to say.
     """
 
     name: str
+
+    @property
+    def told(self) -> str: ...
 
     def begin(self, frames: int | None, width: int, height: int) -> None:
         """Told the clip's number of frames (None: unknown) and picture size, before anything is decoded.

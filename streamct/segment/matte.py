@@ -46,7 +46,7 @@ class Matte:
     def __init__(self, path: Path, way: Passage | None = None, threads: int | None = None) -> None:
         if not path.exists():
             raise MaskError(f"{path}: no such mask. Check the path.")
-        self._path = path
+        self.path = path
         self._source: _Still | _Folder | _Video
         if path.is_dir():
             self._source = _Folder(path)
@@ -63,6 +63,11 @@ class Matte:
     def told(self) -> str:
         """What the user should know of how it is read; empty for a matte as it should be."""
         return self._source.told
+
+    @property
+    def count(self) -> int | None:
+        """How many there are; None: one for all, or not known."""
+        return self._source.count
 
     @property
     def counted(self) -> bool:
@@ -87,9 +92,9 @@ class Matte:
     def _compare(self, frames: int) -> None:
         if self._source.count != frames:
             raise MaskError(
-                f"{self._path}: holds {self._source.count} masks, but the clip has {frames} frames. "
+                f"{self.path}: holds {self._source.count} masks, but the clip has {frames} frames. "
                 "Give one mask a frame, or a single picture for all frames; "
-                "masks of a part (--from, --to) serve no more than that."
+                "masks of a part serve the same --from and --to."
             )
 
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from clips import decoded, moving_picture, write_clip
 
+from streamct.errors import MaskError
 from streamct.media.image import save_png
+from streamct.model import Event
 from streamct.pipeline import grade_video
 from streamct.settings import Settings
 from streamct.sheets import write_sheet
@@ -82,3 +84,60 @@ def test_masks_smaller_than_the_frame_grade_it(folder: Path, tmp_path: Path, kin
         ref_mask=folder / "ref-mask.png",
     )  # fmt: skip
     assert (tmp_path / "sheet.png").exists()
+
+
+def numbered(folder: Path, count: int = FRAMES) -> Path:
+    """Masks of an edge that wanders, one a frame."""
+    folder.mkdir()
+    for n in range(count):
+        save_png(folder / f"{n:03d}.png", left(0.3 + 0.01 * n))
+    return folder
+
+
+@pytest.mark.parametrize("mode", ["window", "shot"])
+@pytest.mark.parametrize(("start", "stop"), [(None, "0.5"), ("0.5", "1.0"), ("0.52", "0.97")])
+def test_the_masks_saved_of_a_part_can_be_given_back_for_it(
+    folder: Path, tmp_path: Path, mode: str, start: str | None, stop: str
+) -> None:
+    masks = numbered(tmp_path / "masks")
+    part: dict[str, Any] = {"start": start, "stop": stop, "settings": settings(time__mode=mode)}
+    report = grade(folder, tmp_path / "a.mkv", masks, save_masks=tmp_path / "saved", **part)
+    saved = sorted((tmp_path / "saved").iterdir())
+    assert len(saved) == report.frames < FRAMES
+    grade(folder, tmp_path / "b.mkv", tmp_path / "saved", save_masks=tmp_path / "again", **part)
+    for one, other in zip(saved, sorted((tmp_path / "again").iterdir()), strict=True):
+        assert one.read_bytes() == other.read_bytes()
+    for (_, one), (_, other) in zip(decoded(tmp_path / "a.mkv"), decoded(tmp_path / "b.mkv"), strict=True):
+        # frames around the part had masks of their own and have the nearest now
+        assert np.abs(one[0].astype(int) - other[0]).mean() < 2
+
+
+def test_the_masks_of_a_still_scene_given_back_for_a_part_change_nothing(folder: Path, tmp_path: Path) -> None:
+    part = {"start": "0.5", "stop": "1.0"}
+    grade(folder, tmp_path / "a.mkv", folder / "half.png", save_masks=tmp_path / "saved", **part)
+    grade(folder, tmp_path / "b.mkv", tmp_path / "saved", **part)
+    assert same(tmp_path / "a.mkv", tmp_path / "b.mkv")
+
+
+@pytest.mark.parametrize("kind", ["folder", "video"])
+def test_masks_that_fit_neither_the_clip_nor_the_part_are_refused_at_once(
+    folder: Path, tmp_path: Path, kind: str
+) -> None:
+    path = numbered(tmp_path / "masks", 13)
+    if kind == "video":
+        path = write_clip(tmp_path / "masks.mp4", [left(0.5)] * 13)
+    said: list[Event] = []
+    message = r"holds 13 masks, but the part between --from and --to has 12 frames and the clip 40\. Give one mask"
+    with pytest.raises(MaskError, match=message):
+        grade(folder, tmp_path / "out.mkv", path, start="0.5", stop="1.0", progress=said.append)
+    assert all(event.kind == "note" for event in said)
+    assert not (tmp_path / "out.mkv").exists()
+
+
+def test_masks_of_a_part_of_unknown_length_are_counted_at_the_end(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamct.segment.given.timeline_of", lambda clip: None)
+    with pytest.raises(MaskError, match="holds 13 masks, but the part between --from and --to has 12 frames"):
+        grade(folder, tmp_path / "out.mkv", numbered(tmp_path / "masks", 13), start="0.5", stop="1.0")
+    assert not (tmp_path / "out.mkv").exists()
