@@ -162,7 +162,7 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
     if save_masks is not None:
         if mask is None and settings.segment.segmenter == "none":
             raise UsageError("--save-masks: there are no masks to save. Add --segmenter auto, or --mask.")
-        check_mask_folder(save_masks, asked.overwrite)
+        check_mask_folder(save_masks, asked.overwrite, (asked.input, *others, plan.path))
     given = mattes_for(mask, source, trim)
     if given.told:
         say.warning(given.told)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from clips import decoded, moving_picture, write_clip
 
-from streamct.errors import MaskError
+from streamct.errors import MaskError, OutputError
 from streamct.media.image import save_png
 from streamct.model import Event
 from streamct.pipeline import grade_video
@@ -141,3 +141,41 @@ def test_masks_of_a_part_of_unknown_length_are_counted_at_the_end(
     with pytest.raises(MaskError, match="holds 13 masks, but the part between --from and --to has 12 frames"):
         grade(folder, tmp_path / "out.mkv", numbered(tmp_path / "masks", 13), start="0.5", stop="1.0")
     assert not (tmp_path / "out.mkv").exists()
+
+
+@pytest.mark.parametrize("way", ["folder", "link to the folder", "links to the files", "picture", "pattern"])
+def test_masks_are_not_saved_over_what_the_run_reads(folder: Path, tmp_path: Path, way: str) -> None:
+    masks = numbered(tmp_path / "masks")
+    for file in masks.iterdir():
+        file.rename(masks / f"{int(file.stem):05d}.png")
+    before = {file.name: file.read_bytes() for file in masks.iterdir()}
+    mask, target = masks, masks
+    if way == "link to the folder":
+        target = tmp_path / "link"
+        target.symlink_to(masks)
+    elif way == "links to the files":
+        mask = tmp_path / "links"
+        mask.mkdir()
+        for file in masks.iterdir():
+            (mask / file.name).symlink_to(file)
+    elif way == "picture":
+        mask = masks / "00003.png"
+    with pytest.raises(OutputError, match="which this run uses, and would be lost") as error:
+        if way == "pattern":
+            grade_video(
+                masks / "%05d.png", folder / "ref.png", tmp_path / "out.mkv", settings(), mask=folder / "half.png",
+                ref_mask=folder / "ref-mask.png", save_masks=target, overwrite=True,
+            )  # fmt: skip
+        else:
+            grade(folder, tmp_path / "out.mkv", mask, save_masks=target, overwrite=True)
+    assert error.value.exit_code == 1
+    assert {file.name: file.read_bytes() for file in masks.iterdir()} == before
+    assert not (tmp_path / "out.mkv").exists()
+
+
+def test_masks_are_saved_through_a_link_to_a_folder(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    grade(folder, tmp_path / "out.mkv", folder / "half.png", save_masks=tmp_path / "link", stop="0.2")
+    assert sorted(p.name for p in (tmp_path / "real").iterdir()) == [f"{n:05d}.png" for n in range(5)]
+    assert (tmp_path / "link").is_symlink()
