@@ -10,6 +10,7 @@ from typing import Any
 from streamct.by_map import unmasked
 from streamct.comparison import USUAL_SECONDS, Comparison, preview_path
 from streamct.errors import UsageError
+from streamct.grade.foreground import Foreground
 from streamct.grade.mapped import MapBaker
 from streamct.grade.mattes import Mattes
 from streamct.grade.regions import Palettes
@@ -25,7 +26,16 @@ from streamct.model import Report
 from streamct.moments import Moment, as_seconds
 from streamct.parts import is_anywhere, trimmed
 from streamct.references import Given, References, Wanted, look, map_for, references
-from streamct.run import Teller, check_regions, chosen_network, clip_mattes, described, no_split, region_palettes
+from streamct.run import (
+    Teller,
+    check_regions,
+    chosen_network,
+    clip_mattes,
+    described,
+    never_split,
+    no_split,
+    region_palettes,
+)
 from streamct.segment import GivenMattes
 from streamct.segment.deeplab import DeepLab
 from streamct.segment.given import PartMattes, mattes_for
@@ -204,13 +214,29 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
     return Prepared(plan, settings, palettes, held, kept, given, network, used, mattes, trim, anywhere)
 
 
+def share_of(foreground: Foreground | None) -> dict[str, Any]:
+    """What a report says of it."""
+    share = None if foreground is None else foreground.share
+    return {} if share is None else {"foreground": round(share, 4)}
+
+
 def reported(
-    asked: Request, ready: Prepared, source: Source, frames: int, seconds: float, name: str, say: Teller
+    asked: Request,
+    ready: Prepared,
+    source: Source,
+    frames: int,
+    seconds: float,
+    name: str,
+    say: Teller,
+    foreground: Foreground | None = None,
 ) -> Report:
-    """The report of a run that is over. seconds: since the command began. name: of what told the foreground."""
+    """The report of a run that is over. seconds: since the command began. name: of what told the foreground.
+    foreground: what was counted of it, None if nothing."""
     plan = ready.plan
+    if (warning := never_split(foreground, ready.palettes, ready.settings)) is not None:
+        say.warning(warning)
     for line in [] if ready.network is None else ready.network.told():
         say.warning(line)
     path = asked.output if plan.piped and asked.output is not None else plan.path
-    details = ready.details(source, frames, say.elapsed())
+    details = ready.details(source, frames, say.elapsed()) | share_of(foreground)
     return Report(asked.input, asked.colours, path, frames, seconds, name, tuple(say.said), details)

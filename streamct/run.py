@@ -13,6 +13,7 @@ from streamct.color.histogram import Counter
 from streamct.color.jit import compiled_before
 from streamct.errors import UsageError
 from streamct.grade.cuts import ListedCuts
+from streamct.grade.foreground import Foreground
 from streamct.grade.mattes import Given, Mattes, Segmented
 from streamct.grade.regions import SPLIT_SHARES, Palettes, palettes_of
 from streamct.grade.sample import sample_picture
@@ -131,6 +132,24 @@ def no_split(share: float | None) -> str:
         f"{share:.1%} of the reference are foreground; a split needs {low:.0%} to {high:.0%}, "
         "so the whole frame is graded as one region"
     )
+
+
+def never_split(foreground: Foreground | None, palettes: Palettes | None, settings: Settings) -> str | None:
+    """A warning where a clip has masks, and still all of it is graded as one region. palettes: of the reference."""
+    if foreground is None or foreground.share is None or foreground.split:
+        return None
+    if palettes is None or palettes.split is None or settings.mapping.regions != "both":
+        return None
+    return clip_no_split(foreground.share, "clip")
+
+
+def clip_no_split(share: float, what: str) -> str:
+    """Why foreground and background of a clip or picture are not graded apart. share: of its foreground."""
+    low, high = SPLIT_SHARES
+    found = f"{share:.1%} of the {what} are foreground"
+    if low <= share <= high:
+        found += ", but all or nothing of it at any time"
+    return f"{found}; a split needs {low:.0%} to {high:.0%}, so it is graded as one region"
 
 
 def clip_mattes(

@@ -10,11 +10,14 @@ import pytest
 from clips import decoded, moving_picture, write_clip
 
 from streamct.errors import MaskError, OutputError
+from streamct.execute.local import LocalExecutor
 from streamct.media.image import save_png
 from streamct.model import Event
-from streamct.pipeline import grade_video
+from streamct.pipeline import grade_picture, grade_video
+from streamct.prepare import Request
 from streamct.settings import Settings
 from streamct.sheets import write_sheet
+from streamct.spanned import grade_in_spans
 
 FRAMES = 40
 WIDTH, HEIGHT = 96, 64
@@ -41,14 +44,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def settings(**more: Any) -> Settings:
-    return Settings().updated(output__codec="ffv1", time__radius=3, palette__size=4, **more)
+    return Settings().updated(output__codec="ffv1", palette__size=4, **{"time__radius": 3, **more})
 
 
 def grade(folder: Path, out: Path, mask: Path | None, **more: Any) -> Any:
-    chosen = more.pop("settings", None) or settings()
-    return grade_video(
-        folder / "in.mp4", folder / "ref.png", out, chosen, mask=mask, ref_mask=folder / "ref-mask.png", **more
-    )
+    chosen, clip = more.pop("settings", None) or settings(), more.pop("clip", folder / "in.mp4")
+    return grade_video(clip, folder / "ref.png", out, chosen, mask=mask, ref_mask=folder / "ref-mask.png", **more)
 
 
 def same(first: Path, second: Path, part: slice = slice(None)) -> bool:
@@ -160,14 +161,11 @@ def test_masks_are_not_saved_over_what_the_run_reads(folder: Path, tmp_path: Pat
             (mask / file.name).symlink_to(file)
     elif way == "picture":
         mask = masks / "00003.png"
+    clip = folder / "in.mp4"
+    if way == "pattern":
+        clip, mask = masks / "%05d.png", folder / "half.png"
     with pytest.raises(OutputError, match="which this run uses, and would be lost") as error:
-        if way == "pattern":
-            grade_video(
-                masks / "%05d.png", folder / "ref.png", tmp_path / "out.mkv", settings(), mask=folder / "half.png",
-                ref_mask=folder / "ref-mask.png", save_masks=target, overwrite=True,
-            )  # fmt: skip
-        else:
-            grade(folder, tmp_path / "out.mkv", mask, save_masks=target, overwrite=True)
+        grade(folder, tmp_path / "out.mkv", mask, clip=clip, save_masks=target, overwrite=True)
     assert error.value.exit_code == 1
     assert {file.name: file.read_bytes() for file in masks.iterdir()} == before
     assert not (tmp_path / "out.mkv").exists()
@@ -179,3 +177,64 @@ def test_masks_are_saved_through_a_link_to_a_folder(folder: Path, tmp_path: Path
     grade(folder, tmp_path / "out.mkv", folder / "half.png", save_masks=tmp_path / "link", stop="0.2")
     assert sorted(p.name for p in (tmp_path / "real").iterdir()) == [f"{n:05d}.png" for n in range(5)]
     assert (tmp_path / "link").is_symlink()
+
+
+NONE = "0.0% of the clip are foreground; a split needs 2% to 98%, so it is graded as one region"
+
+
+@pytest.mark.parametrize("mode", ["window", "shot", "off"])
+@pytest.mark.parametrize(("share", "line"), [(0, NONE), (0.011, "1.0% of the clip"), (1, "100.0% of the clip")])
+def test_a_clip_without_a_split_is_said_to_be_one_region(
+    folder: Path, tmp_path: Path, mode: str, share: float, line: str
+) -> None:
+    save_png(tmp_path / "mask.png", left(share))
+    said: list[Event] = []
+    report = grade(
+        folder, tmp_path / "out.mkv", tmp_path / "mask.png", settings=settings(time__mode=mode), stop="0.5",
+        progress=said.append,
+    )  # fmt: skip
+    (told,) = [event.message for event in said if event.kind == "warning"]
+    assert told.startswith(line)
+    assert report.warnings[-1] == told
+    assert report.details["foreground"] == pytest.approx(share, abs=0.003)
+
+
+def test_a_clip_with_a_split_somewhere_is_not_warned_of_and_its_share_is_told(folder: Path, tmp_path: Path) -> None:
+    for n in range(FRAMES):
+        save_png(tmp_path / f"{n:03d}.png", left(0.5 if n < 10 else 0))
+    (tmp_path / "out").mkdir()
+    report = grade(folder, tmp_path / "out" / "out.mkv", tmp_path)
+    assert report.warnings == ()
+    assert report.details["foreground"] == pytest.approx(0.125, abs=0.001)
+
+
+def test_a_clip_that_is_all_foreground_and_then_none_is_said_to_be_one_region(folder: Path, tmp_path: Path) -> None:
+    for n in range(FRAMES):
+        save_png(tmp_path / f"{n:03d}.png", left(1 if n < 10 else 0))
+    (tmp_path / "out").mkdir()
+    report = grade(folder, tmp_path / "out" / "out.mkv", tmp_path, settings=settings(time__mode="off"))
+    assert report.warnings[0].startswith("25.0% of the clip are foreground, but all or nothing of it at any time; ")
+
+
+@pytest.mark.parametrize("mode", ["window", "shot"])
+def test_a_clip_in_spans_is_warned_of_as_in_one_piece(folder: Path, tmp_path: Path, mode: str) -> None:
+    save_png(tmp_path / "mask.png", left(0))
+    write_clip(tmp_path / "in.mkv", moving_picture(FRAMES, WIDTH, HEIGHT), gop=5)
+    asked = Request(
+        tmp_path / "in.mkv", folder / "ref.png", tmp_path / "out.mkv", settings(time__mode=mode, time__radius=1),
+        mask=tmp_path / "mask.png", ref_mask=folder / "ref-mask.png",
+    )  # fmt: skip
+    with LocalExecutor(1) as executor:
+        report = grade_in_spans(asked, executor, count=2)
+    assert report.details["spans"] == 2
+    assert report.warnings == (NONE,) if mode == "window" else report.warnings[-1] == NONE
+    assert report.details["foreground"] == 0
+
+
+def test_a_picture_without_a_split_is_said_to_be_one_region(folder: Path, tmp_path: Path) -> None:
+    save_png(tmp_path / "mask.png", left(0, 80, 60))
+    report = grade_picture(
+        folder / "ref.png", folder / "ref.png", tmp_path / "out.png", mask=tmp_path / "mask.png",
+        ref_mask=folder / "ref-mask.png",
+    )  # fmt: skip
+    assert report.warnings[-1] == NONE.replace("clip", "picture")
