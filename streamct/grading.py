@@ -22,6 +22,7 @@ from streamct.grade.track import Grade, Grader
 from streamct.media.masks import mask_name, save_mask
 from streamct.model import Clip, Frame, Span
 from streamct.render import Renderer
+from streamct.segment.upright import quarter_turns, turned
 from streamct.settings import Settings
 from streamct.stream import Grading, Sample
 from streamct.tracks import small_size
@@ -77,10 +78,11 @@ def pass_over(
     only: Container[int] | None = None,
 ) -> Pass:
     """What is done to the frames of a clip. palettes: of the reference, unless a map is `held`. folder: where masks
-    are saved. track: grades that are known already. span: the frames that are graded, None for all.
-    only: the same by their numbers, which may become known on the way."""
+    are saved, as the clip is shown. track: grades that are known already. span: the frames that are graded, None for
+    all. only: the same by their numbers, which may become known on the way."""
     ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base) if clip.rate else None
     grid = LutGrid(clip.coding, clip.format.depth)
+    turns = quarter_turns(clip.display_matrix)
     foreground: Foreground | None = None
     if span is not None:
         only = range(span.start, span.stop)
@@ -108,7 +110,7 @@ def pass_over(
         if len(grade.luts) > 1 or folder is not None:
             mask = mattes.full(frame, grade.mask)
         if folder is not None and mask is not None:
-            save_mask(folder / mask_name(target.index), mask)
+            save_mask(folder / mask_name(target.index), turned(mask, turns))
         renderer.render(frame, target, grade, mask)
 
     return Pass(sample, grading, fill, foreground)

@@ -48,6 +48,7 @@ from streamct.run import (
 from streamct.segment.given import PartMattes, mattes_for
 from streamct.segment.matte import read_matte
 from streamct.segment.still import picture_full, picture_mask
+from streamct.segment.upright import stretched
 from streamct.settings import Settings
 from streamct.stills import grade_array
 from streamct.transcode import place, transcode
@@ -244,8 +245,11 @@ def grade_picture(
             say.warning(no_split(found.share))
     say.start(1)
     matte, told = read_matte(mask) if mask is not None else (None, "")
-    if told:
-        say.warning(told)
+    if matte is not None and mask is not None:
+        sizes = [(image.shape[1], image.shape[0]) for image in (matte, source.rgb)]
+        for line in (told, stretched(mask, sizes[0], sizes[1:])):
+            if line:
+                say.warning(line)
     if matte is None and network is not None and apart:
         matte = picture_full(picture_mask(source.rgb, network), source.rgb)
     if baker is not None:

@@ -40,7 +40,7 @@ from streamct.render import Renderer
 from streamct.run import Teller, clip_mattes
 from streamct.segment import Mask
 from streamct.segment.given import given_mattes
-from streamct.segment.still import quarter_turns
+from streamct.segment.upright import quarter_turns
 from streamct.settings import Settings
 from streamct.sheet import Picture, cell_size, fit, pictures_per_row, variants_per_row
 from streamct.tracks import small_size

@@ -35,7 +35,8 @@ from streamct.model import Clip, Frame, Palette
 from streamct.moments import parse_time
 from streamct.run import picture_look
 from streamct.segment.matte import read_matte, resized
-from streamct.segment.still import picture_mask, quarter_turns
+from streamct.segment.still import picture_mask
+from streamct.segment.upright import quarter_turns, stretched
 from streamct.settings import Settings
 
 if TYPE_CHECKING:
@@ -203,8 +204,8 @@ def look(
     if (wanted.start is not None or wanted.stop is not None) and all(one.kind != "video" for one in seen):
         raise UsageError(f"--ref-from, --ref-to: are for a reference video; {wanted.name} is none.")
     for one in seen:
-        if one.warning:
-            warn(one.warning)
+        for line in one.warnings:
+            warn(line)
     if len(seen) == 1:
         only = seen[0]
         return Wanted(only.palettes(), only.share, only.picture, only.segmenter, only.matte)
@@ -221,7 +222,7 @@ class _Seen:
         self._palettes: Palettes | None = None
         self._parts: tuple[Colours, Colours | None, Colours | None]
         self.share: float | None = None
-        self.warning = ""
+        self.warnings: list[str] = []
         self.matte: NDArray[np.uint8] | None = None
         self.segmenter = "none" if mask is None and network is None else "matte" if network is None else network.name
         self.kind = "palette" if path.suffix.lower() == ".json" else "picture"
@@ -235,7 +236,9 @@ class _Seen:
             return
         self.picture = picture
         if mask is not None:
-            self.matte, self.warning = read_matte(mask)
+            self.matte, told = read_matte(mask)
+            sides = [(line.shape[1], line.shape[0]) for line in (self.matte, picture)]
+            self.warnings += [line for line in (told, stretched(mask, sides[0], sides[1:])) if line]
         elif network is not None:
             self.matte = picture_mask(picture, network)
         self._palettes, self.share = picture_look(picture, settings, self.matte)
@@ -286,7 +289,7 @@ class _Seen:
         if not regions:
             raise ReferenceError(f"{clip.path}: has no colour to go by in that span; all of it is black. Give another.")
         if len(decoded) < _PLACES:
-            self.warning = f"{clip.path}: {len(decoded)} frames were looked at, for its keyframes lie far apart"
+            self.warnings.append(f"{clip.path}: {len(decoded)} frames were looked at, for its keyframes lie far apart")
         total = _sum([r.whole for r in regions], counter)
         assert total is not None
         sides = (_sum([r.foreground for r in regions], counter), _sum([r.background for r in regions], counter))

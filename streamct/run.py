@@ -21,7 +21,7 @@ from streamct.model import Clip, Event, Progress, Report
 from streamct.segment import GivenMattes
 from streamct.segment.choose import load, resolve
 from streamct.segment.matte import resized
-from streamct.segment.still import quarter_turns
+from streamct.segment.upright import quarter_turns
 from streamct.settings import Settings
 
 if TYPE_CHECKING:

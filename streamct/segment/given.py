@@ -59,9 +59,12 @@ def given_mattes(path: Path | None, clip: Clip, way: Passage | None = None, thre
     Raises:
         MaskError: missing, unreadable, or not as many as the clip has frames.
     """
-    given: GivenMattes = NoSegmenter() if path is None else Matte(path, way, threads)
-    given.begin(clip.frames, clip.width, clip.height)
-    return given
+    if path is None:
+        return NoSegmenter()
+    matte = Matte(path, way, threads)
+    matte.suit(clip)
+    matte.begin(clip.frames, clip.width, clip.height)
+    return matte
 
 
 def mattes_for(path: Path | None, source: Source, trim: Trim | None) -> GivenMattes:
@@ -75,6 +78,7 @@ def mattes_for(path: Path | None, source: Source, trim: Trim | None) -> GivenMat
     if path is None or trim is None:
         return given_mattes(path, clip)
     matte = Matte(path)
+    matte.suit(clip)
     if matte.count is None or matte.count == clip.frames or (clip.frames is None and matte.count != trim.frames):
         matte.begin(clip.frames, clip.width, clip.height)
         return matte

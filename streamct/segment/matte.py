@@ -21,6 +21,7 @@ from streamct.media.reader import Reader
 from streamct.media.timeline import Passage, Timeline, timeline_of
 from streamct.model import Clip
 from streamct.segment.class_map import coloured_map, grey_map, is_grey_map
+from streamct.segment.upright import quarter_turns, stretched_over_clip, turned
 
 _HELD_BYTES = 1 << 27
 """Mattes kept for the moment when their frame is rendered: 64 of 1080p. What is needed later is read again."""
@@ -32,7 +33,7 @@ _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 class Matte:
     """White is foreground, black background, grey in between; of class maps all but background is foreground. Other
-    sizes are scaled to the clip's.
+    sizes are scaled to the clip's. They are taken as the clip is shown, upright, and given as it is stored.
 
     path: a picture, a folder with one picture a frame, or a video with as many frames. way: of a video, to the mattes
     that will be asked for; None: from its first. threads: of its decoder, None for its own choice.
@@ -54,6 +55,13 @@ class Matte:
             self._source = _Still(path)
         else:
             self._source = _Video(path, way, threads)
+        self._turns = 0
+        self._misfit = ""
+
+    def suit(self, clip: Clip) -> None:
+        """Turn them as a clip is stored, and note where they have another shape."""
+        self._turns = quarter_turns(clip.display_matrix)
+        self._misfit = stretched_over_clip(self.path, self._source.size, clip)
 
     def timeline(self) -> Timeline | None:
         """Of a video, to find ways in it; None where its packets don't tell, and for pictures, which need none."""
@@ -62,7 +70,7 @@ class Matte:
     @property
     def told(self) -> str:
         """What the user should know of how it is read; empty for a matte as it should be."""
-        return self._source.told
+        return "; ".join(line for line in (self._source.told, self._misfit) if line)
 
     @property
     def count(self) -> int | None:
@@ -80,8 +88,8 @@ class Matte:
             self._compare(frames)
 
     def mask(self, index: int, width: int, height: int) -> NDArray[np.uint8]:
-        """The frame's matte at (height, width)."""
-        return resized(self._source.read(index), width, height)
+        """The frame's matte at (height, width) of the stored picture."""
+        return resized(turned(self._source.read(index), -self._turns), width, height)
 
     def end(self, frames: int) -> None:
         """Compare the numbers again, now that both are known, and close the file."""
@@ -121,6 +129,7 @@ class _Still:
 
     def __init__(self, path: Path) -> None:
         self._matte, self.told = read_matte(path)
+        self.size = self._matte.shape[1], self._matte.shape[0]
 
     def read(self, index: int) -> NDArray[np.uint8]:
         return self._matte
@@ -155,6 +164,7 @@ class _Folder:
         self._held = _Held()
         self._lock = threading.Lock()
         self.count: int | None = len(self._files)
+        self.size = (0, 0)
         self._numbered, self.told = self._look()
 
     def _look(self) -> tuple[bool, str]:
@@ -166,6 +176,7 @@ class _Folder:
                 rgb, luma = _read(self._files[place])
             except MaskError:  # will be named when its frame is due
                 continue
+            self.size = luma.shape[1], luma.shape[0]
             coloured = coloured_map(rgb)
             if coloured is not None:
                 told = told or f"{self._files[place]}: {coloured.told}"
@@ -250,6 +261,8 @@ class _Video:
         except InputError as cause:
             raise MaskError(f"mask {cause}") from cause
         self.count: int | None = self.clip.frames
+        sides = self.clip.width, self.clip.height
+        self.size = sides[::-1] if quarter_turns(self.clip.display_matrix) % 2 else sides
         self._path = path
         self._way = way
         self._threads = threads
@@ -296,9 +309,10 @@ class _Video:
 def _lumas(reader: Reader, clip: Clip) -> Generator[NDArray[np.uint8]]:
     scale = 1 << (clip.format.depth - 8)
     low, high = (0.0, 255.0) if clip.coding.full_range else (16.0, 235.0)
+    turns = quarter_turns(clip.display_matrix)
     for frame in reader:
         plane = frame.planes[0].astype(np.float32) / scale
-        yield np.rint(np.clip((plane - low) * (255 / (high - low)), 0, 255)).astype(np.uint8)
+        yield turned(np.rint(np.clip((plane - low) * (255 / (high - low)), 0, 255)).astype(np.uint8), turns)
 
 
 def still_matte(path: Path) -> NDArray[np.uint8]:

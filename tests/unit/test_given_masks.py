@@ -5,16 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
+import streams
 from clips import decoded, moving_picture, write_clip
 
 from streamct.errors import MaskError, OutputError
 from streamct.execute.local import LocalExecutor
 from streamct.media.image import save_png
+from streamct.media.probe import probe
 from streamct.model import Event
 from streamct.pipeline import grade_picture, grade_video
 from streamct.prepare import Request
+from streamct.segment.matte import still_matte
+from streamct.segment.upright import quarter_turns
 from streamct.settings import Settings
 from streamct.sheets import write_sheet
 from streamct.spanned import grade_in_spans
@@ -238,3 +243,79 @@ def test_a_picture_without_a_split_is_said_to_be_one_region(folder: Path, tmp_pa
         ref_mask=folder / "ref-mask.png",
     )  # fmt: skip
     assert report.warnings[-1] == NONE.replace("clip", "picture")
+
+
+def upper(share: float, width: int = HEIGHT, height: int = WIDTH) -> np.ndarray:
+    """A mask (h, w, 3) whose foreground is so much of it, at the top."""
+    return left(share, height, width).transpose(1, 0, 2)
+
+
+@pytest.fixture(scope="module")
+def turned(folder: Path) -> Path:
+    """The clip, stored as ever and shown turned by 90 degrees: what is stored on the left is shown at the top."""
+    with av.open(str(folder / "in.mp4")) as source, av.open(str(folder / "turned.mp4"), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        stream.set_display_rotation(-90)
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    return folder / "turned.mp4"
+
+
+@pytest.mark.parametrize("kind", ["picture", "folder", "video", "turned video"])
+def test_masks_of_a_turned_clip_are_taken_as_it_is_shown(folder: Path, turned: Path, tmp_path: Path, kind: str) -> None:
+    assert quarter_turns(probe(turned).display_matrix) == 3
+    mask = tmp_path / "mask.png"
+    save_png(mask, upper(0.5))
+    if kind == "folder":
+        (tmp_path / "masks").mkdir()
+        for n in range(FRAMES):
+            (tmp_path / "masks" / f"{n:03d}.png").write_bytes(mask.read_bytes())
+        mask = tmp_path / "masks"
+    elif kind == "video":
+        mask = write_clip(tmp_path / "mask.mkv", [upper(0.5)] * FRAMES, codec="ffv1", pix_fmt="yuv444p")
+    elif kind == "turned video":
+        planes = [[left(0.5)[..., 0], *[np.full((HEIGHT, WIDTH), 128, np.uint8)] * 2]] * FRAMES
+        mask = streams.write_planes(
+            tmp_path / "mask.mov", "yuv444p", planes, (WIDTH, HEIGHT), codec="libx264", rotation=-90,
+            options={"qp": "0"}, tags=(1, 1, 1, 2),
+        )  # fmt: skip
+    report = grade(folder, tmp_path / "a.mkv", mask, clip=turned, save_masks=tmp_path / "saved")
+    assert report.warnings == tuple(line for line in report.warnings if "mask" not in line)
+    grade(folder, tmp_path / "b.mkv", folder / "half.png")
+    assert same(tmp_path / "a.mkv", tmp_path / "b.mkv")
+    np.testing.assert_array_equal(still_matte(tmp_path / "saved" / "00000.png"), upper(0.5)[..., 0])
+
+
+def test_a_mask_of_another_shape_is_told_and_one_of_the_stored_picture_named(
+    folder: Path, turned: Path, tmp_path: Path
+) -> None:
+    def told(clip: Path, mask: np.ndarray) -> list[str]:
+        save_png(tmp_path / "mask.png", mask)
+        out = tmp_path / f"{len(list(tmp_path.iterdir()))}.mp4"
+        report = grade(folder, out, tmp_path / "mask.png", clip=clip, settings=settings().updated(output__codec="auto"))
+        return [line for line in report.warnings if "mask" in line.lower()]
+
+    assert told(folder / "in.mp4", left(0.5, 48, 32)) == []
+    assert told(folder / "in.mp4", left(0.5, 20, 13)) == []  # rounded to whole samples
+    (line,) = told(folder / "in.mp4", left(0.5, 64, 48))
+    assert line.endswith(
+        "mask.png: is 64x48, but the picture is shown as 96x64; it is stretched to fit. "
+        "Masks are taken as the picture is shown, upright."
+    )
+    (line,) = told(turned, left(0.5))
+    assert "is 96x64, but the picture is shown as 64x96" in line
+    assert line.endswith("It fits the picture as it is stored: turn it as the clip is turned.")
+
+
+def test_a_mask_of_another_shape_than_a_picture_or_a_reference_is_told(folder: Path, tmp_path: Path) -> None:
+    save_png(tmp_path / "square.png", left(0.5, 50, 50))
+    report = grade_picture(
+        folder / "ref.png", folder / "ref.png", tmp_path / "out.png", mask=tmp_path / "square.png",
+        ref_mask=tmp_path / "square.png",
+    )  # fmt: skip
+    assert [line for line in report.warnings if "is 50x50, but the picture is shown as 80x60" in line] == list(
+        report.warnings
+    )
+    assert len(report.warnings) == 2
