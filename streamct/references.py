@@ -98,7 +98,7 @@ class Wanted:
 
     palettes: under the settings they were looked at with. share: of the foreground, None without a mask. picture:
     (h, w, 3) float32 sRGB, to look at. segmenter: what the foreground was found by. matte: (mh, mw) foreground weights
-    of one picture.
+    of `picture`.
     """
 
     palettes: Palettes
@@ -209,7 +209,14 @@ def look(
     if len(seen) == 1:
         only = seen[0]
         return Wanted(only.palettes(), only.share, only.picture, only.segmenter, only.matte)
-    return Wanted(_together(seen, wanted, settings), _least_split(seen), _beside([one.picture for one in seen]))
+    used = dict.fromkeys(one.segmenter for one in seen if one.segmenter != "none")
+    return Wanted(
+        _together(seen, wanted, settings),
+        _least_split(seen),
+        _beside([one.picture for one in seen]),
+        " + ".join(used) or "none",
+        _mattes_beside(seen),
+    )
 
 
 class _Seen:
@@ -280,12 +287,14 @@ class _Seen:
         for frame in _spread(clip, wanted.start, wanted.stop, decoded):
             mask = None
             picture = np.ascontiguousarray(np.rot90(_frame_picture(clip, frame), turns))
+            matte = None
             if network is not None:
-                mask = np.ascontiguousarray(np.rot90(picture_mask(picture, network), -turns))
+                matte = picture_mask(picture, network)
+                mask = np.ascontiguousarray(np.rot90(matte, -turns))
             found = sampler.count(sampler.look(frame), mask).regions
             if found.whole.total:
                 regions.append(found)
-                pictures.append((frame.pts, picture))
+                pictures.append((frame.pts, picture, matte))
         if not regions:
             raise ReferenceError(f"{clip.path}: has no colour to go by in that span; all of it is black. Give another.")
         if len(decoded) < _PLACES:
@@ -302,7 +311,7 @@ class _Seen:
             if SPLIT_SHARES[0] <= self.share <= SPLIT_SHARES[1]:
                 split = (extract_joint(front, self._settings.palette), extract_joint(back, self._settings.palette))
         self._palettes = Palettes(extract_joint(whole, self._settings.palette), split)
-        self.picture = sorted(pictures, key=lambda p: p[0])[len(pictures) // 2][1]
+        _, self.picture, self.matte = sorted(pictures, key=lambda p: p[0])[len(pictures) // 2]
 
 
 def _picture(path: Path) -> NDArray[np.float32] | Clip:
@@ -440,6 +449,17 @@ def swatches(palette: Palette) -> NDArray[np.float32]:
     colours = np.clip(lab_to_srgb(palette.colours), 0, 1)
     row = np.repeat(colours, np.diff(edges), axis=0).astype(np.float32)
     return np.ascontiguousarray(np.broadcast_to(row[None], (_SWATCH_ROWS, len(row), 3)))
+
+
+def _mattes_beside(seen: Sequence[_Seen]) -> NDArray[np.uint8] | None:
+    """The mattes of pictures that lie side by side; None where one has none."""
+    mattes = []
+    for one in seen:
+        if one.matte is None:
+            return None
+        height, width = one.picture.shape[:2]
+        mattes.append(resized(one.matte, max(1, round(width * _SWATCH_ROWS / height)), _SWATCH_ROWS))
+    return np.concatenate(mattes, axis=1)
 
 
 def _beside(pictures: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
