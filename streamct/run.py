@@ -19,7 +19,7 @@ from streamct.grade.regions import SPLIT_SHARES, Palettes, palettes_of
 from streamct.grade.sample import sample_picture
 from streamct.model import Clip, Event, Progress, Report
 from streamct.segment import GivenMattes
-from streamct.segment.choose import load, resolve
+from streamct.segment.choose import check_none, load, resolve
 from streamct.segment.matte import resized
 from streamct.segment.upright import quarter_turns
 from streamct.settings import Settings
@@ -76,8 +76,20 @@ class Teller:
 
 
 def chosen_network(settings: Settings, say: Teller, needed: bool) -> tuple[DeepLab | None, Settings]:
-    """The segmenter that the settings ask for, loaded, and the settings with nothing left open about it."""
+    """The segmenter that the settings ask for, loaded, and the settings with nothing left open about it.
+
+    needed: whether there is anything for it to segment.
+
+    Raises:
+        SegmenterError, UsageError, SettingsError: see `resolve` and `load`.
+    """
     if not needed:
+        check_none(settings.segment)
+        if settings.segment.segmenter != "none":
+            say.warning(
+                f"--segmenter {settings.segment.segmenter}: there is nothing to segment, for masks are given, or a map "
+                "that needs none"
+            )
         return None, settings
     filled, warning = resolve(settings.segment, say.note)
     if warning is not None:

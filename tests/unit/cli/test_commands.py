@@ -179,6 +179,26 @@ def test_a_reference_mask_without_a_mask_is_said_to_do_nothing(
     assert "--ref-mask alone does nothing" in run.stderr
 
 
+@pytest.mark.parametrize("given", ["", ",", " , "])
+def test_a_list_of_classes_that_names_none_is_wrong_usage(
+    streamct: Run, clip: Path, reference: Path, tmp_path: Path, given: str
+) -> None:
+    run = streamct("video", clip, reference, "--segmenter", "auto", "--classes", given, "-o", tmp_path / "out.mp4")
+    assert run.returncode == 2
+    assert "names no class" in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("flags", [("--segment-every", "2"), ("--segment-size", "64"), ("--segment-device", "cpu")])
+def test_how_a_network_runs_is_wrong_usage_without_one(
+    streamct: Run, clip: Path, reference: Path, tmp_path: Path, flags: tuple[str, str]
+) -> None:
+    run = streamct("video", clip, reference, *flags, "-o", tmp_path / "out.mp4")
+    assert run.returncode == 2
+    assert f"{flags[0]} needs a network" in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_reader_of_json_that_goes_away_gets_no_blame_on_the_file(clip: Path, reference: Path, tmp_path: Path) -> None:
     arguments = ["video", str(clip), str(reference), "-o", str(tmp_path / "out.mp4"), "--json", "-q"]
     process = subprocess.Popen([*SCRIPT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
