@@ -204,10 +204,12 @@ def _mattes(recipe: Recipe, way: Passage | None = None) -> Mattes:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A part of a clip. reused: it was there already. foreground: what was counted of its masks."""
+    """A part of a clip. reused: it was there already. foreground: what was counted of its masks. said: what the
+    network met with."""
 
     reused: bool
     foreground: Foreground | None = None
+    said: tuple[str, ...] = ()
 
 
 def render_span(recipe: Recipe, span: Span, way: Passage, path: Path, matte: Passage | None = None) -> Rendered:
@@ -251,7 +253,8 @@ def render_span(recipe: Recipe, span: Span, way: Passage, path: Path, matte: Pas
             ).run()
             writer.close()
         check_part(temporary, clip, plan, times)
-    return Rendered(False, ours.foreground)
+    said = load(recipe.settings.segment).told() if recipe.segmenting and recipe.track is None else ()
+    return Rendered(False, ours.foreground, tuple(said))
 
 
 def join_parts(recipe: Recipe, parts: tuple[Path, ...], firsts: tuple[int, ...], tolerate: bool = False) -> Said:
@@ -349,6 +352,8 @@ def _in_spans(
             for span, *rest in zip(spans, divided.passages, paths, divided.mattes, strict=True)
         ]
         rendered: tuple[Rendered, ...] = tuple(values(outcomes))
+        for line in dict.fromkeys(line for part in rendered for line in part.said):
+            say.warning(line)
         reused = [part.reused for part in rendered]
         counted = counted or together(part.foreground for part in rendered)
         before = sum(span.stop - span.start for span, known in zip(spans, reused, strict=True) if known)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -64,19 +63,3 @@ class GivenMattes(Protocol):
         Raises:
             MaskError: its masks do not match that number.
         """
-
-
-def segment_all(segmenter: Segmenter, requests: Sequence[NDArray[np.uint8]]) -> list[Probabilities]:
-    """Answer several callers' requests, each (n, h, w, 3), together: proxies of one shape share batches.
-
-    Returns: one (n, h, w) float32 for each request, in order.
-    """
-    shapes: dict[tuple[int, ...], list[int]] = {}
-    for number, request in enumerate(requests):
-        shapes.setdefault(request.shape[1:], []).append(number)
-    answers: dict[int, Probabilities] = {}
-    for numbers in shapes.values():
-        together = segmenter.segment(np.concatenate([requests[number] for number in numbers]))
-        ends = np.cumsum([len(requests[number]) for number in numbers])[:-1]
-        answers.update(zip(numbers, np.split(together, ends), strict=True))
-    return [answers[number] for number in range(len(requests))]

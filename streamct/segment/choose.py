@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Server(Protocol):
     """Where networks run that this process asks: in other processes, for many that ask."""
 
-    def resolve(self, settings: SegmentSettings) -> tuple[SegmentSettings, str | None]:
+    def resolve(self, settings: SegmentSettings, note: Callable[[str], None]) -> tuple[SegmentSettings, str | None]:
         """See `resolve`."""
 
     def load(self, settings: SegmentSettings) -> DeepLab:
@@ -57,7 +57,7 @@ def resolve(settings: SegmentSettings, note: Callable[[str], None]) -> tuple[Seg
         check_none(settings)
         return settings, None
     if _server is not None:
-        return _server.resolve(settings)
+        return _server.resolve(settings, note)
     device = _device(settings.device)
     name: str = settings.segmenter
     if settings.weights is not None:

@@ -36,7 +36,7 @@ _NO_MEMORY = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "not eno
 
 
 class DeepLab:
-    """Holds one network: loaded and warmed up once, then asked from any thread.
+    """Holds one network: loaded once, then asked from any thread, one batch after another.
 
     name: the segmenter's. network: torchvision's DeepLabV3, in eval mode. classes: which are foreground, see
     `class_numbers`. device: "cpu" or "cuda" (or "cuda:1"). size: long edge of its input.

@@ -16,7 +16,7 @@ from networks import RedIsForeground, looks, moving_scene, random_network
 from streamct.grade.mattes import Given, Mattes, Segmented
 from streamct.media.image import save_png
 from streamct.model import Frame, PixelFormat
-from streamct.segment import Segmenter, segment_all
+from streamct.segment import Segmenter
 from streamct.segment.deeplab import DeepLab
 from streamct.segment.matte import Matte
 from streamct.segment.none import NoSegmenter
@@ -60,14 +60,6 @@ def test_asked_twice_it_answers_the_same(segmenter: Segmenter) -> None:
 def test_odd_and_turned_shapes_are_taken(segmenter: Segmenter) -> None:
     assert segmenter.segment(proxies(1, 33, 27)).shape == (1, 33, 27)
     assert segmenter.segment(np.rot90(proxies(2), 1, (1, 2))).shape == (2, WIDTH, HEIGHT)
-
-
-def test_requests_of_several_callers_are_answered_together(segmenter: Segmenter) -> None:
-    asked = [proxies(2), proxies(1, 33, 27), proxies(1)]
-    answers = segment_all(segmenter, asked)
-    assert len(answers) == 3
-    for request, answer in zip(asked, answers, strict=True):
-        assert np.abs(answer - segmenter.segment(request)).max() < 1e-4
 
 
 def test_it_says_what_and_where_it_is(segmenter: Segmenter) -> None:
