@@ -166,9 +166,19 @@ def _recipe(source: Source, ready: Prepared, asked: Request) -> Recipe:
     )  # fmt: skip
 
 
-def find_track(recipe: Recipe, asked: Request, path: Path) -> tuple[str, Foreground | None]:
-    """Look for a clip's shots and their palettes, once for all spans; returns whose masks were counted, and what of
-    them.
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A part of a clip. reused: it was there already. foreground: what was counted of its masks. said: what the
+    network met with."""
+
+    reused: bool
+    foreground: Foreground | None = None
+    said: tuple[str, ...] = ()
+
+
+def find_track(recipe: Recipe, asked: Request, path: Path) -> tuple[str, Rendered]:
+    """Look for a clip's shots and their palettes, once for all spans; returns whose masks were counted, and what was
+    found of them.
 
     path: of the track, for the workers; where the user wants it too it is written there as well.
 
@@ -189,7 +199,7 @@ def find_track(recipe: Recipe, asked: Request, path: Path) -> tuple[str, Foregro
         kept.save(found, mattes.name, recipe.settings)
         save_track(path, found, source.clip, recipe.settings, mattes.name)
         tell(0)  # none of the frames that were seen is graded
-        return mattes.name, found.foreground
+        return mattes.name, Rendered(False, found.foreground, _met_with(recipe))
 
 
 def _mattes(recipe: Recipe, way: Passage | None = None) -> Mattes:
@@ -200,16 +210,6 @@ def _mattes(recipe: Recipe, way: Passage | None = None) -> Mattes:
         return Given(given) if recipe.segmenter == given.name else Replayed(recipe.segmenter)
     network = load(recipe.settings.segment) if recipe.segmenting else None
     return clip_mattes(clip, recipe.settings, given, network, recipe.cuts)
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A part of a clip. reused: it was there already. foreground: what was counted of its masks. said: what the
-    network met with."""
-
-    reused: bool
-    foreground: Foreground | None = None
-    said: tuple[str, ...] = ()
 
 
 def render_span(recipe: Recipe, span: Span, way: Passage, path: Path, matte: Passage | None = None) -> Rendered:
@@ -253,8 +253,12 @@ def render_span(recipe: Recipe, span: Span, way: Passage, path: Path, matte: Pas
             ).run()
             writer.close()
         check_part(temporary, clip, plan, times)
-    said = load(recipe.settings.segment).told() if recipe.segmenting and recipe.track is None else ()
-    return Rendered(False, ours.foreground, tuple(said))
+    return Rendered(False, ours.foreground, _met_with(recipe))
+
+
+def _met_with(recipe: Recipe) -> tuple[str, ...]:
+    """What the network met with on the way."""
+    return tuple(load(recipe.settings.segment).told()) if recipe.segmenting and recipe.track is None else ()
 
 
 def join_parts(recipe: Recipe, parts: tuple[Path, ...], firsts: tuple[int, ...], tolerate: bool = False) -> Said:
@@ -330,7 +334,7 @@ def _in_spans(
 ) -> Task[Report]:
     recipe, spans = divided.recipe, divided.spans
     frames = spans[-1].stop
-    counted: Foreground | None = None
+    looked: Rendered | None = None
     with ExitStack() as stack:
         if parts is None or work is None:
             work = stack.enter_context(parts_folder(recipe.plan.path))
@@ -340,7 +344,7 @@ def _in_spans(
             stack.callback(path.unlink, missing_ok=True)
             say.start(frames)
             say.note("first pass: looking for the shots and their colours")
-            ((made, counted),) = values((yield [Job(find_track, (recipe, asked, path), f"{name}: shots", frames)]))
+            ((made, looked),) = values((yield [Job(find_track, (recipe, asked, path), f"{name}: shots", frames)]))
             recipe = replace(recipe, track=path, segmenter=made)
         if asked.save_masks is not None and divided.masks:
             recipe = replace(recipe, folder=stack.enter_context(mask_folder(asked.save_masks)))
@@ -352,10 +356,10 @@ def _in_spans(
             for span, *rest in zip(spans, divided.passages, paths, divided.mattes, strict=True)
         ]
         rendered: tuple[Rendered, ...] = tuple(values(outcomes))
-        for line in dict.fromkeys(line for part in rendered for line in part.said):
+        for line in dict.fromkeys(line for part in (looked, *rendered) if part is not None for line in part.said):
             say.warning(line)
         reused = [part.reused for part in rendered]
-        counted = counted or together(part.foreground for part in rendered)
+        counted = together(part.foreground for part in rendered) if looked is None else looked.foreground
         before = sum(span.stop - span.start for span, known in zip(spans, reused, strict=True) if known)
         firsts = tuple(span.start for span in spans)
         took = say.elapsed()
