@@ -41,6 +41,7 @@ from streamct.run import (
     chosen_network,
     clip_no_split,
     described,
+    fell_back,
     no_split,
     picture_look,
     region_palettes,
@@ -156,7 +157,7 @@ def _grade_source(source: Source, asked: Request, say: Teller) -> Report:
             )
         if mattes.name == given.name and (trim is None or isinstance(given, PartMattes)):
             given.end(frames)
-    if asked.save_masks is not None and folder is None:
+    if asked.save_masks is not None and folder is None and not fell_back(asked.settings, settings):
         say.warning(f"{asked.save_masks}: no masks were saved, because there is no segmenter")
     return reported(asked, ready, source, frames, time.monotonic() - began, mattes.name, say, foreground)
 

@@ -180,7 +180,8 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
         needed = mask is None and MapBaker(map, settings).splits
     else:
         needed = mask is None or ref_mask is None
-    network, settings = chosen_network(settings, say, needed=needed)
+    unsaved = "" if save_masks is None or mask is not None else f" No masks are saved in {save_masks}."
+    network, settings = chosen_network(settings, say, needed, unsaved)
     palettes, held = None, None
     if map is not None and asked.map is not None:
         check_regions(settings, mask is not None or network is not None)

@@ -156,6 +156,8 @@ class Previewer:
         path = self._masked.path if split else None
         self._network = self._masked.network if split and path is None else None
         self._given = given_mattes(path, clip)
+        if self._given.told:
+            say.warning(self._given.told)
         self._anywhere = is_anywhere(path, cuts, False)
         near = [v for v in chosen if (v.baker is None and v.settings.time.mode != "shot") or self._follows(v)]
         self._delay = max([_reach(v) + self._mattes(v).support for v in near], default=0)

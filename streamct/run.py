@@ -64,6 +64,10 @@ class Teller:
         self.said.append(message)
         self._tell(Event("note", message))
 
+    def passing(self, message: str) -> None:
+        """A note of what goes on just now, which the report does not repeat."""
+        self._tell(Event("note", message))
+
     def warning(self, message: str) -> None:
         """A line that the user should act on, or know of."""
         self.said.append(message)
@@ -75,10 +79,12 @@ class Teller:
         return report
 
 
-def chosen_network(settings: Settings, say: Teller, needed: bool) -> tuple[DeepLab | None, Settings]:
+def chosen_network(
+    settings: Settings, say: Teller, needed: bool, otherwise: str = ""
+) -> tuple[DeepLab | None, Settings]:
     """The segmenter that the settings ask for, loaded, and the settings with nothing left open about it.
 
-    needed: whether there is anything for it to segment.
+    needed: whether there is anything for it to segment. otherwise: what else comes of having none.
 
     Raises:
         SegmenterError, UsageError, SettingsError: see `resolve` and `load`.
@@ -91,11 +97,16 @@ def chosen_network(settings: Settings, say: Teller, needed: bool) -> tuple[DeepL
                 "that needs none"
             )
         return None, settings
-    filled, warning = resolve(settings.segment, say.note)
+    filled, warning = resolve(settings.segment, say.passing)
     if warning is not None:
-        say.warning(warning)
+        say.warning(warning + otherwise)
     settings = settings.model_copy(update={"segment": filled})
     return (None if filled.segmenter == "none" else load(filled)), settings
+
+
+def fell_back(asked: Settings, filled: Settings) -> bool:
+    """Whether no segmenter could be had for `auto`, which `chosen_network` has told."""
+    return asked.segment.segmenter == "auto" and filled.segment.segmenter == "none"
 
 
 def described(network: DeepLab, settings: Settings) -> dict[str, Any]:

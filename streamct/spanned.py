@@ -38,7 +38,7 @@ from streamct.media.verify import verify
 from streamct.model import Clip, Event, Frame, Progress, Report, Span
 from streamct.pipeline import grade_asked
 from streamct.prepare import Prepared, Request, prepare, share_of
-from streamct.run import Teller, clip_mattes, never_split
+from streamct.run import Teller, clip_mattes, fell_back, never_split
 from streamct.segment.choose import load
 from streamct.segment.given import given_mattes
 from streamct.segment.matte import Matte
@@ -368,7 +368,7 @@ def _in_spans(
         _repeat(event, say)
     if (warning := never_split(counted, recipe.palettes, recipe.settings)) is not None:
         say.warning(warning)
-    if asked.save_masks is not None and not divided.masks:
+    if asked.save_masks is not None and not divided.masks and not fell_back(asked.settings, recipe.settings):
         say.warning(f"{asked.save_masks}: no masks were saved, because there is no segmenter")
     segmenter = recipe.segmenter if recipe.track is not None else _name(recipe)
     details = divided.details | {

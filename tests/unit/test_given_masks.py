@@ -304,6 +304,12 @@ def test_a_mask_of_another_shape_is_told_and_one_of_the_stored_picture_named(
         "mask.png: is 64x48, but the picture is shown as 96x64; it is stretched to fit. "
         "Masks are taken as the picture is shown, upright."
     )
+    said: list[Event] = []
+    write_sheet(
+        folder / "in.mp4", folder / "ref.png", tmp_path / "sheet.png", settings(), at=("0.5",), progress=said.append,
+        mask=tmp_path / "mask.png", ref_mask=folder / "ref-mask.png",
+    )  # fmt: skip
+    assert line in [event.message for event in said if event.kind == "warning"]
     (line,) = told(turned, left(0.5))
     assert "is 96x64, but the picture is shown as 64x96" in line
     assert line.endswith("It fits the picture as it is stored: turn it as the clip is turned.")
