@@ -22,7 +22,7 @@ from streamct.grade.track import Grade, Grader
 from streamct.media.masks import mask_name, save_mask
 from streamct.model import Clip, Frame, Span
 from streamct.render import Renderer
-from streamct.segment.upright import quarter_turns, turned
+from streamct.segment.upright import as_shown
 from streamct.settings import Settings
 from streamct.stream import Grading, Sample
 from streamct.tracks import small_size
@@ -82,7 +82,6 @@ def pass_over(
     all. only: the same by their numbers, which may become known on the way."""
     ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base) if clip.rate else None
     grid = LutGrid(clip.coding, clip.format.depth)
-    turns = quarter_turns(clip.display_matrix)
     foreground: Foreground | None = None
     if span is not None:
         only = range(span.start, span.stop)
@@ -110,7 +109,7 @@ def pass_over(
         if len(grade.luts) > 1 or folder is not None:
             mask = mattes.full(frame, grade.mask)
         if folder is not None and mask is not None:
-            save_mask(folder / mask_name(target.index), turned(mask, turns))
+            save_mask(folder / mask_name(target.index), as_shown(mask, clip.display_matrix))
         renderer.render(frame, target, grade, mask)
 
     return Pass(sample, grading, fill, foreground)

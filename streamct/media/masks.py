@@ -49,7 +49,7 @@ def check_mask_folder(folder: Path, overwrite: bool, used: Iterable[Path] = ()) 
         for file in (path, *(path.iterdir() if path.is_dir() else ())):
             if file.resolve().is_relative_to(place):
                 raise OutputError(
-                    f"{folder}: {path} lies there, which this run uses, and would be lost. "
+                    f"{folder}: is replaced as a whole, and this run uses what is in it ({path}). "
                     "Name another folder for the masks."
                 )
     if folder.exists() and not folder.is_dir():

@@ -21,7 +21,7 @@ from streamct.media.reader import Reader
 from streamct.media.timeline import Passage, Timeline, timeline_of
 from streamct.model import Clip
 from streamct.segment.class_map import coloured_map, grey_map, is_grey_map
-from streamct.segment.upright import quarter_turns, stretched_over_clip, turned
+from streamct.segment.upright import as_shown, as_stored, quarter_turns, stretched_over_clip
 
 _HELD_BYTES = 1 << 27
 """Mattes kept for the moment when their frame is rendered: 64 of 1080p. What is needed later is read again."""
@@ -55,12 +55,12 @@ class Matte:
             self._source = _Still(path)
         else:
             self._source = _Video(path, way, threads)
-        self._turns = 0
+        self._matrix: tuple[int, ...] | None = None
         self._misfit = ""
 
     def suit(self, clip: Clip) -> None:
         """Turn them as a clip is stored, and note where they have another shape."""
-        self._turns = quarter_turns(clip.display_matrix)
+        self._matrix = clip.display_matrix
         self._misfit = stretched_over_clip(self.path, self._source.size, clip)
 
     def timeline(self) -> Timeline | None:
@@ -89,7 +89,7 @@ class Matte:
 
     def mask(self, index: int, width: int, height: int) -> NDArray[np.uint8]:
         """The frame's matte at (height, width) of the stored picture."""
-        return resized(turned(self._source.read(index), -self._turns), width, height)
+        return resized(as_stored(self._source.read(index), self._matrix), width, height)
 
     def end(self, frames: int) -> None:
         """Compare the numbers again, now that both are known, and close the file."""
@@ -309,10 +309,10 @@ class _Video:
 def _lumas(reader: Reader, clip: Clip) -> Generator[NDArray[np.uint8]]:
     scale = 1 << (clip.format.depth - 8)
     low, high = (0.0, 255.0) if clip.coding.full_range else (16.0, 235.0)
-    turns = quarter_turns(clip.display_matrix)
     for frame in reader:
         plane = frame.planes[0].astype(np.float32) / scale
-        yield turned(np.rint(np.clip((plane - low) * (255 / (high - low)), 0, 255)).astype(np.uint8), turns)
+        luma = np.rint(np.clip((plane - low) * (255 / (high - low)), 0, 255)).astype(np.uint8)
+        yield as_shown(luma, clip.display_matrix)
 
 
 def still_matte(path: Path) -> NDArray[np.uint8]:

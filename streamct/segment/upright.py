@@ -27,9 +27,21 @@ def _sign(value: int) -> int:
     return (value > 0) - (value < 0)
 
 
-def turned(mask: NDArray[np.uint8], turns: int) -> NDArray[np.uint8]:
-    """`mask` after quarter turns, anticlockwise; its rows are contiguous."""
-    return np.ascontiguousarray(np.rot90(mask, turns)) if turns % 4 else mask
+def as_shown(mask: NDArray[np.uint8], matrix: tuple[int, ...] | None) -> NDArray[np.uint8]:
+    """A mask (h, w) of the stored picture, turned and mirrored as a display matrix says."""
+    rows = mask[::-1] if _is_mirrored(matrix) else mask
+    return np.ascontiguousarray(np.rot90(rows, quarter_turns(matrix)))
+
+
+def as_stored(mask: NDArray[np.uint8], matrix: tuple[int, ...] | None) -> NDArray[np.uint8]:
+    """The inverse of `as_shown`."""
+    rows = np.rot90(mask, -quarter_turns(matrix))
+    return np.ascontiguousarray(rows[::-1] if _is_mirrored(matrix) else rows)
+
+
+def _is_mirrored(matrix: tuple[int, ...] | None) -> bool:
+    """Whether it turns left into right: its linear part (a, b; c, d) has a negative determinant."""
+    return matrix is not None and matrix[0] * matrix[4] < matrix[1] * matrix[3]
 
 
 def stretched_over_clip(path: Path, mask: tuple[int, int], clip: Clip) -> str:

@@ -169,7 +169,7 @@ def test_masks_are_not_saved_over_what_the_run_reads(folder: Path, tmp_path: Pat
     clip = folder / "in.mp4"
     if way == "pattern":
         clip, mask = masks / "%05d.png", folder / "half.png"
-    with pytest.raises(OutputError, match="which this run uses, and would be lost") as error:
+    with pytest.raises(OutputError, match="is replaced as a whole, and this run uses what is in it") as error:
         grade(folder, tmp_path / "out.mkv", mask, clip=clip, save_masks=target, overwrite=True)
     assert error.value.exit_code == 1
     assert {file.name: file.read_bytes() for file in masks.iterdir()} == before
