@@ -31,7 +31,10 @@ ASPECT = 9 / 16
 
 
 def segment(arguments: argparse.Namespace) -> None:
-    devices = arguments.device or (["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"])
+    there = torch.cuda.is_available()
+    devices = arguments.device or (["cpu", "cuda"] if there else ["cpu"])
+    if "cuda" in devices and not there:
+        raise SystemExit("--device cuda: torch sees no GPU here. Leave it out.")
     head = f"{'segmenter':22}{'device':8}{'input':>10}{'batch':>7}{'frames/s':>10}{'floor':>9}{'share':>7}{'MB':>7}"
     print(head)
     for device in devices:

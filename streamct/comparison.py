@@ -16,7 +16,7 @@ from streamct.grade.track import Grade
 from streamct.grading import Fill
 from streamct.model import Clip, Frame, Plane
 from streamct.render import Renderer
-from streamct.segment.still import quarter_turns
+from streamct.segment.upright import quarter_turns
 
 USUAL_SECONDS = 10
 """How long a comparison is where no end is given."""

@@ -12,6 +12,7 @@ from streamct.color.lut import LutGrid
 from streamct.grade.analyst import Analyst
 from streamct.grade.bake import Baker
 from streamct.grade.cuts import LOOK, ListedCuts
+from streamct.grade.foreground import Foreground
 from streamct.grade.mapped import MapBaker, Mapped
 from streamct.grade.mattes import Mattes, Segmented
 from streamct.grade.regions import Palettes
@@ -21,6 +22,7 @@ from streamct.grade.track import Grade, Grader
 from streamct.media.masks import mask_name, save_mask
 from streamct.model import Clip, Frame, Span
 from streamct.render import Renderer
+from streamct.segment.upright import as_shown
 from streamct.settings import Settings
 from streamct.stream import Grading, Sample
 from streamct.tracks import small_size
@@ -39,11 +41,13 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """The three steps of one pass: `sample` and `grading` as `Stream` takes them, and `fill`."""
+    """The three steps of one pass: `sample` and `grading` as `Stream` takes them, and `fill`. foreground: what was
+    counted of the masks, known when the pass is over; None where that is not counted."""
 
     sample: Sample
     grading: Grading
     fill: Fill
+    foreground: Foreground | None = None
 
 
 def reach(settings: Settings, support: int) -> tuple[int, int]:
@@ -74,10 +78,11 @@ def pass_over(
     only: Container[int] | None = None,
 ) -> Pass:
     """What is done to the frames of a clip. palettes: of the reference, unless a map is `held`. folder: where masks
-    are saved. track: grades that are known already. span: the frames that are graded, None for all.
-    only: the same by their numbers, which may become known on the way."""
+    are saved, as the clip is shown. track: grades that are known already. span: the frames that are graded, None for
+    all. only: the same by their numbers, which may become known on the way."""
     ticks = Fraction(settings.time.knot_spacing) / (clip.rate * clip.time_base) if clip.rate else None
     grid = LutGrid(clip.coding, clip.format.depth)
+    foreground: Foreground | None = None
     if span is not None:
         only = range(span.start, span.stop)
     sample: Callable[[Frame], Any]
@@ -91,10 +96,12 @@ def pass_over(
         raise ValueError("a pass needs the palettes of a reference, or a map")
     elif track is not None:
         sample, grading = (lambda frame: frame.index), Replay(track, Baker(palettes, grid, settings), span, only)
+        foreground = track.foreground
     else:
         sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings), True, only)
         grader = Grader(palettes, grid, settings, ticks, cuts, only)
-        sample, grading = sampler.look, Analyst(sampler, mattes, grader, only)
+        analyst = Analyst(sampler, mattes, grader, only)
+        sample, grading, foreground = sampler.look, analyst, analyst.foreground
     renderer = Renderer(clip.format, interlaced=clip.fields is not None)
 
     def fill(frame: Frame, target: Frame, grade: Grade) -> None:
@@ -102,7 +109,7 @@ def pass_over(
         if len(grade.luts) > 1 or folder is not None:
             mask = mattes.full(frame, grade.mask)
         if folder is not None and mask is not None:
-            save_mask(folder / mask_name(target.index), mask)
+            save_mask(folder / mask_name(target.index), as_shown(mask, clip.display_matrix))
         renderer.render(frame, target, grade, mask)
 
-    return Pass(sample, grading, fill)
+    return Pass(sample, grading, fill, foreground)

@@ -49,12 +49,13 @@ from streamct.run import (
     chosen_network,
     clip_mattes,
     described,
-    given_mattes,
     no_split,
     picture_weights,
     region_palettes,
+    telling,
 )
 from streamct.segment import Mask
+from streamct.segment.given import PartMattes, mattes_for
 from streamct.segment.matte import resized
 from streamct.settings import Settings
 from streamct.shot_list import ShotEntry, format_csv, format_edl, timecode
@@ -269,7 +270,8 @@ def _clip_shots(
     trim: Trim | None,
 ) -> list[Shot]:
     """The clip's colours, or those of a part of it, every frame looked at as the render does."""
-    given = given_mattes(mask, clip, say)
+    source = Source(clip, trim=trim)
+    given = telling(mattes_for(mask, source, trim), say)
     mattes = clip_mattes(clip, settings, given, network if mask is None else None)
     sampler = Sampler(clip.format, clip.coding, settings.palette, small_size(clip, mattes, settings))
     total = ShotSum(per_shot)
@@ -280,9 +282,9 @@ def _clip_shots(
         if trim is None or look.index in trim.wanted:
             shots.extend(total.push(sampler.count(look, matte)))
 
-    source = Source(clip, trim=trim)
+    of_part = isinstance(given, PartMattes)
     if trim is not None:
-        trim.prepare(mattes.support + 1, is_anywhere(mask, None, False))
+        trim.prepare(mattes.support + 1, is_anywhere(None if of_part else mask, None, False))
     with ExitStack() as stack:
         stack.callback(mattes.close)
         reader = source.reader(tolerate=False)
@@ -295,8 +297,8 @@ def _clip_shots(
             say.progress(done if trim is None else len(trim.wanted))
         for look, matte in mattes.finish():
             take(look, matte)
-        if trim is None:
-            given.end(done)
+        if trim is None or of_part:
+            given.end(done if trim is None else len(trim.wanted))
     for line in reader.warnings:
         say.warning(line)
     shots += total.finish()

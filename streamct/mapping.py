@@ -29,11 +29,12 @@ from streamct.run import (
     chosen_network,
     clip_mattes,
     described,
-    given_mattes,
     no_split,
     picture_look,
     picture_weights,
+    telling,
 )
+from streamct.segment.given import given_mattes
 from streamct.segment.matte import resized
 from streamct.segment.still import picture_full
 from streamct.settings import Settings
@@ -202,7 +203,7 @@ def _of_clip(
     clip = source.clip
     with ExitStack() as stack:
         kept = Tracks(source, settings, cuts, None, None)
-        given = given_mattes(mask, clip, say)
+        given = telling(given_mattes(mask, clip), say)
         mattes = clip_mattes(clip, settings, given, network if mask is None else None, kept.cuts)
         stack.callback(mattes.close)
         say.start(clip.frames)

@@ -18,7 +18,7 @@ from streamct.errors import StreamctError
 from streamct.media.excerpts import Excerpt
 from streamct.media.image import PICTURE_EXTENSIONS, encode_png, read_picture
 from streamct.media.probe import probe
-from streamct.segment.still import quarter_turns
+from streamct.segment.upright import quarter_turns
 
 if TYPE_CHECKING:
     from streamct.color.cube import Cube

@@ -17,9 +17,10 @@ from streamct.color.lut import LutGrid
 from streamct.comparison import Comparer, Comparison
 from streamct.errors import UsageError
 from streamct.grade.cuts import ListedCuts
+from streamct.grade.foreground import Foreground
 from streamct.grade.mapped import MapBaker
 from streamct.grade.mattes import Given, Mattes, Replayed
-from streamct.grade.regions import Palettes
+from streamct.grade.regions import SPLIT_SHARES, Palettes
 from streamct.grade.shots import Track
 from streamct.grading import pass_over
 from streamct.input_lut import picture_through_lut, source_through_lut
@@ -38,13 +39,15 @@ from streamct.run import (
     Teller,
     check_regions,
     chosen_network,
+    clip_no_split,
     described,
+    fell_back,
     no_split,
     picture_look,
     picture_weights,
     region_palettes,
 )
-from streamct.segment.matte import Matte
+from streamct.segment.given import PartMattes, mattes_for
 from streamct.segment.still import picture_full, picture_mask
 from streamct.settings import Settings
 from streamct.stills import grade_array
@@ -141,21 +144,22 @@ def _grade_source(source: Source, asked: Request, say: Teller) -> Report:
             name = mattes.name if kept.saved is None else kept.saved.segmenter
             kept.save(found, name, settings)
             if mask is not None:
-                given = Matte(mask)  # its first reading is over
-                given.begin(clip.frames, clip.width, clip.height)
+                given = mattes_for(mask, source, trim)  # its first reading is over
             mattes = Given(given) if mattes.name == given.name and name == given.name else Replayed(name)
             stack.callback(mattes.close)
             say.start(total)
-            frames = _render_clip(source, ready, palettes, mattes, settings, temporary, folder, asked, say, track=found)
+            frames, foreground = _render_clip(
+                source, ready, palettes, mattes, settings, temporary, folder, asked, say, track=found
+            )
         else:
-            frames = _render_clip(
+            frames, foreground = _render_clip(
                 source, ready, palettes, mattes, settings, temporary, folder, asked, say, cuts=kept.cuts
             )
-        if mattes.name == given.name and trim is None:
+        if mattes.name == given.name and (trim is None or isinstance(given, PartMattes)):
             given.end(frames)
-    if asked.save_masks is not None and folder is None:
+    if asked.save_masks is not None and folder is None and not fell_back(asked.settings, settings):
         say.warning(f"{asked.save_masks}: no masks were saved, because there is no segmenter")
-    return reported(asked, ready, source, frames, time.monotonic() - began, mattes.name, say)
+    return reported(asked, ready, source, frames, time.monotonic() - began, mattes.name, say, foreground)
 
 
 def _render_clip(
@@ -170,8 +174,8 @@ def _render_clip(
     say: Teller,
     cuts: ListedCuts | None = None,
     track: Track | None = None,
-) -> int:
-    """track: grades that are known already."""
+) -> tuple[int, Foreground | None]:
+    """Returns how many frames there were, and what was counted of their masks. track: grades that are known already."""
     compare = asked.compare
     only = None if source.trim is None else source.trim.wanted
     ours = pass_over(
@@ -181,9 +185,10 @@ def _render_clip(
     if compare is not None:
         fill = Comparer(compare, source.clip, LutGrid(source.clip.coding, source.clip.format.depth), fill).fill
         shape = compare.shape(source.clip)
-    return transcode(
+    frames = transcode(
         source, ready.plan, temporary, ours.sample, ours.grading, fill, settings, say, asked.tolerate_corrupt, shape
     )  # fmt: skip
+    return frames, ours.foreground
 
 
 def grade_picture(
@@ -245,6 +250,10 @@ def grade_picture(
         graded = map_picture(source.rgb, baker, matte if apart else None)
     else:
         assert palettes is not None
+        if matte is not None and apart and settings.mapping.regions == "both":
+            share = picture_look(source.rgb, settings, matte)[1]
+            if share is not None and not SPLIT_SHARES[0] <= share <= SPLIT_SHARES[1]:
+                say.warning(clip_no_split(share, "picture"))
         graded = grade_array(source.rgb, palettes, settings, matte)
     for note in write_picture(path, graded, source, settings.output.quality):
         say.note(note)

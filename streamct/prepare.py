@@ -10,6 +10,7 @@ from typing import Any
 from streamct.by_map import unmasked
 from streamct.comparison import USUAL_SECONDS, Comparison, preview_path
 from streamct.errors import UsageError
+from streamct.grade.foreground import Foreground
 from streamct.grade.mapped import MapBaker
 from streamct.grade.mattes import Mattes
 from streamct.grade.regions import Palettes
@@ -31,12 +32,14 @@ from streamct.run import (
     chosen_network,
     clip_mattes,
     described,
-    given_mattes,
+    never_split,
     no_split,
     region_palettes,
+    telling,
 )
 from streamct.segment import GivenMattes
 from streamct.segment.deeplab import DeepLab
+from streamct.segment.given import PartMattes, mattes_for
 from streamct.segment.none import NoSegmenter
 from streamct.settings import Settings
 from streamct.tracks import Tracks
@@ -170,13 +173,14 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
     if save_masks is not None:
         if mask is None and settings.segment.segmenter == "none":
             raise UsageError("--save-masks: there are no masks to save. Add --segmenter auto, or --mask.")
-        check_mask_folder(save_masks, asked.overwrite)
-    given = given_mattes(mask, clip, say)
+        check_mask_folder(save_masks, asked.overwrite, (asked.input, *others, plan.path))
+    given = telling(mattes_for(mask, source, trim), say)
     if map is not None:
         needed = mask is None and MapBaker(map, settings).splits
     else:
         needed = mask is None or ref_mask is None
-    network, settings = chosen_network(settings, say, needed=needed)
+    unsaved = "" if save_masks is None or mask is not None else f" No masks are saved in {save_masks}."
+    network, settings = chosen_network(settings, say, needed, unsaved)
     palettes, held = None, None
     if map is not None and asked.map is not None:
         check_regions(settings, mask is not None or network is not None)
@@ -203,19 +207,36 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
         say.warning(warning)
     anywhere = False
     if trim is not None:
-        anywhere = source.sought and held is None and is_anywhere(mask, kept.cuts, kept.saved is not None)
+        by_number = None if isinstance(given, PartMattes) else mask
+        anywhere = source.sought and held is None and is_anywhere(by_number, kept.cuts, kept.saved is not None)
         if settings.time.mode != "shot" or kept.saved is not None:
             trim.prepare(max(reach(settings, mattes.support)), anywhere)
     return Prepared(plan, settings, palettes, held, kept, given, network, used, mattes, trim, anywhere)
 
 
+def share_of(foreground: Foreground | None) -> dict[str, Any]:
+    """What a report says of it."""
+    share = None if foreground is None else foreground.share
+    return {} if share is None else {"foreground": round(share, 4)}
+
+
 def reported(
-    asked: Request, ready: Prepared, source: Source, frames: int, seconds: float, name: str, say: Teller
+    asked: Request,
+    ready: Prepared,
+    source: Source,
+    frames: int,
+    seconds: float,
+    name: str,
+    say: Teller,
+    foreground: Foreground | None = None,
 ) -> Report:
-    """The report of a run that is over. seconds: since the command began. name: of what told the foreground."""
+    """The report of a run that is over. seconds: since the command began. name: of what told the foreground.
+    foreground: what was counted of it, None if nothing."""
     plan = ready.plan
+    if (warning := never_split(foreground, ready.palettes, ready.settings)) is not None:
+        say.warning(warning)
     for line in [] if ready.network is None else ready.network.told():
         say.warning(line)
     path = asked.output if plan.piped and asked.output is not None else plan.path
-    details = ready.details(source, frames, say.elapsed())
+    details = ready.details(source, frames, say.elapsed()) | share_of(foreground)
     return Report(asked.input, asked.colours, path, frames, seconds, name, tuple(say.said), details)

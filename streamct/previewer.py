@@ -37,9 +37,10 @@ from streamct.moments import parse_time
 from streamct.part_shots import find_part
 from streamct.parts import is_anywhere
 from streamct.render import Renderer
-from streamct.run import Teller, clip_mattes, given_mattes
+from streamct.run import Teller, clip_mattes, telling
 from streamct.segment import Mask
-from streamct.segment.still import quarter_turns
+from streamct.segment.given import given_mattes
+from streamct.segment.upright import quarter_turns
 from streamct.settings import Settings
 from streamct.sheet import Picture, cell_size, fit, pictures_per_row, variants_per_row
 from streamct.tracks import small_size
@@ -154,7 +155,7 @@ class Previewer:
         split = any(variant.splits for variant in chosen)
         path = self._masked.path if split else None
         self._network = self._masked.network if split and path is None else None
-        self._given = given_mattes(path, clip, say)
+        self._given = telling(given_mattes(path, clip), say)
         self._anywhere = is_anywhere(path, cuts, False)
         near = [v for v in chosen if (v.baker is None and v.settings.time.mode != "shot") or self._follows(v)]
         self._delay = max([_reach(v) + self._mattes(v).support for v in near], default=0)

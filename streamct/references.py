@@ -35,7 +35,8 @@ from streamct.model import Clip, Frame, Palette
 from streamct.moments import parse_time
 from streamct.run import picture_look
 from streamct.segment.matte import read_matte, resized
-from streamct.segment.still import picture_mask, quarter_turns
+from streamct.segment.still import picture_mask
+from streamct.segment.upright import quarter_turns, stretched
 from streamct.settings import Settings
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Wanted:
 
     palettes: under the settings they were looked at with. share: of the foreground, None without a mask. picture:
     (h, w, 3) float32 sRGB, to look at. segmenter: what the foreground was found by. matte: (mh, mw) foreground weights
-    of one picture.
+    of `picture`.
     """
 
     palettes: Palettes
@@ -203,12 +204,19 @@ def look(
     if (wanted.start is not None or wanted.stop is not None) and all(one.kind != "video" for one in seen):
         raise UsageError(f"--ref-from, --ref-to: are for a reference video; {wanted.name} is none.")
     for one in seen:
-        if one.warning:
-            warn(one.warning)
+        for line in one.warnings:
+            warn(line)
     if len(seen) == 1:
         only = seen[0]
         return Wanted(only.palettes(), only.share, only.picture, only.segmenter, only.matte)
-    return Wanted(_together(seen, wanted, settings), _least_split(seen), _beside([one.picture for one in seen]))
+    used = dict.fromkeys(one.segmenter for one in seen if one.segmenter != "none")
+    return Wanted(
+        _together(seen, wanted, settings),
+        _least_split(seen),
+        _beside([one.picture for one in seen]),
+        " + ".join(used) or "none",
+        _mattes_beside(seen),
+    )
 
 
 class _Seen:
@@ -221,7 +229,7 @@ class _Seen:
         self._palettes: Palettes | None = None
         self._parts: tuple[Colours, Colours | None, Colours | None]
         self.share: float | None = None
-        self.warning = ""
+        self.warnings: list[str] = []
         self.matte: NDArray[np.uint8] | None = None
         self.segmenter = "none" if mask is None and network is None else "matte" if network is None else network.name
         self.kind = "palette" if path.suffix.lower() == ".json" else "picture"
@@ -235,7 +243,9 @@ class _Seen:
             return
         self.picture = picture
         if mask is not None:
-            self.matte, self.warning = read_matte(mask)
+            self.matte, told = read_matte(mask)
+            sides = [(line.shape[1], line.shape[0]) for line in (self.matte, picture)]
+            self.warnings += [line for line in (told, stretched(mask, sides[0], sides[1:])) if line]
         elif network is not None:
             self.matte = picture_mask(picture, network)
         self._palettes, self.share = picture_look(picture, settings, self.matte)
@@ -277,16 +287,18 @@ class _Seen:
         for frame in _spread(clip, wanted.start, wanted.stop, decoded):
             mask = None
             picture = np.ascontiguousarray(np.rot90(_frame_picture(clip, frame), turns))
+            matte = None
             if network is not None:
-                mask = np.ascontiguousarray(np.rot90(picture_mask(picture, network), -turns))
+                matte = picture_mask(picture, network)
+                mask = np.ascontiguousarray(np.rot90(matte, -turns))
             found = sampler.count(sampler.look(frame), mask).regions
             if found.whole.total:
                 regions.append(found)
-                pictures.append((frame.pts, picture))
+                pictures.append((frame.pts, picture, matte))
         if not regions:
             raise ReferenceError(f"{clip.path}: has no colour to go by in that span; all of it is black. Give another.")
         if len(decoded) < _PLACES:
-            self.warning = f"{clip.path}: {len(decoded)} frames were looked at, for its keyframes lie far apart"
+            self.warnings.append(f"{clip.path}: {len(decoded)} frames were looked at, for its keyframes lie far apart")
         total = _sum([r.whole for r in regions], counter)
         assert total is not None
         sides = (_sum([r.foreground for r in regions], counter), _sum([r.background for r in regions], counter))
@@ -299,7 +311,7 @@ class _Seen:
             if SPLIT_SHARES[0] <= self.share <= SPLIT_SHARES[1]:
                 split = (extract_joint(front, self._settings.palette), extract_joint(back, self._settings.palette))
         self._palettes = Palettes(extract_joint(whole, self._settings.palette), split)
-        self.picture = sorted(pictures, key=lambda p: p[0])[len(pictures) // 2][1]
+        _, self.picture, self.matte = sorted(pictures, key=lambda p: p[0])[len(pictures) // 2]
 
 
 def _picture(path: Path) -> NDArray[np.float32] | Clip:
@@ -437,6 +449,17 @@ def swatches(palette: Palette) -> NDArray[np.float32]:
     colours = np.clip(lab_to_srgb(palette.colours), 0, 1)
     row = np.repeat(colours, np.diff(edges), axis=0).astype(np.float32)
     return np.ascontiguousarray(np.broadcast_to(row[None], (_SWATCH_ROWS, len(row), 3)))
+
+
+def _mattes_beside(seen: Sequence[_Seen]) -> NDArray[np.uint8] | None:
+    """The mattes of pictures that lie side by side; None where one has none."""
+    mattes = []
+    for one in seen:
+        if one.matte is None:
+            return None
+        height, width = one.picture.shape[:2]
+        mattes.append(resized(one.matte, max(1, round(width * _SWATCH_ROWS / height)), _SWATCH_ROWS))
+    return np.concatenate(mattes, axis=1)
 
 
 def _beside(pictures: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

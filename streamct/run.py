@@ -14,15 +14,16 @@ from streamct.color.histogram import Counter
 from streamct.color.jit import compiled_before
 from streamct.errors import UsageError
 from streamct.grade.cuts import ListedCuts
+from streamct.grade.foreground import Foreground
 from streamct.grade.mattes import Given, Mattes, Segmented
 from streamct.grade.regions import SPLIT_SHARES, Palettes, palettes_of
 from streamct.grade.sample import sample_picture
 from streamct.model import Clip, Event, Progress, Report
 from streamct.segment import GivenMattes
-from streamct.segment.choose import load, resolve
-from streamct.segment.matte import Matte, read_matte, resized
-from streamct.segment.none import NoSegmenter
-from streamct.segment.still import picture_full, picture_mask, quarter_turns
+from streamct.segment.choose import check_none, load, resolve
+from streamct.segment.matte import read_matte, resized
+from streamct.segment.still import picture_full, picture_mask
+from streamct.segment.upright import quarter_turns, stretched
 from streamct.settings import Settings
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ class Teller:
         self.said.append(message)
         self._tell(Event("note", message))
 
+    def passing(self, message: str) -> None:
+        """A note of what goes on just now, which the report does not repeat."""
+        self._tell(Event("note", message))
+
     def warning(self, message: str) -> None:
         """A line that the user should act on, or know of."""
         self.said.append(message)
@@ -76,15 +81,34 @@ class Teller:
         return report
 
 
-def chosen_network(settings: Settings, say: Teller, needed: bool) -> tuple[DeepLab | None, Settings]:
-    """The segmenter that the settings ask for, loaded, and the settings with nothing left open about it."""
+def chosen_network(
+    settings: Settings, say: Teller, needed: bool, otherwise: str = ""
+) -> tuple[DeepLab | None, Settings]:
+    """The segmenter that the settings ask for, loaded, and the settings with nothing left open about it.
+
+    needed: whether there is anything for it to segment. otherwise: what else comes of having none.
+
+    Raises:
+        SegmenterError, UsageError, SettingsError: see `resolve` and `load`.
+    """
     if not needed:
+        check_none(settings.segment)
+        if settings.segment.segmenter != "none":
+            say.warning(
+                f"--segmenter {settings.segment.segmenter}: there is nothing to segment, for masks are given, or a map "
+                "that needs none"
+            )
         return None, settings
-    filled, warning = resolve(settings.segment, say.note)
+    filled, warning = resolve(settings.segment, say.passing)
     if warning is not None:
-        say.warning(warning)
+        say.warning(warning + otherwise)
     settings = settings.model_copy(update={"segment": filled})
     return (None if filled.segmenter == "none" else load(filled)), settings
+
+
+def fell_back(asked: Settings, filled: Settings) -> bool:
+    """Whether no segmenter could be had for `auto`, which `chosen_network` has told."""
+    return asked.segment.segmenter == "auto" and filled.segment.segmenter == "none"
 
 
 def described(network: DeepLab, settings: Settings) -> dict[str, Any]:
@@ -135,16 +159,8 @@ def no_split(share: float | None) -> str:
     )
 
 
-def given_mattes(mask: Path | None, clip: Clip, say: Teller) -> GivenMattes:
-    """The user's mattes of a clip, or none. What should be known of how they are read is told.
-
-    Raises:
-        MaskError: they can't be read, or serve no such clip.
-    """
-    if mask is None:
-        return NoSegmenter()
-    given = Matte(mask)
-    given.begin(clip.frames, clip.width, clip.height)
+def telling(given: GivenMattes, say: Teller) -> GivenMattes:
+    """The user's mattes, after what should be known of how they are read has been told."""
     if given.told:
         say.warning(given.told)
     return given
@@ -165,9 +181,29 @@ def picture_weights(
         found = None if network is None else picture_mask(rgb, network)
         return picture_full(found, rgb) if full and found is not None else found
     matte, told = read_matte(mask)
-    if told:
-        say.warning(told)
+    sizes = [(image.shape[1], image.shape[0]) for image in (matte, rgb)]
+    for line in (told, stretched(mask, sizes[0], sizes[1:])):
+        if line:
+            say.warning(line)
     return matte
+
+
+def never_split(foreground: Foreground | None, palettes: Palettes | None, settings: Settings) -> str | None:
+    """A warning where a clip has masks, and still all of it is graded as one region. palettes: of the reference."""
+    if foreground is None or foreground.share is None or foreground.split:
+        return None
+    if palettes is None or palettes.split is None or settings.mapping.regions != "both":
+        return None
+    return clip_no_split(foreground.share, "clip")
+
+
+def clip_no_split(share: float, what: str) -> str:
+    """Why foreground and background of a clip or picture are not graded apart. share: of its foreground."""
+    low, high = SPLIT_SHARES
+    found = f"{share:.1%} of the {what} are foreground"
+    if low <= share <= high:
+        found += ", but all or nothing of it at any time"
+    return f"{found}; a split needs {low:.0%} to {high:.0%}, so it is graded as one region"
 
 
 def clip_mattes(

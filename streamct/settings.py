@@ -239,9 +239,12 @@ def _explain(error: ValidationError, origin: str, labels: Mapping[str, str]) -> 
             hint = ""
             if item["type"] == "literal_error" and isinstance(item["input"], str):
                 hint = _nearest(item["input"], re.findall(r"'([^']*)'", item["ctx"]["expected"]))
+            message = f"{item['msg'][0].lower()}{item['msg'][1:]}"
+            if item["type"] == "tuple_type":
+                message = f'input should be a list, such as ["{item["input"]}"]'
             label = labels.get(dotted)
             place = f"{label} {item['input']}" if label else f"{origin}: {dotted} = {item['input']!r}"
-            yield f"{place}: {item['msg'][0].lower()}{item['msg'][1:]}{hint}"
+            yield f"{place}: {message}{hint}"
 
 
 def _unknown(dotted: str, value: Any) -> list[str]:

@@ -18,6 +18,7 @@ from streamct.execute import Executor, Job, Shared, Task, values
 from streamct.execute.engine import Engine, open_executor
 from streamct.execute.schedule import State, run_tasks
 from streamct.grade.cuts import ListedCuts
+from streamct.grade.foreground import Foreground, together
 from streamct.grade.mattes import Given, Mattes, Replayed
 from streamct.grade.regions import Palettes
 from streamct.grade.track import Grade
@@ -37,11 +38,11 @@ from streamct.media.timeline import Passage, Timeline, passage, timeline_of
 from streamct.media.verify import verify
 from streamct.model import Clip, Event, Frame, Progress, Report, Span
 from streamct.pipeline import grade_asked
-from streamct.prepare import Prepared, Request, prepare
-from streamct.run import Teller, clip_mattes
+from streamct.prepare import Prepared, Request, prepare, share_of
+from streamct.run import Teller, clip_mattes, fell_back, never_split
 from streamct.segment.choose import load
+from streamct.segment.given import given_mattes
 from streamct.segment.matte import Matte
-from streamct.segment.none import NoSegmenter
 from streamct.settings import Settings
 from streamct.spans import plan_spans
 from streamct.stream import Stream, decoder_threads, encoder_threads
@@ -169,8 +170,19 @@ def _recipe(source: Source, ready: Prepared, asked: Request) -> Recipe:
     )  # fmt: skip
 
 
-def find_track(recipe: Recipe, asked: Request, path: Path) -> str:
-    """Look for a clip's shots and their palettes, once for all spans; returns whose masks were counted.
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A part of a clip. reused: it was there already. foreground: what was counted of its masks. said: what the
+    network met with."""
+
+    reused: bool
+    foreground: Foreground | None = None
+    said: tuple[str, ...] = ()
+
+
+def find_track(recipe: Recipe, asked: Request, path: Path) -> tuple[str, Rendered]:
+    """Look for a clip's shots and their palettes, once for all spans; returns whose masks were counted, and what was
+    found of them.
 
     path: of the track, for the workers; where the user wants it too it is written there as well.
 
@@ -191,22 +203,21 @@ def find_track(recipe: Recipe, asked: Request, path: Path) -> str:
         kept.save(found, mattes.name, recipe.settings)
         save_track(path, found, source.clip, recipe.settings, mattes.name)
         tell(0)  # none of the frames that were seen is graded
-        return mattes.name
+        return mattes.name, Rendered(False, found.foreground, _met_with(recipe))
 
 
 def _mattes(recipe: Recipe, way: Passage | None = None) -> Mattes:
     """way: to the mattes in the user's video that are needed."""
     clip = recipe.clip
-    given = NoSegmenter() if recipe.mask is None else Matte(recipe.mask, way, decoder_threads())
-    given.begin(clip.frames, clip.width, clip.height)
+    given = given_mattes(recipe.mask, clip, way, decoder_threads())
     if recipe.track is not None:
         return Given(given) if recipe.segmenter == given.name else Replayed(recipe.segmenter)
     network = load(recipe.settings.segment) if recipe.segmenting else None
     return clip_mattes(clip, recipe.settings, given, network, recipe.cuts)
 
 
-def render_span(recipe: Recipe, span: Span, way: Passage, path: Path, matte: Passage | None = None) -> bool:
-    """Grade and encode the frames of a span into a part, unless it is there already; returns whether it was.
+def render_span(recipe: Recipe, span: Span, way: Passage, path: Path, matte: Passage | None = None) -> Rendered:
+    """Grade and encode the frames of a span into a part, unless it is there already.
 
     way: to the frames that have to be seen for it; matte: to their mattes, where these are a video. A part appears
     whole or not at all.
@@ -219,7 +230,7 @@ def render_span(recipe: Recipe, span: Span, way: Passage, path: Path, matte: Pas
     if path.exists():
         try:
             check_part(path, clip, plan, times)
-            return True
+            return Rendered(reused=True)
         except OutputError:
             path.unlink(missing_ok=True)
     with ExitStack() as stack:
@@ -246,7 +257,12 @@ def render_span(recipe: Recipe, span: Span, way: Passage, path: Path, matte: Pas
             ).run()
             writer.close()
         check_part(temporary, clip, plan, times)
-    return False
+    return Rendered(False, ours.foreground, _met_with(recipe))
+
+
+def _met_with(recipe: Recipe) -> tuple[str, ...]:
+    """What the network met with on the way."""
+    return tuple(load(recipe.settings.segment).told()) if recipe.segmenting and recipe.track is None else ()
 
 
 def join_parts(recipe: Recipe, parts: tuple[Path, ...], firsts: tuple[int, ...], tolerate: bool = False) -> Said:
@@ -321,6 +337,7 @@ def _in_spans(
 ) -> Task[Report]:
     recipe, spans = divided.recipe, divided.spans
     frames = spans[-1].stop
+    looked: Rendered | None = None
     with ExitStack() as stack:
         if parts is None or work is None:
             work = stack.enter_context(parts_folder(recipe.plan.path))
@@ -330,7 +347,7 @@ def _in_spans(
             stack.callback(path.unlink, missing_ok=True)
             say.start(frames)
             say.note("first pass: looking for the shots and their colours")
-            (made,) = values((yield [Job(find_track, (recipe, asked, path), f"{name}: shots", frames)]))
+            ((made, looked),) = values((yield [Job(find_track, (recipe, asked, path), f"{name}: shots", frames)]))
             recipe = replace(recipe, track=path, segmenter=made)
         if asked.save_masks is not None and divided.masks:
             recipe = replace(recipe, folder=stack.enter_context(mask_folder(asked.save_masks)))
@@ -341,18 +358,24 @@ def _in_spans(
             Job(render_span, (shared, span, *rest), f"{name} [{span.start}, {span.stop})", span.stop - span.start)
             for span, *rest in zip(spans, divided.passages, paths, divided.mattes, strict=True)
         ]
-        reused: tuple[bool, ...] = tuple(values(outcomes))
+        rendered: tuple[Rendered, ...] = tuple(values(outcomes))
+        for line in dict.fromkeys(line for part in (looked, *rendered) if part is not None for line in part.said):
+            say.warning(line)
+        reused = [part.reused for part in rendered]
+        counted = together(part.foreground for part in rendered) if looked is None else looked.foreground
         before = sum(span.stop - span.start for span, known in zip(spans, reused, strict=True) if known)
         firsts = tuple(span.start for span in spans)
-        rendered = say.elapsed()
+        took = say.elapsed()
         (said,) = values((yield [Job(join_parts, (shared, paths, firsts), f"{name}: join", 0)]))
     _tell_new(said, say)
-    if asked.save_masks is not None and not divided.masks:
+    if (warning := never_split(counted, recipe.palettes, recipe.settings)) is not None:
+        say.warning(warning)
+    if asked.save_masks is not None and not divided.masks and not fell_back(asked.settings, recipe.settings):
         say.warning(f"{asked.save_masks}: no masks were saved, because there is no segmenter")
     segmenter = recipe.segmenter if recipe.track is not None else _name(recipe)
     details = divided.details | {
-        "fps": round((frames - before) / max(rendered, 1e-6), 2), "spans": len(spans), "parts reused": sum(reused),
-        "frames reused": before,
+        "fps": round((frames - before) / max(took, 1e-6), 2), "spans": len(spans), "parts reused": sum(reused),
+        "frames reused": before, **share_of(counted),
     }  # fmt: skip
     seconds = time.monotonic() - began
     return Report(

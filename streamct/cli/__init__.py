@@ -55,12 +55,12 @@ def main() -> None:
             sys.exit(_CLOSED)
         except OSError as error:
             if error.errno != errno.ENOSPC:
-                complain_internal(error, verbose)
+                complain_internal(error, verbose, as_json="--json" in sys.argv)
                 sys.exit(1)
             print("error: standard output is full", file=sys.stderr)
             os._exit(1)  # the interpreter would try to write the rest once more, and complain
         except Exception as error:
-            complain_internal(error, verbose)
+            complain_internal(error, verbose, as_json="--json" in sys.argv)
             sys.exit(1)
     except Stopped as stop:
         cause = "Ctrl-C" if stop.number == signal.SIGINT else "SIGTERM"

@@ -315,6 +315,20 @@ def wanted(
     return references(given or None, start=start, stop=stop)
 
 
+def _class_names(given: str) -> tuple[str, ...]:
+    """The names in a list with commas.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from streamct.errors import UsageError
+
+    names = tuple(filter(None, map(str.strip, given.split(","))))
+    if not names:
+        raise UsageError(f"--classes {given!r}: names no class. Give some, such as person,dog, or leave it out.")
+    return names
+
+
 def build_settings(
     preset: str | None,
     config: Path | None,
@@ -348,7 +362,7 @@ def build_settings(
     """Settings from preset, config file and flags.
 
     Raises:
-        SettingsError: see `streamct.settings.load`.
+        SettingsError: see `streamct.settings.load`. UsageError: `classes` names none.
     """
     from streamct.settings import load
 
@@ -367,7 +381,7 @@ def build_settings(
         "time__mode": ("--temporal", temporal),
         "time__radius": ("--radius", radius),
         "segment__segmenter": ("--segmenter", segmenter),
-        "segment__classes": ("--classes", tuple(filter(None, map(str.strip, classes.split(",")))) if classes else None),
+        "segment__classes": ("--classes", None if classes is None else _class_names(classes)),
         "segment__weights": ("--weights", weights),
         "segment__size": ("--segment-size", segment_size),
         "segment__device": ("--segment-device", segment_device),

@@ -28,15 +28,24 @@ _WIDTH = 100
 def complain(error: StreamctError, verbose: bool, as_json: bool = False) -> None:
     """Print an error of ours, with its cause if asked for. as_json: as an event on stdout too."""
     _print_wrapped("error: ", str(error))
-    if as_json and not any(pair in (["-o", "-"], ["--output", "-"]) for pair in map(list, pairwise(sys.argv))):
-        print(json.dumps({"event": "error", "message": str(error)}), flush=True)
+    if as_json:
+        _emit_error(str(error))
     if verbose:
         traceback.print_exception(error, file=sys.stderr)
 
 
-def complain_internal(error: Exception, verbose: bool) -> None:
-    """Print an error that is a fault of streamct's own."""
-    _print_wrapped("internal error: ", f"{type(error).__name__}: {error}")
+def _emit_error(message: str) -> None:
+    """An error as an event on stdout, unless that takes the output."""
+    if not any(pair in (["-o", "-"], ["--output", "-"]) for pair in map(list, pairwise(sys.argv))):
+        print(json.dumps({"event": "error", "message": message}), flush=True)
+
+
+def complain_internal(error: Exception, verbose: bool, as_json: bool = False) -> None:
+    """Print an error that is a fault of streamct's own. as_json: as an event on stdout too."""
+    told = f"internal error: {type(error).__name__}: {error}"
+    _print_wrapped("", told)
+    if as_json:
+        _emit_error(told)
     if verbose:
         traceback.print_exception(error, file=sys.stderr)
     else:

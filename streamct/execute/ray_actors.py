@@ -7,6 +7,7 @@ import pickle
 import socket
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,22 +133,31 @@ class Seer:
         import torch
 
         torch.set_num_threads(threads)
+        self._warm: DeepLab | None = None
 
-    def resolve(self, settings: SegmentSettings) -> tuple[SegmentSettings, str | None]:
-        """See `streamct.segment.choose.resolve`."""
+    def resolve(self, settings: SegmentSettings) -> tuple[SegmentSettings, str | None, list[str]]:
+        """See `streamct.segment.choose.resolve`; gives its notes too."""
         from streamct.segment.choose import resolve
 
-        return resolve(settings, lambda line: None)
+        notes: list[str] = []
+        return *resolve(settings, notes.append), notes
 
     def load(self, settings: SegmentSettings) -> dict[str, Any]:
-        """What there is to know of a network, which is loaded now."""
+        """What there is to know of a network, which is loaded now, and on a GPU warmed up."""
         network = self._network(settings)
+        if network is not self._warm and network.device != "cpu":
+            network.warm_up(network.size, network.size)
+        self._warm = network
         told = {name: getattr(network, name) for name in ("name", "device", "size", "batch", "precision")}
         return told | {"memory": network.memory()}
 
     def segment(self, settings: SegmentSettings, proxies: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `DeepLab.segment`."""
         return self._network(settings).segment(np.array(proxies))  # of the store's own, which may not be written
+
+    def told(self, settings: SegmentSettings) -> list[str]:
+        """See `DeepLab.told`; whoever asks first is told."""
+        return self._network(settings).told()
 
     def _network(self, settings: SegmentSettings) -> DeepLab:
         from streamct.segment.choose import load
@@ -161,9 +171,11 @@ class _Asking:
     def __init__(self, seer: Any) -> None:
         self._seer = seer
 
-    def resolve(self, settings: SegmentSettings) -> tuple[SegmentSettings, str | None]:
-        answer: tuple[SegmentSettings, str | None] = _asked(self._seer.resolve.remote(settings))
-        return answer
+    def resolve(self, settings: SegmentSettings, note: Callable[[str], None]) -> tuple[SegmentSettings, str | None]:
+        filled, warning, notes = _asked(self._seer.resolve.remote(settings))
+        for line in notes:
+            note(line)
+        return filled, warning
 
     def load(self, settings: SegmentSettings) -> DeepLab:
         network: Any = _Remote(self._seer, settings, _asked(self._seer.load.remote(settings)))
@@ -186,8 +198,8 @@ class _Remote:
         return np.array(_asked(self._seer.segment.remote(self._settings, proxies)))
 
     def told(self) -> list[str]:
-        """Nothing: it has many users."""
-        return []
+        """See `DeepLab.told`. It has many users, of which one is told."""
+        return list(_asked(self._seer.told.remote(self._settings)))
 
     def memory(self) -> int:
         """Bytes that it takes where it is."""

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
+from streamct.grade.foreground import Foreground
 from streamct.grade.mattes import Mattes
 from streamct.grade.sample import Look, Sampler
 from streamct.grade.track import Grade, Grader
@@ -15,7 +16,7 @@ from streamct.segment import Mask
 class Analyst:
     """Turns a clip's looks, pushed in order, into grades, which come out in order and at most `delay` later.
 
-    only: numbers of the frames whose grades the grader gives; None for all.
+    only: numbers of the frames whose grades the grader gives; None for all. foreground: what was counted of these.
     """
 
     def __init__(self, sampler: Sampler, mattes: Mattes, grader: Grader, only: Container[int] | None = None) -> None:
@@ -24,6 +25,7 @@ class Analyst:
         self._grader = grader
         self._only = only
         self._masks: deque[Mask | None] = deque()
+        self.foreground = Foreground()
         self.delay = mattes.delay + grader.delay
 
     def push(self, look: Look) -> Iterator[Grade]:
@@ -37,10 +39,13 @@ class Analyst:
 
     def _graded(self, matted: Iterable[tuple[Look, Mask | None]]) -> Iterator[Grade]:
         for look, mask in matted:
+            sample = self._sampler.count(look, mask)
             if self._only is None or look.index in self._only:
                 self._masks.append(mask)
-            yield from self._with_masks(self._grader.push(self._sampler.count(look, mask)))
+                self.foreground.count(sample)
+            yield from self._with_masks(self._grader.push(sample))
 
     def _with_masks(self, grades: Iterable[Grade]) -> Iterator[Grade]:
         for grade in grades:
+            self.foreground.split |= len(grade.luts) > 1
             yield replace(grade, mask=self._masks.popleft())

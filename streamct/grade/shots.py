@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from streamct.errors import TrackError
 from streamct.grade.bake import Baker, Looked
 from streamct.grade.borders import union
 from streamct.grade.cuts import LOOK, Cuts, ListedCuts
+from streamct.grade.foreground import Foreground
 from streamct.grade.regions import Colours, Regions
 from streamct.grade.sample import FrameSample
 from streamct.grade.track import Grade
@@ -44,11 +45,13 @@ class Shot:
 @dataclass(frozen=True, slots=True)
 class Track:
     """What is known of a clip: its shots, in order and without gaps, and the mask of each frame where a segmenter made
-    them (deflated, at proxy size; empty without)."""
+    them (deflated, at proxy size; empty without). foreground: what was counted of them, None of a track that was read.
+    """
 
     shots: tuple[Shot, ...]
     masks: tuple[bytes, ...] = ()
     mask_shape: tuple[int, int] = (0, 0)
+    foreground: Foreground | None = field(default=None, compare=False)
 
     @property
     def frames(self) -> int:
@@ -86,11 +89,13 @@ class ShotFinder:
         self._content: Content | None = None
         self._masks: list[bytes] = []
         self._shape = (0, 0)
+        self._foreground = Foreground()
 
     def push(self, sample: FrameSample, mask: Mask | None = None) -> None:
         """Take the next frame's sample, and the mask it was counted with."""
         self._samples[sample.index] = sample
         self._pushed = sample.index + 1
+        self._foreground.count(sample)
         if self._keep_masks and mask is not None:
             self._shape = (mask.shape[0], mask.shape[1])
             self._masks.append(zlib.compress(mask.tobytes(), 1))
@@ -107,7 +112,8 @@ class ShotFinder:
         while self._next < self._pushed:
             self._advance()
         self._close()
-        return Track(tuple(self._shots), tuple(self._masks), self._shape)
+        self._foreground.split = any(shot.looked.split for shot in self._shots)
+        return Track(tuple(self._shots), tuple(self._masks), self._shape, self._foreground)
 
     def _advance(self) -> None:
         sample = self._samples[self._next]

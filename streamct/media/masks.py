@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,12 +35,23 @@ def save_mask(path: Path, mask: NDArray[np.uint8]) -> None:
         path.write_bytes(bytes(image.pngsave_buffer(compression=1)))
 
 
-def check_mask_folder(folder: Path, overwrite: bool) -> None:
+def check_mask_folder(folder: Path, overwrite: bool, used: Iterable[Path] = ()) -> None:
     """Refuse a folder that holds something, but for masks that may be overwritten.
 
+    used: files, folders of files, and patterns that the run reads or writes; none may lie there, for the folder is
+    replaced as a whole.
+
     Raises:
-        OutputError: it is no folder, is not empty, or can't be made.
+        OutputError: it is no folder, is not empty, can't be made, or holds what is used.
     """
+    place = folder.resolve()
+    for path in used:
+        for file in (path, *(path.iterdir() if path.is_dir() else ())):
+            if file.resolve().is_relative_to(place):
+                raise OutputError(
+                    f"{folder}: is replaced as a whole, and this run uses what is in it ({path}). "
+                    "Name another folder for the masks."
+                )
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is a file. Name a folder for the masks.")
     if not folder.parent.is_dir():
@@ -64,6 +75,7 @@ def mask_folder(folder: Path) -> Iterator[Path]:
     Raises:
         OutputError: no space, or the place can't be written to.
     """
+    folder = folder.resolve()  # of a link what it points to
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     try:
         with writing(folder):

@@ -20,7 +20,7 @@ from streamct.errors import DamagedInputError, UsageError
 from streamct.media.excerpts import Excerpt
 from streamct.media.probe import reason
 from streamct.media.reader import Reader, timecode
-from streamct.model import Clip, Frame
+from streamct.model import Clip, Frame, IntArray
 
 if TYPE_CHECKING:
     from streamct.media.sequence import PictureReader
@@ -59,13 +59,18 @@ class Trim:
 
     @property
     def frames(self) -> int | None:
-        """About how many frames are wanted, None where that is not known."""
+        """How many frames are wanted, exact at a constant rate; None where that is not known."""
         clip, stop = self._clip, self.stop
         if clip.duration is not None:
             stop = clip.duration if stop is None else min(stop, clip.duration)
         if stop is None or clip.rate is None:
             return None
-        return max(round((stop - self.start) * clip.rate), 1)
+        return max(math.ceil((stop - SLACK) * clip.rate) - self.skipped, 1)
+
+    def count(self, pts: IntArray) -> int:
+        """How many of a clip's frames, shown at `pts` (n,), are wanted."""
+        self.begin(int(pts[0]))
+        return int(sum(self.holds(moment) for moment in pts.tolist()))
 
     @property
     def began(self) -> Fraction:

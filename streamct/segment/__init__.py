@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -36,10 +35,14 @@ class Segmenter(Protocol):
 class GivenMattes(Protocol):
     """Foreground weights that are given for the frames of one clip, by frame number.
 
-    `name` is what the report calls it. `begin` is called once, before the first frame.
+    `name` is what the report calls it. `begin` is called once, before the first frame; then `told` is what the user
+    should know of how they are read, empty where there is nothing to say.
     """
 
     name: str
+
+    @property
+    def told(self) -> str: ...
 
     def begin(self, frames: int | None, width: int, height: int) -> None:
         """Told the clip's number of frames (None: unknown) and picture size, before anything is decoded.
@@ -63,19 +66,3 @@ class GivenMattes(Protocol):
 
     def close(self) -> None:
         """Let go of files and decoders; what is asked for afterwards opens them again."""
-
-
-def segment_all(segmenter: Segmenter, requests: Sequence[NDArray[np.uint8]]) -> list[Probabilities]:
-    """Answer several callers' requests, each (n, h, w, 3), together: proxies of one shape share batches.
-
-    Returns: one (n, h, w) float32 for each request, in order.
-    """
-    shapes: dict[tuple[int, ...], list[int]] = {}
-    for number, request in enumerate(requests):
-        shapes.setdefault(request.shape[1:], []).append(number)
-    answers: dict[int, Probabilities] = {}
-    for numbers in shapes.values():
-        together = segmenter.segment(np.concatenate([requests[number] for number in numbers]))
-        ends = np.cumsum([len(requests[number]) for number in numbers])[:-1]
-        answers.update(zip(numbers, np.split(together, ends), strict=True))
-    return [answers[number] for number in range(len(requests))]

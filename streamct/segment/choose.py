@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Server(Protocol):
     """Where networks run that this process asks: in other processes, for many that ask."""
 
-    def resolve(self, settings: SegmentSettings) -> tuple[SegmentSettings, str | None]:
+    def resolve(self, settings: SegmentSettings, note: Callable[[str], None]) -> tuple[SegmentSettings, str | None]:
         """See `resolve`."""
 
     def load(self, settings: SegmentSettings) -> DeepLab:
@@ -50,16 +50,14 @@ def resolve(settings: SegmentSettings, note: Callable[[str], None]) -> tuple[Seg
 
     Raises:
         SegmenterError: a segmenter asked for by name, a device or a weights file can't be had.
-        UsageError: weights or classes for no segmenter.
+        UsageError: see `check_none`.
         SettingsError: a class that torchvision's weights can't tell.
     """
     if settings.segmenter == "none":
-        given = [flag for flag, value in (("--weights", settings.weights), ("--classes", settings.classes)) if value]
-        if given:
-            raise UsageError(f"{given[0]} needs a network. Add --segmenter auto, or the network's name.")
+        check_none(settings)
         return settings, None
     if _server is not None:
-        return _server.resolve(settings)
+        return _server.resolve(settings, note)
     device = _device(settings.device)
     name: str = settings.segmenter
     if settings.weights is not None:
@@ -68,17 +66,19 @@ def resolve(settings: SegmentSettings, note: Callable[[str], None]) -> tuple[Seg
 
             name = architecture_of(read_state(settings.weights), settings.weights)
     else:
-        from streamct.segment.weights import fetched
+        from streamct.segment.weights import FETCHED_AGAIN, fetched, read_state
 
         class_numbers(settings.classes, len(VOC_CLASSES))  # what is wrong should not wait for a download
         try:
             wanted = _AUTO[device] if name == "auto" else name
-            fetched(wanted, note)
+            path = fetched(wanted, note)
+            if name == "auto":
+                read_state(path, FETCHED_AGAIN)  # what is torn should be known before anything hangs on it
         except SegmenterError as cause:
             if name != "auto":
                 raise
             warning = f"the whole frame is graded as one region, because there is no segmenter: {cause}"
-            return settings.model_copy(update={"segmenter": "none", "classes": ()}), warning
+            return SegmentSettings(radius=settings.radius), warning
         name = wanted
     filled = {
         "segmenter": name,
@@ -87,6 +87,25 @@ def resolve(settings: SegmentSettings, note: Callable[[str], None]) -> tuple[Seg
         "every": settings.every or EVERY[device],
     }
     return settings.model_copy(update=filled), None
+
+
+def check_none(settings: SegmentSettings) -> None:
+    """Refuse what only a network could follow, where none is asked for.
+
+    Raises:
+        UsageError: weights, classes, a size, a stride or a device, without a segmenter.
+    """
+    if settings.segmenter != "none":
+        return
+    for flag, given in (
+        ("--weights", settings.weights is not None),
+        ("--classes", settings.classes),
+        ("--segment-size", settings.size is not None),
+        ("--segment-every", settings.every is not None),
+        ("--segment-device", settings.device != "auto"),
+    ):
+        if given:
+            raise UsageError(f"{flag} needs a network. Add --segmenter auto, or the network's name.")
 
 
 def load(settings: SegmentSettings) -> DeepLab:
@@ -98,21 +117,30 @@ def load(settings: SegmentSettings) -> DeepLab:
     """
     if _server is not None:
         return _server.load(settings)
-    from streamct.segment.weights import cached, identity
+    from streamct.segment.weights import FETCHED_AGAIN, SAVED, cached, identity
 
-    path = settings.weights or cached(settings.segmenter)
+    path, remedy = settings.weights, SAVED
+    if path is None:
+        path, remedy = cached(settings.segmenter), FETCHED_AGAIN
     if not path.is_file():
         raise SegmenterError(f"{path}: no such weights file. Check the path of --weights.")
-    return _loaded(settings.segmenter, path, identity(path), settings.classes, settings.device, settings.size or 0)
+    size = settings.size or 0
+    return _loaded(settings.segmenter, path, identity(path), settings.classes, settings.device, size, remedy)
 
 
 @lru_cache(maxsize=1)
 def _loaded(
-    name: str, path: Path, identity: tuple[str, int, int], classes: tuple[str, ...], device: str, size: int
+    name: str,
+    path: Path,
+    identity: tuple[str, int, int],
+    classes: tuple[str, ...],
+    device: str,
+    size: int,
+    remedy: str,
 ) -> DeepLab:
     from streamct.segment.deeplab import DeepLab
 
-    return DeepLab.from_checkpoint(name, path, classes=classes, device=device, size=size)
+    return DeepLab.from_checkpoint(name, path, classes=classes, device=device, size=size, remedy=remedy)
 
 
 def _device(wanted: str) -> str:

@@ -21,7 +21,7 @@ from streamct.errors import SegmenterError
 from streamct.segment import Probabilities
 from streamct.segment.classes import class_numbers
 from streamct.segment.threads import load_torch, own_threads
-from streamct.segment.weights import first_sentence, network_of, read_state
+from streamct.segment.weights import SAVED, first_sentence, network_of, read_state
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +36,7 @@ _NO_MEMORY = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "not eno
 
 
 class DeepLab:
-    """Holds one network: loaded and warmed up once, then asked from any thread.
+    """Holds one network: loaded once, then asked from any thread, one batch after another.
 
     name: the segmenter's. network: torchvision's DeepLabV3, in eval mode. classes: which are foreground, see
     `class_numbers`. device: "cpu" or "cuda" (or "cuda:1"). size: long edge of its input.
@@ -70,15 +70,22 @@ class DeepLab:
 
     @classmethod
     def from_checkpoint(
-        cls, name: str, path: Path, *, classes: Sequence[str] = (), device: str = "cpu", size: int = 384
+        cls,
+        name: str,
+        path: Path,
+        *,
+        classes: Sequence[str] = (),
+        device: str = "cpu",
+        size: int = 384,
+        remedy: str = SAVED,
     ) -> DeepLab:
-        """Load a state dict of the architecture that `name` says.
+        """Load a state dict of the architecture that `name` says. remedy: see `read_state`.
 
         Raises:
             SegmenterError: the file is missing, no checkpoint, or another network's; the GPU does not take it.
             SettingsError: `classes` names one that it can't tell.
         """
-        network = network_of(name, read_state(path), path)
+        network = network_of(name, read_state(path, remedy), path)
         return cls(name, network, classes=classes, device=device, size=size)
 
     def segment(self, proxies: NDArray[np.uint8]) -> Probabilities:

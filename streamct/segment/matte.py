@@ -21,6 +21,7 @@ from streamct.media.reader import Reader
 from streamct.media.timeline import Passage, Timeline, timeline_of
 from streamct.model import Clip
 from streamct.segment.class_map import coloured_map, grey_map, is_grey_map
+from streamct.segment.upright import as_shown, as_stored, quarter_turns, stretched_over_clip
 
 _HELD_BYTES = 1 << 27
 """Mattes kept for the moment when their frame is rendered: 64 of 1080p. What is needed later is read again."""
@@ -32,7 +33,7 @@ _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 class Matte:
     """White is foreground, black background, grey in between; of class maps all but background is foreground. Other
-    sizes are scaled to the clip's.
+    sizes are scaled to the clip's. They are taken as the clip is shown, upright, and given as it is stored.
 
     path: a picture, a folder with one picture a frame, or a video with as many frames. way: of a video, to the mattes
     that will be asked for; None: from its first. threads: of its decoder, None for its own choice.
@@ -46,7 +47,7 @@ class Matte:
     def __init__(self, path: Path, way: Passage | None = None, threads: int | None = None) -> None:
         if not path.exists():
             raise MaskError(f"{path}: no such mask. Check the path.")
-        self._path = path
+        self.path = path
         self._source: _Still | _Folder | _Video
         if path.is_dir():
             self._source = _Folder(path)
@@ -54,6 +55,13 @@ class Matte:
             self._source = _Still(path)
         else:
             self._source = _Video(path, way, threads)
+        self._matrix: tuple[int, ...] | None = None
+        self._misfit = ""
+
+    def suit(self, clip: Clip) -> None:
+        """Turn them as a clip is stored, and note where they have another shape."""
+        self._matrix = clip.display_matrix
+        self._misfit = stretched_over_clip(self.path, self._source.size, clip)
 
     def timeline(self) -> Timeline | None:
         """Of a video, to find ways in it; None where its packets don't tell, and for pictures, which need none."""
@@ -62,7 +70,12 @@ class Matte:
     @property
     def told(self) -> str:
         """What the user should know of how it is read; empty for a matte as it should be."""
-        return self._source.told
+        return "; ".join(line for line in (self._source.told, self._misfit) if line)
+
+    @property
+    def count(self) -> int | None:
+        """How many there are; None: one for all, or not known."""
+        return self._source.count
 
     @property
     def counted(self) -> bool:
@@ -75,8 +88,8 @@ class Matte:
             self._compare(frames)
 
     def mask(self, index: int, width: int, height: int) -> NDArray[np.uint8]:
-        """The frame's matte at (height, width)."""
-        return resized(self._source.read(index), width, height)
+        """The frame's matte at (height, width) of the stored picture."""
+        return resized(as_stored(self._source.read(index), self._matrix), width, height)
 
     def end(self, frames: int) -> None:
         """Compare the numbers again, now that both are known, and close the file."""
@@ -91,9 +104,9 @@ class Matte:
     def _compare(self, frames: int) -> None:
         if self._source.count != frames:
             raise MaskError(
-                f"{self._path}: holds {self._source.count} masks, but the clip has {frames} frames. "
+                f"{self.path}: holds {self._source.count} masks, but the clip has {frames} frames. "
                 "Give one mask a frame, or a single picture for all frames; "
-                "masks of a part (--from, --to) serve no more than that."
+                "masks of a part serve the same --from and --to."
             )
 
 
@@ -120,6 +133,7 @@ class _Still:
 
     def __init__(self, path: Path) -> None:
         self._matte, self.told = read_matte(path)
+        self.size = self._matte.shape[1], self._matte.shape[0]
 
     def read(self, index: int) -> NDArray[np.uint8]:
         return self._matte
@@ -157,6 +171,7 @@ class _Folder:
         self._held = _Held()
         self._lock = threading.Lock()
         self.count: int | None = len(self._files)
+        self.size = (0, 0)
         self._numbered, self.told = self._look()
 
     def _look(self) -> tuple[bool, str]:
@@ -168,6 +183,7 @@ class _Folder:
                 rgb, _, codes = _read(self._files[place])
             except MaskError:  # will be named when its frame is due
                 continue
+            self.size = rgb.shape[1], rgb.shape[0]
             coloured = coloured_map(rgb)
             if coloured is not None:
                 told = told or f"{self._files[place]}: {coloured.told}"
@@ -261,6 +277,8 @@ class _Video:
         except InputError as cause:
             raise MaskError(f"mask {cause}") from cause
         self.count: int | None = self.clip.frames
+        sides = self.clip.width, self.clip.height
+        self.size = sides[::-1] if quarter_turns(self.clip.display_matrix) % 2 else sides
         self._path = path
         self._way = way
         self._threads = threads
@@ -314,7 +332,8 @@ def _lumas(reader: Reader, clip: Clip) -> Generator[NDArray[np.uint8]]:
     low, high = (0.0, 255.0) if clip.coding.full_range else (16.0, 235.0)
     for frame in reader:
         plane = frame.planes[0].astype(np.float32) / scale
-        yield np.rint(np.clip((plane - low) * (255 / (high - low)), 0, 255)).astype(np.uint8)
+        luma = np.rint(np.clip((plane - low) * (255 / (high - low)), 0, 255)).astype(np.uint8)
+        yield as_shown(luma, clip.display_matrix)
 
 
 def read_matte(path: Path, numbered: bool | None = None) -> tuple[NDArray[np.uint8], str]:
@@ -347,10 +366,10 @@ def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[n
 
 
 def resized(matte: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """`matte` at (height, width): means of boxes where it shrinks, bilinear where it grows."""
+    """`matte` at (height, width), its rows contiguous: means of boxes where it shrinks, bilinear where it grows."""
     rows, columns = matte.shape
     if (rows, columns) == (height, width):
-        return matte
+        return np.ascontiguousarray(matte)
     if rows >= height and columns >= width:
         return np.asarray(np.rint(box_means(matte, width, height)), np.uint8)
     y, x = _positions(height, rows), _positions(width, columns)
@@ -360,7 +379,7 @@ def resized(matte: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uin
     wide = matte.astype(np.float32)
     across0 = wide[y0][:, x0] * (1 - fx) + wide[y0][:, x1] * fx
     across1 = wide[y1][:, x0] * (1 - fx) + wide[y1][:, x1] * fx
-    return np.asarray(np.rint(across0 * (1 - fy) + across1 * fy), np.uint8)
+    return np.asarray(np.rint(across0 * (1 - fy) + across1 * fy), np.uint8, order="C")
 
 
 def _positions(size: int, source: int) -> NDArray[np.float64]:

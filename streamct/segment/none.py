@@ -7,6 +7,7 @@ class NoSegmenter:
     """Gives no mask for any frame."""
 
     name = "none"
+    told = ""
 
     def begin(self, frames: int | None, width: int, height: int) -> None:
         """Nothing to prepare."""

@@ -33,7 +33,11 @@ PATIENCE = 10.0
 _HASH = re.compile(r"-([0-9a-f]{8,})\.")
 _WRAPPERS = ("model", "state_dict")
 _LAST, _AUXILIARY = "classifier.4.weight", "aux_classifier."
+_PARALLEL = "module."  # before every name where torch's DistributedDataParallel wrapped the network
 _COUNTER = ".num_batches_tracked"  # only training needs it; old checkpoints lack it
+SAVED = "It must be what torch.save(model.state_dict(), ...) writes."
+FETCHED_AGAIN = "Delete it; then it is fetched again."
+"""What helps where a file in torchvision's cache is torn."""
 _patience = threading.Lock()
 
 
@@ -91,8 +95,11 @@ def _impatient() -> Iterator[None]:
             socket.setdefaulttimeout(before)
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint: a state dict, or one under "model" or "state_dict". Nothing in it is run.
+def read_state(path: Path, remedy: str = SAVED) -> dict[str, Tensor]:
+    """The tensors of a checkpoint: a state dict, or one under "model" or "state_dict", also of a network that was
+    trained in parallel. Nothing in it is run.
+
+    remedy: what helps where it can't be read.
 
     Raises:
         SegmenterError: missing, unreadable, or something else than tensors by name.
@@ -107,17 +114,15 @@ def read_state(path: Path) -> dict[str, Tensor]:
             warnings.simplefilter("ignore")  # torch doubts pickles of other protocols, and then reads or refuses them
             state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as cause:  # a torn pickle can raise nearly anything
-        raise SegmenterError(
-            f"{path}: can't be read as a checkpoint ({first_sentence(cause)}). "
-            "It must be what torch.save(model.state_dict(), ...) writes."
-        ) from cause
+        raise SegmenterError(f"{path}: can't be read as a checkpoint ({first_sentence(cause)}). {remedy}") from cause
     for wrapper in _WRAPPERS:
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
     if not isinstance(state, Mapping) or not state or not all(isinstance(v, torch.Tensor) for v in state.values()):
         kind = type(state).__name__
-        raise SegmenterError(f"{path}: holds no tensors by name ({kind}). Save model.state_dict() instead.")
-    return dict(state)
+        raise SegmenterError(f"{path}: holds no tensors by name ({kind}). {remedy}")
+    parallel = all(str(key).startswith(_PARALLEL) for key in state)
+    return {str(key).removeprefix(_PARALLEL) if parallel else key: value for key, value in state.items()}
 
 
 def first_sentence(cause: Exception) -> str:

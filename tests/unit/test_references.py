@@ -174,20 +174,40 @@ def test_a_mask_belongs_to_one_picture(folder: Path) -> None:
         look(references(folder / "two.mkv"), FILM, folder / "red.png")
 
 
+class Redder(RedIsForeground):
+    def segment(self, proxies: Any) -> Any:
+        return (proxies[..., 0] > proxies[..., 2]).astype(np.float32)
+
+
 def test_a_video_has_a_foreground_too(tmp_path: Path) -> None:
     half = flat(RED)
     half[:, 60:] = BLUE
     write_clip(tmp_path / "half.mkv", [half] * 6, codec="ffv1", pix_fmt="yuv444p")
-
-    class Redder(RedIsForeground):
-        def segment(self, proxies: Any) -> Any:
-            return (proxies[..., 0] > proxies[..., 2]).astype(np.float32)
-
     found = look(references(tmp_path / "half.mkv"), FILM, network=Redder())  # type: ignore[arg-type]
     assert found.share == pytest.approx(60 / 96, abs=0.03)
     assert found.palettes.split is not None
     assert share(found.palettes.split[0], RED) > 0.95
     assert share(found.palettes.split[1], BLUE) > 0.95
+    assert found.segmenter == Redder.name
+    assert found.matte is not None  # of the frame that is shown
+    assert found.matte.mean() == pytest.approx(255 * 60 / 96, abs=8)
+
+
+def test_several_references_have_a_foreground_and_a_segmenter_together(folder: Path, tmp_path: Path) -> None:
+    half = flat(RED)
+    half[:, 60:] = BLUE
+    save_png(tmp_path / "half.png", half)
+    write_clip(tmp_path / "half.mkv", [half] * 3, codec="ffv1", pix_fmt="yuv444p")
+    both = references([tmp_path / "half.png", tmp_path / "half.mkv"])
+    found = look(both, FILM, network=Redder())  # type: ignore[arg-type]
+    assert found.palettes.split is not None
+    assert found.segmenter == Redder.name
+    assert found.matte is not None  # the mattes lie beside each other, as the pictures do
+    assert found.matte.shape == found.picture.shape[:2]
+    red = found.picture[..., 0] > found.picture[..., 2]
+    assert (red == (found.matte > 127)).mean() > 0.97
+    plain = look(both, FILM)
+    assert (plain.segmenter, plain.matte) == ("none", None)
 
 
 def test_files_that_are_no_reference_are_said_to_be(folder: Path, tmp_path: Path) -> None:

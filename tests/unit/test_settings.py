@@ -194,6 +194,7 @@ def test_the_share_of_a_peak_is_below_1_and_not_negative(value: float) -> None:
         ("mapping__reach", float("inf"), "finite number"),
         ("mapping__neutral_blacks", "perhaps", "valid boolean"),
         ("output__codec", 264, "valid string"),
+        ("segment__classes", "person", r'a list, such as \["person"\]'),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_answered_with_the_right_kind(key: str, value: object, message: str) -> None:

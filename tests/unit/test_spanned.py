@@ -174,6 +174,21 @@ def test_a_network_makes_the_same_masks_in_spans(
         assert (tmp_path / "spans" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+@pytest.mark.parametrize("mode", ["window", "shot"])
+def test_what_a_network_met_with_in_any_span_is_told_once(
+    executor: LocalExecutor, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    line = "it goes on with 4"
+    network = Network(batch=1)
+    monkeypatch.setattr(network, "told", lambda: [line])
+    for room in (run, spanned):
+        monkeypatch.setattr(room, "load", lambda settings: network)
+    monkeypatch.setattr(run, "resolve", lambda segment, note: (segment, None))
+    settings = SETTINGS.updated(segment__segmenter="deeplabv3-mobilenet", segment__size=64, time__mode=mode)
+    wanted = asked(folder, tmp_path / "out.mkv", settings, ref_mask=folder / "half.png")
+    assert list(grade_in_spans(wanted, executor, count=3).warnings).count(line) == 1
+
+
 def test_a_saved_track_is_the_one_of_a_run_in_one_piece(executor: LocalExecutor, folder: Path, tmp_path: Path) -> None:
     settings = SETTINGS.updated(time__mode="shot")
     grade_in_spans(

@@ -184,6 +184,20 @@ def test_offline_auto_warns_once_and_finishes(offline: None, scene: Any, tmp_pat
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+def test_offline_auto_says_in_its_one_warning_that_no_masks_are_saved(
+    offline: None, scene: Any, tmp_path: Path
+) -> None:
+    clip, reference, _ = scene
+    said: list[Event] = []
+    masks = tmp_path / "masks"
+    report = grade_video(clip, reference, tmp_path / "out.mkv", settings(), save_masks=masks, progress=said.append)
+    (line,) = [event.message for event in said if event.kind == "warning"]
+    assert line.endswith(f" No masks are saved in {masks}.")
+    assert report.warnings == (line,)  # that it looked for the weights was a note for the moment
+    assert [event.message for event in said if event.kind == "note" and "fetching the weights" in event.message]
+    assert not masks.exists()
+
+
 def test_offline_a_named_segmenter_fails_before_anything_is_decoded(
     offline: None, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -198,12 +199,16 @@ def test_a_part_of_numbered_pictures_is_numbered_from_one(folder: Path, tmp_path
         assert np.array_equal(before, after)
 
 
-def test_progress_counts_the_frames_of_the_part(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("start", "stop", "frames"), [(1, 2.5, 36), (None, "0.3", 8), ("0.52", "0.97", 11)])
+def test_progress_counts_the_frames_of_the_part(
+    folder: Path, tmp_path: Path, start: Any, stop: Any, frames: int
+) -> None:
     events: list[Event] = []
-    grade_video(
-        folder / "in.mp4", folder / "ref.png", tmp_path / "o.mkv", QUICK, start=1, stop=2.5, progress=events.append
+    report = grade_video(
+        folder / "in.mp4", folder / "ref.png", tmp_path / "o.mkv", QUICK, start=start, stop=stop, progress=events.append
     )
-    assert [e.total for e in events if e.kind == "start"] == [36]
+    assert [e.total for e in events if e.kind == "start"] == [frames]
+    assert report.frames == frames
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,20 @@ def test_an_error_is_an_event_too_with_json(streamct: Run, reference: Path, tmp_
     assert "no such file" in run.stderr
 
 
+def test_a_fault_of_our_own_is_an_event_too_with_json(
+    streamct: Run, clip: Path, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("two and two are five")
+
+    monkeypatch.setattr("streamct.pipeline.prepare", fail)
+    run = streamct("video", clip, reference, "-o", tmp_path / "out.mp4", "--json")
+    assert run.returncode == 1
+    message = "internal error: ValueError: two and two are five"
+    assert json.loads(run.stdout.splitlines()[-1]) == {"event": "error", "message": message}
+    assert message in run.stderr
+
+
 def test_a_folder_is_refused_as_the_output_of_a_clip_and_a_picture_as_that_of_a_folder(
     streamct: Run, clip: Path, reference: Path, tmp_path: Path
 ) -> None:
@@ -163,6 +177,26 @@ def test_a_reference_mask_without_a_mask_is_said_to_do_nothing(
     run = streamct("video", clip, reference, "--ref-mask", reference, "-o", tmp_path / "out.mp4")
     assert run.returncode == 0
     assert "--ref-mask alone does nothing" in run.stderr
+
+
+@pytest.mark.parametrize("given", ["", ",", " , "])
+def test_a_list_of_classes_that_names_none_is_wrong_usage(
+    streamct: Run, clip: Path, reference: Path, tmp_path: Path, given: str
+) -> None:
+    run = streamct("video", clip, reference, "--segmenter", "auto", "--classes", given, "-o", tmp_path / "out.mp4")
+    assert run.returncode == 2
+    assert "names no class" in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("flags", [("--segment-every", "2"), ("--segment-size", "64"), ("--segment-device", "cpu")])
+def test_how_a_network_runs_is_wrong_usage_without_one(
+    streamct: Run, clip: Path, reference: Path, tmp_path: Path, flags: tuple[str, str]
+) -> None:
+    run = streamct("video", clip, reference, *flags, "-o", tmp_path / "out.mp4")
+    assert run.returncode == 2
+    assert f"{flags[0]} needs a network" in run.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_reader_of_json_that_goes_away_gets_no_blame_on_the_file(clip: Path, reference: Path, tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def part(folder: Path) -> tuple[Path, Any, list[int]]:
     timeline = timeline_of(recipe.clip)
     assert timeline is not None
     span = Span(10, 20)
-    assert not render_span(recipe, span, passage(timeline, 0, FRAMES), folder / "a.part")
+    assert not render_span(recipe, span, passage(timeline, 0, FRAMES), folder / "a.part").reused
     return folder / "a.part", recipe, timeline.pts[10:20].tolist()
 
 
@@ -126,7 +126,7 @@ def test_a_part_that_is_there_is_checked_and_not_made_again(folder: Path, part: 
     timeline = timeline_of(probe(folder / "in.mp4"))
     assert timeline is not None
     before = path.stat().st_mtime_ns
-    assert render_span(recipe, Span(10, 20), passage(timeline, 0, FRAMES), path)
+    assert render_span(recipe, Span(10, 20), passage(timeline, 0, FRAMES), path).reused
     assert path.stat().st_mtime_ns == before
 
 
@@ -142,7 +142,7 @@ def test_a_part_that_is_cut_off_is_known_and_made_again(
         open_part(cut)
     timeline = timeline_of(recipe.clip)
     assert timeline is not None
-    assert not render_span(recipe, Span(10, 20), passage(timeline, 0, FRAMES), cut)
+    assert not render_span(recipe, Span(10, 20), passage(timeline, 0, FRAMES), cut).reused
     assert list(open_part(cut).read())
 
 

@@ -268,6 +268,13 @@ def test_growing_keeps_flat_areas_and_the_range(size: tuple[int, int]) -> None:
     assert abs(grown.mean() - disc(0).mean()) < 6
 
 
+@pytest.mark.parametrize("size", [(64, 48), (33, 25), (100, 12), (16, 48), (8, 6), (32, 24)])
+def test_at_every_size_rows_are_contiguous_however_the_matte_lay_in_memory(size: tuple[int, int]) -> None:
+    """The kernels that grade a frame take nothing else."""
+    for matte in (disc(0), np.asfortranarray(disc(0)), np.rot90(np.rot90(disc(0), 1).copy(), -1)):
+        assert resized(matte, *size).flags.c_contiguous
+
+
 def test_growing_twofold_is_bilinear_with_samples_at_their_centres() -> None:
     grown = resized(np.array([[0, 200]], np.uint8), 4, 1)
     np.testing.assert_array_equal(grown, [[0, 50, 150, 200]])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from networks import RedIsForeground
 
-from streamct.segment.still import picture_full, picture_mask, quarter_turns
+from streamct.segment.still import picture_full, picture_mask
+from streamct.segment.upright import quarter_turns
 
 ONE = 1 << 16
 

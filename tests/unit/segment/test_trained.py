@@ -55,7 +55,9 @@ def test_its_mattes_of_a_still_scene_breathe_a_fifth_as_much(network: DeepLab) -
         areas = [float(mask.mean()) for mask in out if mask is not None][5:-5]
         return float(np.abs(np.diff(areas)).mean())
 
-    assert breathing(3) <= breathing(0) / 5
+    plain = breathing(0)
+    assert plain > 0  # noise makes the network's own mattes breathe
+    assert breathing(3) <= plain / 5
 
 
 @pytest.mark.parametrize("segmenter", [NAME, "auto"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -15,9 +16,10 @@ import torch
 from networks import random_network
 
 from streamct.errors import SegmenterError, SettingsError, UsageError
+from streamct.run import Teller, chosen_network
 from streamct.segment import weights
 from streamct.segment.choose import EVERY, SIZES, load, resolve
-from streamct.settings import SegmentSettings
+from streamct.settings import SegmentSettings, Settings
 
 MOBILENET = "deeplabv3-mobilenet"
 
@@ -208,6 +210,50 @@ def test_weights_or_classes_for_no_segmenter_are_refused(tmp_path: Path) -> None
         resolve(SegmentSettings(weights=tmp_path / "w.pth"), lambda _: None)
     with pytest.raises(UsageError, match="--classes needs a network"):
         resolve(SegmentSettings(classes=("person",)), lambda _: None)
+
+
+@pytest.mark.parametrize(("field", "value"), [("size", 320), ("every", 4), ("device", "cpu")])
+def test_how_a_network_runs_is_refused_where_none_is_asked_for(field: str, value: object) -> None:
+    asked = SegmentSettings.model_validate({field: value})
+    with pytest.raises(UsageError, match=f"--segment-{field} needs a network"):
+        resolve(asked, lambda _: None)
+    with pytest.raises(UsageError, match=f"--segment-{field} needs a network"):
+        chosen_network(Settings(segment=asked), Teller(None), needed=False)
+
+
+def test_a_segmenter_beside_masks_that_leave_it_nothing_to_do_is_told() -> None:
+    say = Teller(None)
+    assert chosen_network(Settings(segment=SegmentSettings(segmenter="auto")), say, needed=False)[0] is None
+    (line,) = say.said
+    assert line.startswith("--segmenter auto: there is nothing to segment, for masks are given")
+
+
+def test_what_auto_falls_back_to_may_be_resolved_again(offline: list[object]) -> None:
+    asked = SegmentSettings(segmenter="auto", size=64, every=2, device="cpu", radius=5)
+    settings, _ = resolve(asked, lambda _: None)
+    assert resolve(settings, lambda _: None) == (SegmentSettings(radius=5), None)
+
+
+def test_torn_weights_in_the_cache_are_to_be_deleted_and_auto_does_without(
+    tmp_path: Path, state: dict[str, torch.Tensor]
+) -> None:
+    path = weights.cached(MOBILENET)
+    path.parent.mkdir(parents=True)
+    torch.save(state, path)
+    path.write_bytes(path.read_bytes()[:-5000])
+    torn = rf"{re.escape(str(path))}: can't be read as a checkpoint .*\. Delete it; then it is fetched again\."
+    settings, warning = resolve(SegmentSettings(segmenter="auto", device="cpu"), lambda _: None)
+    assert settings.segmenter == "none"
+    assert warning is not None
+    assert re.search(rf"graded as one region, because there is no segmenter: {torn}", warning)
+    named = resolve(SegmentSettings(segmenter=MOBILENET, device="cpu"), lambda _: None)[0]
+    with pytest.raises(SegmenterError, match=torn):
+        load(named)
+
+
+def test_a_checkpoint_of_parallel_training_is_taken(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
+    torch.save({f"module.{key}": value for key, value in state.items()}, tmp_path / "ddp.pth")
+    assert weights.read_state(tmp_path / "ddp.pth").keys() == state.keys()
 
 
 def test_a_class_that_no_weights_know_is_told_before_any_are_fetched(offline: list[object]) -> None:

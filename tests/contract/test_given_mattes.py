@@ -1,4 +1,4 @@
-"""What a Segmenter is: asked of each of them."""
+"""What every source of given mattes promises: none, a picture, a folder, a video."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import streams
 
 from streamct.errors import MaskError
-from streamct.segment import Segmenter
+from streamct.segment import GivenMattes
 from streamct.segment.matte import Matte
 from streamct.segment.none import NoSegmenter
 
@@ -28,21 +28,21 @@ def luma(index: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Kind:
-    """A segmenter under test. expected: the mask of a frame at the clip's size, None if it gives none."""
+    """Mattes under test. expected: the mask of a frame at the clip's size, None if it gives none."""
 
-    make: Callable[[Path], Segmenter]
+    make: Callable[[Path], GivenMattes]
     expected: Callable[[int], np.ndarray | None]
     a_mask_a_frame: bool
 
 
-def numbered(folder: Path) -> Segmenter:
+def numbered(folder: Path) -> GivenMattes:
     (folder / "masks").mkdir()
     for index in range(FRAMES):
         pictures.save(folder / "masks" / f"{index}.png", luma(index)[..., None])
     return Matte(folder / "masks")
 
 
-def video(folder: Path) -> Segmenter:
+def video(folder: Path) -> GivenMattes:
     frames = [[luma(index)] for index in range(FRAMES)]
     return Matte(streams.write_planes(folder / "a.mkv", "gray", frames, (WIDTH, HEIGHT)))
 
@@ -66,17 +66,17 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 def test_a_mask_has_the_size_that_was_asked_for_and_weights_of_8_bits_or_is_none(
     kind: Kind, tmp_path: Path, frames: int | None
 ) -> None:
-    segmenter = kind.make(tmp_path)
-    segmenter.begin(frames, WIDTH, HEIGHT)
+    mattes = kind.make(tmp_path)
+    mattes.begin(frames, WIDTH, HEIGHT)
     for index in range(FRAMES):
         for width, height in SIZES:
-            mask = segmenter.mask(index, width, height)
+            mask = mattes.mask(index, width, height)
             assert (mask is None) == (kind.expected(index) is None)
             if mask is not None:
                 assert mask.shape == (height, width)
                 assert mask.dtype == np.uint8
-    segmenter.end(FRAMES)
-    assert segmenter.name == ("none" if kind.expected(0) is None else "matte")
+    mattes.end(FRAMES)
+    assert mattes.name == ("none" if kind.expected(0) is None else "matte")
 
 
 def same(mask: np.ndarray | None, expected: np.ndarray | None) -> bool:
@@ -84,18 +84,18 @@ def same(mask: np.ndarray | None, expected: np.ndarray | None) -> bool:
 
 
 def test_a_frame_gives_the_same_mask_whenever_it_is_asked_within_the_window(kind: Kind, tmp_path: Path) -> None:
-    segmenter = kind.make(tmp_path)
-    segmenter.begin(FRAMES, WIDTH, HEIGHT)
+    mattes = kind.make(tmp_path)
+    mattes.begin(FRAMES, WIDTH, HEIGHT)
     for index in range(FRAMES + WINDOW):
         for asked in (index, index - WINDOW):
             if 0 <= asked < FRAMES:
-                assert same(segmenter.mask(asked, WIDTH, HEIGHT), kind.expected(asked))
-    segmenter.end(FRAMES)
+                assert same(mattes.mask(asked, WIDTH, HEIGHT), kind.expected(asked))
+    mattes.end(FRAMES)
 
 
 def test_threads_may_ask_out_of_order(kind: Kind, tmp_path: Path) -> None:
-    segmenter = kind.make(tmp_path)
-    segmenter.begin(FRAMES, WIDTH, HEIGHT)
+    mattes = kind.make(tmp_path)
+    mattes.begin(FRAMES, WIDTH, HEIGHT)
     wrong: list[int] = []
     barrier = threading.Barrier(3)
 
@@ -104,7 +104,7 @@ def test_threads_may_ask_out_of_order(kind: Kind, tmp_path: Path) -> None:
         barrier.wait()
         for start in range(0, FRAMES, 8):
             for index in rng.permutation(np.arange(start, min(start + 8, FRAMES))):
-                if not same(segmenter.mask(int(index), WIDTH, HEIGHT), kind.expected(int(index))):
+                if not same(mattes.mask(int(index), WIDTH, HEIGHT), kind.expected(int(index))):
                     wrong.append(int(index))
 
     threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(3)]
@@ -113,14 +113,14 @@ def test_threads_may_ask_out_of_order(kind: Kind, tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
-    segmenter.end(FRAMES)
+    mattes.end(FRAMES)
 
 
 def test_a_clip_of_another_length_is_refused_by_whoever_has_a_mask_for_each_frame(kind: Kind, tmp_path: Path) -> None:
-    segmenter = kind.make(tmp_path)
-    segmenter.begin(None, WIDTH, HEIGHT)
+    mattes = kind.make(tmp_path)
+    mattes.begin(None, WIDTH, HEIGHT)
     if kind.a_mask_a_frame:
         with pytest.raises(MaskError, match=f"holds {FRAMES} masks, but the clip has {FRAMES + 1} frames"):
-            segmenter.end(FRAMES + 1)
+            mattes.end(FRAMES + 1)
     else:
-        segmenter.end(FRAMES + 1)
+        mattes.end(FRAMES + 1)
