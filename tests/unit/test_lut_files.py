@@ -239,6 +239,24 @@ def test_a_look_may_be_made_from_a_part_of_a_clip(folder: Path, tmp_path: Path) 
     assert [Path(path).name for path in report.details["files"]] == ["b.shot001.00-00-00-20.cube", "b.edl", "b.csv"]
 
 
+def test_masks_of_a_part_serve_that_part_as_masks_of_the_clip_do(folder: Path, tmp_path: Path) -> None:
+    for name, frames in (("all", range(probe(folder / "in.mkv").frames or 41)), ("part", range(20, 37))):
+        (tmp_path / name).mkdir()
+        for n in frames:
+            mask = np.zeros((64, 96, 3), np.uint8)
+            mask[:, : 20 + n] = 255
+            save_png(tmp_path / name / f"{n:05d}.png", mask)
+        write_luts(
+            folder / "in.mkv", folder / "ref.png", tmp_path / f"{name}.cube", size=17, start="00:00:00:20",
+            stop="00:00:01:13", mask=tmp_path / name, ref_mask=folder / "mask.png",
+        )  # fmt: skip
+    for side in ("foreground", "background"):
+        part, whole = (
+            (tmp_path / f"{name}.{side}.cube").read_text().split("DOMAIN_MAX")[1] for name in ("part", "all")
+        )
+        assert part == whole
+
+
 def test_the_list_of_shots_is_one_that_video_takes_as_cuts(folder: Path, tmp_path: Path) -> None:
     write_luts(folder / "in.mkv", folder / "ref.png", tmp_path / "look.cube", per_shot=True, size=17)
     assert read_cuts(tmp_path / "look.edl", probe(folder / "in.mkv")).frames == {0, 20, 37}
