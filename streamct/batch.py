@@ -11,7 +11,7 @@ from streamct.errors import StallError, StreamctError
 from streamct.execute import Executor, Job, Task, values
 from streamct.execute.schedule import STALL_SECONDS, State, run_tasks
 from streamct.file_task import FileResult, Options, file_task, make_look, resolve_segmenter, segments
-from streamct.ledger import sweep
+from streamct.media.files import sweep
 from streamct.model import Event, Progress
 from streamct.references import Wanted
 from streamct.run import Teller

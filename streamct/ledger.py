@@ -17,11 +17,8 @@ import errno
 import hashlib
 import json
 import os
-import re
 import shutil
-import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -29,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from streamct.errors import OutputError
-from streamct.media.files import HOST, alive, fingerprint, writing
+from streamct.media.files import beside, fingerprint, sweep, sync_folder, writing
 
 FORMAT = 1
 """Of digests, parts and records; another one reuses nothing."""
@@ -37,9 +34,6 @@ FOLDER = ".streamct"
 """Of the work folder in the output folder."""
 _LENGTH = 32  # hexadecimal digits: 128 bits
 _LIBRARIES = ("streamct", "av", "numpy", "numba", "pyvips")
-_TEMPORARY = re.compile(r"\..+\.(?:(?P<host>\w+)-)?(?P<process>\d+)\.partial(\.[^.]+)?")
-_STALE = 600.0
-"""Seconds without a change after which a temporary file that may be another machine's counts as left over."""
 
 
 def digest_of(facts: Mapping[str, Any]) -> str:
@@ -207,7 +201,7 @@ class Ledger:
                 if cause.errno != errno.EXDEV:
                     raise
                 _copy(part, target)
-            _sync(target.parent)
+            sync_folder(target.parent)
         self.drop(digest, ending)
         return record
 
@@ -220,25 +214,6 @@ def _by_name(folder: Path, changed: int) -> dict[str, list[Record]]:
         if (record := _read(path)) is not None:
             found.setdefault(record.name, []).append(record)
     return found
-
-
-def sweep(folder: Path) -> None:
-    """Remove temporary files in `folder` that no process writes to any more."""
-    with suppress(OSError):
-        for entry in folder.iterdir():
-            found = _TEMPORARY.fullmatch(entry.name)
-            if found is not None and _left_over(entry, found["host"], int(found["process"])):
-                if entry.is_dir():
-                    shutil.rmtree(entry, ignore_errors=True)
-                else:
-                    entry.unlink(missing_ok=True)
-
-
-def _left_over(entry: Path, host: str | None, process: int) -> bool:
-    """host: whose process it is, None where the name does not tell."""
-    if host == HOST or (host is None and alive(process)):
-        return not alive(process)
-    return time.time() - entry.stat().st_mtime > _STALE
 
 
 def sha256_of(path: Path) -> str:
@@ -261,7 +236,7 @@ def _is(path: Path, record: Record, by_time: bool) -> bool:
 
 
 def _write(path: Path, record: Record) -> None:
-    temporary = path.with_name(f".{path.name}.{HOST}-{os.getpid()}.partial")
+    temporary = beside(path)
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump(_plain(record), file, indent=1, default=str)
@@ -269,7 +244,7 @@ def _write(path: Path, record: Record) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync(path.parent)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -298,7 +273,7 @@ def _read(path: Path) -> Record | None:
 
 def _copy(part: Path, target: Path) -> None:
     """Across file systems: copied, synced and renamed, the times kept."""
-    temporary = target.with_name(f".{target.name}.{HOST}-{os.getpid()}.partial")
+    temporary = beside(target)
     try:
         shutil.copyfile(part, temporary)
         shutil.copystat(part, temporary)
@@ -307,12 +282,3 @@ def _copy(part: Path, target: Path) -> None:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -136,7 +136,8 @@ def batch(
     from streamct.cli.batch_display import BatchDisplay
     from streamct.execute.engine import Engine, open_executor
     from streamct.file_task import Options, segments
-    from streamct.ledger import FOLDER, Ledger, sweep
+    from streamct.ledger import FOLDER, Ledger
+    from streamct.media.files import sweep
     from streamct.sources import collect
     from streamct.work import cores
 
