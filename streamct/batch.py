@@ -187,9 +187,11 @@ class _Run:
                     self._take(item, error)
 
     def _tasks(self, dry: bool) -> Iterator[tuple[str, Task[FileResult]]]:
+        earlier = {} if dry else self._options.ledger.parts()
         for item in self._items:
             stages: dict[str, float] = {}
-            task = file_task(item, self._options, self._looks[_look_key(item)], dry)
+            output = self._options.ledger.of(self._options.folder / item.output).output
+            task = file_task(item, self._options, self._looks[_look_key(item)], dry, earlier.get(output, ()))
             yield item.name, self._timed(self._with_stages(task, stages), item.name, stages)
 
     def _with_stages(self, task: Task[FileResult], stages: dict[str, float]) -> Task[FileResult]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ import numpy as np
 from streamct.errors import InputError, OutputError, StreamctError
 from streamct.execute import Job, Task, values
 from streamct.input_lut import through_lut
-from streamct.ledger import Ledger, Record, content, digest_of, input_identity, span_digest, versions
+from streamct.ledger import Ledger, Record, content, digest_of, in_terms_of, input_identity, span_digest, versions
 from streamct.media.output import resolve_output
 from streamct.media.source import open_source
 from streamct.model import Event, Report, Span
@@ -53,16 +53,17 @@ class Inspected:
     """What was found out about a file before it is graded.
 
     digest: of all that decides the output. name: of the output, below the output folder. frames: None if unknown.
-    state: "done" (the output is there as it was recorded), "kept" (graded, but not in its place) or "new". notes: lines
-    about the output. record: of what is done or kept.
+    state: "done" (the output is there as it was recorded), "kept" (graded, but not in its place), "new", or "refused",
+    with why. notes: lines about the output. record: of what is done or kept.
     """
 
     digest: str
     name: Path
     frames: int | None
-    state: Literal["done", "kept", "new"]
+    state: Literal["done", "kept", "new", "refused"]
     notes: tuple[str, ...] = ()
     record: Record | None = None
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def inspect(item: Item, options: Options) -> Inspected:
     """Look at a file, decide what becomes of it, and ask the ledger; runs in a worker.
 
     Raises:
-        InputError: it can't be used. OutputError: it can't become what is asked for, or the output exists already.
+        InputError: it can't be used. OutputError: it can't become what is asked for.
     """
     settings, notes = item.settings, list[str]()
     facts: dict[str, Any] = {"kind": item.kind}
@@ -123,7 +124,10 @@ def inspect(item: Item, options: Options) -> Inspected:
         raise InputError(
             f"{cause.filename or item.input}: can't be read ({cause.strerror}). Check the path."
         ) from cause
-    state, record = _state(digest, name, options)
+    try:
+        state, record = _state(digest, name, options)
+    except OutputError as error:
+        return Inspected(digest, name, frames, "refused", tuple(notes), refusal=str(error))
     return Inspected(digest, name, frames, state, tuple(notes), record)
 
 
@@ -174,7 +178,6 @@ def _state(digest: str, name: Path, options: Options) -> tuple[Literal["done", "
             "Pass --overwrite (-y) to replace it, or choose another -o."
         )
     if options.restart:
-        ledger.drop(digest, name.suffix)
         return "new", None
     kept = ledger.kept(digest, name.suffix)
     return ("new", None) if kept is None else ("kept", kept)
@@ -199,11 +202,15 @@ def place(inspected: Inspected, options: Options, report: Report | None) -> Reco
     """Put what was graded into its place and record it; runs in a worker. report: None where it was kept before."""
     ledger, digest, ending = options.ledger, inspected.digest, inspected.name.suffix
     if report is not None:
+
+        def outward(line: str) -> str:
+            return in_terms_of(options.folder / inspected.name, line, ledger.folder)
+
         facts = {
             "frames": report.frames,
             "seconds": round(report.seconds, 3),
             "segmenter": report.segmenter,
-            "warnings": list(dict.fromkeys((*inspected.notes, *report.warnings))),
+            "warnings": list(dict.fromkeys((*inspected.notes, *(outward(line) for line in report.warnings)))),
             "details": report.details | {"engine": options.engine},
         }
         ledger.keep(digest, ending, facts)
@@ -234,31 +241,47 @@ def make_look(item: Item) -> Wanted:
     return replace(found, picture=np.empty((0, 0, 3), np.float32), matte=None)  # which no file needs
 
 
-def file_task(item: Item, options: Options, seen: Wanted | StreamctError, dry: bool = False) -> Task[FileResult]:
-    """All that is to be done for one file. dry: only find out what would be done.
+def file_task(
+    item: Item, options: Options, seen: Wanted | StreamctError, dry: bool = False, earlier: Sequence[Path] = ()
+) -> Task[FileResult]:
+    """All that is to be done for one file. dry: only find out what would be done. earlier: what runs that did not end
+    left for this output, with whatever settings; it goes when the output is finished.
 
     Raises:
-        StreamctError: it can't be done.
+        StreamctError: it can't be done, and what it would have become is not known yet.
     """
     if isinstance(seen, StreamctError):
         raise seen
-    inspected: Inspected
-    (inspected,) = values((yield [Job(inspect, (item, options), f"{item.name}: inspect", 0)]))
-    target = options.folder / inspected.name
-    result = FileResult(item.name, item.input, target, "skipped", digest=inspected.digest)
-    if inspected.state == "done" or dry:
-        told = _told(result, inspected.record)
-        status: Status = "skipped" if inspected.state == "done" else "planned"
-        return replace(told, status=status, frames=told.frames or inspected.frames or 0)
-    part = options.ledger.part(inspected.digest, target.suffix)
-    try:
-        record = yield from _graded(item, inspected, options, seen, part)
-    except OutputError as error:
-        raise OutputError(_outward(str(error), item, options.ledger.folder, target)) from error
+    wanted = options.folder / item.output
+    options = replace(options, ledger=options.ledger.of(wanted))
+    with nullcontext() if dry else options.ledger.held(wanted):
+        inspected: Inspected
+        (inspected,) = values((yield [Job(inspect, (item, options), f"{item.name}: inspect", 0)]))
+        target = options.folder / inspected.name
+        result = FileResult(item.name, item.input, target, "skipped", digest=inspected.digest)
+        if inspected.state == "refused":
+            return replace(result, status="failed", error=inspected.refusal)
+        if inspected.state == "done" or dry:
+            told = _told(result, inspected.record)
+            status: Status = "skipped" if inspected.state == "done" else "planned"
+            return replace(told, status=status, frames=told.frames or inspected.frames or 0)
+        if options.restart:
+            _remove(earlier)
+        try:
+            record = yield from _graded(item, inspected, options, seen)
+        except StreamctError as error:
+            said = _outward(str(error), item, options.ledger.folder, target)
+            return replace(result, status="failed", error=said)
+        _remove(earlier)
     told = _told(result, record)
     if inspected.state == "kept":
         told = replace(told, fps=0.0, details={**told.details, "frames reused": told.frames})
     return replace(told, status="done")
+
+
+def _remove(parts: Sequence[Path]) -> None:
+    for path in parts:
+        path.unlink(missing_ok=True)
 
 
 def _outward(message: str, item: Item, work: Path, target: Path) -> str:
@@ -268,11 +291,12 @@ def _outward(message: str, item: Item, work: Path, target: Path) -> str:
             f"{item.input}: no space left in {work}, where {target} is made. "
             "Free some, or choose another folder with --work-dir."
         )
-    return re.sub(rf"{re.escape(str(work))}[/\\]\S+\.(?:part|partial)(?:\.\w+)*", lambda _: str(target), message)
+    return in_terms_of(target, message, work)
 
 
-def _graded(item: Item, inspected: Inspected, options: Options, seen: Wanted, part: Path) -> Task[Record]:
+def _graded(item: Item, inspected: Inspected, options: Options, seen: Wanted) -> Task[Record]:
     record: Record
+    part = options.ledger.part(inspected.digest, inspected.name.suffix)
     if inspected.state == "new" and item.kind == "picture":
         (record,) = values((yield [Job(grade_still, (item, inspected, options, seen), item.name)]))
         return record
@@ -290,8 +314,7 @@ def _graded(item: Item, inspected: Inspected, options: Options, seen: Wanted, pa
 
         report = yield from clip_task(asked, item.name, parts, options.ledger.folder, Teller(None), options.spans)
     (record,) = values((yield [Job(place, (inspected, options, report), f"{item.name}: place", 0)]))
-    for path in made:
-        path.unlink(missing_ok=True)
+    _remove(made)
     return record
 
 

@@ -3,10 +3,13 @@
 Everything is named by a digest of all that decides the result (`digest_of`), so a change of input, reference, settings
 or version finds nothing to reuse. In the work folder lie
 
-    <digest>.part<ending>    pictures that are encoded and checked: a whole output, or one span of it
-    <digest>.part.json       its length and SHA-256, and what its job reported; without it a part counts for nothing
-    <digest>.done            what became of an output: its name, length, time and SHA-256, and the report
+    <output>-<digest>.part<ending>  pictures that are encoded and checked: a whole output, or one span of it
+    <output>-<digest>.part.json     its length and SHA-256, and what its job reported; without it a part counts for
+                                    nothing
+    <output>.lock                   while a run works on an output
+    <digest>.done                   what became of an output: its name, length, time and SHA-256, and the report
 
+<output> is a digest of where the output lies, seen from the work folder: it tells the parts that other settings left.
 Each is written under a temporary name, synced and renamed. An output is recorded before it gets its name and its part
 is what gets renamed: whenever a run is killed, the next one finds either the part or the output.
 """
@@ -17,22 +20,27 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from streamct.errors import OutputError
+from streamct.hold import held
 from streamct.media.files import beside, fingerprint, sweep, sync_folder, writing
 
 FORMAT = 1
 """Of digests, parts and records; another one reuses nothing."""
 FOLDER = ".streamct"
 """Of the work folder in the output folder."""
-_LENGTH = 32  # hexadecimal digits: 128 bits
+_LENGTH, _SHORT = 32, 16  # hexadecimal digits: 128 and 64 bits
+_PART = re.compile(rf"([0-9a-f]{{{_SHORT}}})-[0-9a-f]{{{_LENGTH}}}\.part\.")
+_NAMED = re.compile(rf"\.?(?:[0-9a-f]{{{_SHORT}}}-)?[0-9a-f]{{{_LENGTH}}}\.part\.[\w.-]*\w")
 _LIBRARIES = ("streamct", "av", "numpy", "numba", "pyvips")
 
 
@@ -116,9 +124,36 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The work folder. Small, and may be sent to any worker that sees the folder."""
+    """The work folder. Small, and may be sent to any worker that sees the folder.
+
+    output: which output's parts these are; see `of`.
+    """
 
     folder: Path
+    output: str = ""
+
+    def of(self, target: Path) -> Ledger:
+        """The same for one output, which `target` is to be: its parts are apart from all others'."""
+        away = os.path.relpath(os.path.abspath(target), os.path.abspath(self.folder))
+        return replace(self, output=hashlib.sha256(os.fsencode(away)).hexdigest()[:_SHORT])
+
+    @contextmanager
+    def held(self, target: Path) -> Iterator[None]:
+        """Keep all other runs from this output, `target`, while the block runs.
+
+        Raises:
+            OutputError: another run works on it.
+        """
+        with held(self.folder / f"{self.output}.lock", target):
+            yield
+
+    def parts(self) -> dict[str, list[Path]]:
+        """What runs that did not end have left, by the outputs it was for; see `output`."""
+        found: dict[str, list[Path]] = {}
+        for path in self.folder.iterdir():
+            if (match := _PART.match(path.name)) is not None:
+                found.setdefault(match[1], []).append(path)
+        return found
 
     def open(self) -> None:
         """Make the folder and remove temporary files that killed runs left in it.
@@ -138,26 +173,26 @@ class Ledger:
 
     def part(self, digest: str, ending: str) -> Path:
         """Where a part lies or will. ending: with its dot."""
-        return self.folder / f"{digest}.part{ending}"
+        return self.folder / f"{self.output}{'-' if self.output else ''}{digest}.part{ending}"
 
     def keep(self, digest: str, ending: str, facts: Mapping[str, Any]) -> Record:
         """Note of a part that has just been written that it is whole, and what was reported of it."""
         path = self.part(digest, ending)
         stat = path.stat()
         record = Record("", stat.st_size, stat.st_mtime_ns, sha256_of(path), dict(facts))
-        _write(self.folder / f"{digest}.part.json", record)
+        _write(self.part(digest, ".json"), record)
         return record
 
     def kept(self, digest: str, ending: str) -> Record | None:
         """What was noted of a part that is still as it was then; None where there is none, or another than that."""
-        record = _read(self.folder / f"{digest}.part.json")
+        record = _read(self.part(digest, ".json"))
         path = self.part(digest, ending)
         return record if record is not None and _is(path, record, by_time=False) else None
 
     def drop(self, digest: str, ending: str) -> None:
         """Remove a part and its note."""
         self.part(digest, ending).unlink(missing_ok=True)
-        (self.folder / f"{digest}.part.json").unlink(missing_ok=True)
+        (self.part(digest, ".json")).unlink(missing_ok=True)
 
     def done(self, digest: str, root: Path) -> Record | None:
         """The record of an output that lies under `root` as it was written; None if there is none or it differs.
@@ -188,7 +223,7 @@ class Ledger:
         """
         part, target = self.part(digest, ending), root / name
         with writing(target):
-            noted = _read(self.folder / f"{digest}.part.json")
+            noted = _read(self.part(digest, ".json"))
             if noted is None:
                 raise FileNotFoundError(errno.ENOENT, "its part has gone", str(part))
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -214,6 +249,12 @@ def _by_name(folder: Path, changed: int) -> dict[str, list[Record]]:
         if (record := _read(path)) is not None:
             found.setdefault(record.name, []).append(record)
     return found
+
+
+def in_terms_of(target: Path, message: str, folder: Path) -> str:
+    """A message about parts in the work folder, as one about the output that they become."""
+    message = re.sub(rf"{re.escape(str(folder))}[/\\]{_NAMED.pattern}", lambda _: str(target), message)
+    return _NAMED.sub(lambda _: target.name, message)
 
 
 def sha256_of(path: Path) -> str:
