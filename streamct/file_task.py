@@ -19,7 +19,7 @@ from streamct.media.source import open_source
 from streamct.model import Event, Report, Span
 from streamct.pipeline import grade_picture, with_segmenter
 from streamct.prepare import Request
-from streamct.references import Wanted, look, references
+from streamct.references import References, Wanted, look
 from streamct.run import Teller, chosen_network
 from streamct.settings import Settings
 from streamct.sources import Item
@@ -135,7 +135,7 @@ def _contents(item: Item) -> dict[str, Any]:
     network = segments(item)
     return {
         "input": input_identity(item.input),
-        "reference": content(item.reference),
+        "reference": _reference(item.reference),
         "lut": content(item.settings.input.lut),
         "mask": content(item.mask),
         "ref_mask": content(item.ref_mask),
@@ -143,6 +143,12 @@ def _contents(item: Item) -> dict[str, Any]:
         "weights": _weights(item.settings) if network else None,
         "versions": versions(network),
     }
+
+
+def _reference(wanted: References) -> Any:
+    """What they hold and, where there are several, how much each counts."""
+    (one, *others) = held = [(content(item.path), item.weight) for item in wanted.items]
+    return held if others or wanted.start or wanted.stop else one[0]
 
 
 def _weights(settings: Settings) -> str | None:
@@ -237,7 +243,7 @@ def make_look(item: Item) -> Wanted:
     """
     needed = item.mask is None or item.ref_mask is None
     network, settings = chosen_network(item.settings, Teller(None), needed=needed)
-    found = look(references(item.reference), settings, item.ref_mask, network)
+    found = look(item.reference, settings, item.ref_mask, network)
     return replace(found, picture=np.empty((0, 0, 3), np.float32), matte=None)  # which no file needs
 
 
@@ -303,7 +309,7 @@ def _graded(item: Item, inspected: Inspected, options: Options, seen: Wanted) ->
     report, made = None, list[Path]()
     if inspected.state == "new":
         asked = Request(
-            item.input, references(item.reference), part, item.settings,
+            item.input, item.reference, part, item.settings,
             mask=item.mask, ref_mask=item.ref_mask, cuts=item.cuts, overwrite=True, hwaccel=options.hwaccel,
             tolerate_corrupt=options.tolerate, seen=seen,
         )  # fmt: skip

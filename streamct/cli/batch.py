@@ -16,6 +16,7 @@ from streamct.errors import UsageError
 
 if TYPE_CHECKING:
     from streamct.batch import BatchReport
+    from streamct.references import References
     from streamct.sources import Item
 
 _MANY = "Many files"
@@ -28,12 +29,22 @@ def batch(
         list[Path],
         typer.Argument(
             metavar="SOURCES... REF",
-            help="Folders, files, patterns, lists (.txt, .csv); last the reference, unless a list names it.",
+            help="Folders, files, patterns, lists (.txt, .csv); last the reference, unless --ref or a list names it.",
         ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of all outputs, laid out as the inputs are.")
     ],
+    ref: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ref",
+            metavar="REF",
+            help="The wanted colours, as a.jpg or a.jpg:0.5; give it again for several. All paths are sources then.",
+            rich_help_panel=o.LOOK,
+            show_default=False,
+        ),
+    ] = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Folders with all below them.", rich_help_panel=_MANY)
     ] = False,
@@ -103,6 +114,7 @@ def batch(
 
     Examples:  streamct batch -r footage ref.jpg -o graded   ·   streamct batch "takes/**/*.mov" ref.jpg -o graded
     ·   streamct batch shots.csv -o graded --report report.json
+    ·   streamct batch -r footage --ref a.jpg --ref b.jpg:0.5 -o graded
     """
     settings = o.build_settings(
         preset,
@@ -144,7 +156,7 @@ def batch(
     if spans is not None and spans < 1:
         raise UsageError(f"--spans {spans}: at least one is needed.")
     where = Engine(engine, address, cpu_workers, gpu_workers, gpus_per_worker)
-    sources, reference = _split(paths)
+    sources, reference = _split(paths, ref)
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output}: is a file. Name a folder with -o.")
     work = work_dir or output / FOLDER
@@ -155,6 +167,11 @@ def batch(
     with BatchDisplay(quiet=quiet, verbose=verbose, as_json=as_json, dry=dry_run) as display:
         for note in found.notes:
             display.note(note)
+        for line in found.unread:
+            display.note(line, "warning")
+        if not ref and reference is not None and reference.items[0].weight != 1:
+            only = reference.items[0].path
+            display.note(f"{only}: is the only reference, so its weight changes nothing; --ref takes several")
         if not dry_run:
             display.note(f"parts and records of what is finished are in {work} (--work-dir)")
         new = [path for folder in (work, output) for path in (folder, *folder.parents) if not path.exists()]
@@ -179,14 +196,17 @@ def batch(
             _remove_empty(new)
     if report is not None:
         _write(report, told)
-    if told.failed:
+    if told.failed or found.unread:
         raise typer.Exit(1)
 
 
-def _split(paths: list[Path]) -> tuple[list[Path], Path | None]:
-    """Sources, and the reference if the last path is one."""
+def _split(paths: list[Path], ref: list[str] | None) -> tuple[list[Path], References | None]:
+    """Sources, and the references: those of --ref, else the last path if it is one."""
     from streamct.manifest import is_manifest
+    from streamct.references import references
 
+    if ref:
+        return paths, references(ref)
     if is_manifest(paths[-1]):
         return paths, None
     if len(paths) < 2:
@@ -194,8 +214,8 @@ def _split(paths: list[Path]) -> tuple[list[Path], Path | None]:
             f"{paths[0]}: is the only path. Give SOURCES and the reference: streamct batch SOURCES... REF."
         )
     if paths[-1].is_dir():
-        raise UsageError(f"{paths[-1]}: is a folder, but the last path is the reference picture.")
-    return paths[:-1], paths[-1]
+        raise UsageError(f"{paths[-1]}: is a folder, but the last path is the reference picture. See --ref.")
+    return paths[:-1], references(str(paths[-1]))
 
 
 def _folders(items: Sequence[Item], work: Path | None) -> list[Path]:
@@ -204,7 +224,7 @@ def _folders(items: Sequence[Item], work: Path | None) -> list[Path]:
         path
         for item in items
         for path in (
-            item.input, item.reference, item.mask, item.ref_mask, item.cuts, item.settings.input.lut,
+            item.input, *item.reference.paths, item.mask, item.ref_mask, item.cuts, item.settings.input.lut,
             item.settings.segment.weights,
         )
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -162,6 +163,50 @@ def test_a_failed_file_has_a_line_and_the_exit_code_says_so(streamct: Run, root:
         f"failed: {root / 'in' / 'text.mp4'}: can't be opened as a video (Invalid data found when processing input). "
         "It is damaged, incomplete or not a video."
     ]
+
+
+def test_a_folder_that_can_not_be_read_is_one_warning_and_the_exit_code_says_so(
+    streamct: Run, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "in" / "locked").mkdir()
+    (root / "in" / "b.mkv").unlink()
+    scandir = os.scandir
+
+    def locked(path: str) -> object:
+        if Path(path).name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    run = streamct("-r", root / "in", root / "ref.png", "-o", root / "out")
+    assert run.returncode == 1
+    assert run.stdout.splitlines() == [str(root / "out" / "a.mp4"), str(root / "out" / "c.png")]
+    assert [line for line in run.stderr.splitlines() if "locked" in line] == [
+        f"warning: {root / 'in' / 'locked'}: can't be read as a folder (Permission denied). Check its permissions."
+    ]
+    assert "2 graded" in run.stderr
+
+
+def test_several_references_by_weight_look_as_they_do_for_one_picture(streamct: Run, root: Path) -> None:
+    save_png(root / "b.png", moving_picture(1, seed=8)[0][..., ::-1])
+    several = [str(root / "ref.png"), f"{root / 'b.png'}:0.5"]
+    out = ("-q", "-o", root / "out")
+    run = streamct(root / "in" / "c.png", *(part for one in several for part in ("--ref", one)), *out)
+    assert run.returncode == 0, run.stderr
+    grade_picture(root / "in" / "c.png", several, root / "alone.png")
+    assert (root / "out" / "c.png").read_bytes() == (root / "alone.png").read_bytes()
+    changed = [*several[:1], f"{root / 'b.png'}:0.25"]
+    run = streamct(root / "in" / "c.png", *(part for one in changed for part in ("--ref", one)), *out)
+    assert run.returncode == 1, "another weight is another look"
+    assert "exists already" in run.stderr
+
+
+def test_the_weight_of_a_reference_that_stands_alone_does_no_harm(streamct: Run, root: Path) -> None:
+    run = streamct(root / "in" / "c.png", f"{root / 'ref.png'}:0.5", "-o", root / "out")
+    assert run.returncode == 0, run.stderr
+    assert f"note: {root / 'ref.png'}: is the only reference, so its weight changes nothing" in run.stderr
+    grade_picture(root / "in" / "c.png", root / "ref.png", root / "alone.png")
+    assert (root / "out" / "c.png").read_bytes() == (root / "alone.png").read_bytes()
 
 
 def test_json_events_tell_of_each_file_and_of_all(streamct: Run, root: Path) -> None:
