@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -183,6 +184,9 @@ def _state(digest: str, name: Path, options: Options) -> tuple[Literal["done", "
             f"{target}: exists already, and not as this command wrote it. "
             "Pass --overwrite (-y) to replace it, or choose another -o."
         )
+    folder = next(folder for folder in target.parents if folder.exists())
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{target}: the folder {folder} can't be written to. Check its permissions.")
     if options.restart:
         return "new", None
     kept = ledger.kept(digest, name.suffix)

@@ -30,9 +30,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from streamct.errors import OutputError
 from streamct.hold import held
-from streamct.media.files import beside, fingerprint, sweep, sync_folder, writing
+from streamct.media.files import beside, check_room, fingerprint, sweep, sync_folder, writing
 
 FORMAT = 1
 """Of digests, parts and records; another one reuses nothing."""
@@ -161,14 +160,7 @@ class Ledger:
         Raises:
             OutputError: it can't be made or written to.
         """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as cause:
-            raise OutputError(
-                f"{self.folder}: can't be made into a folder ({cause.strerror}). See --work-dir."
-            ) from cause
-        if not os.access(self.folder, os.W_OK | os.X_OK):
-            raise OutputError(f"{self.folder}: can't be written to. Check its permissions, or see --work-dir.")
+        check_room(self.folder, "Check its permissions and space, or see --work-dir.")
         sweep(self.folder)
 
     def part(self, digest: str, ending: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +16,7 @@ from streamct.errors import UsageError
 
 if TYPE_CHECKING:
     from streamct.batch import BatchReport
+    from streamct.execute.engine import Engine
     from streamct.references import References
     from streamct.sources import Item
 
@@ -144,12 +145,12 @@ def batch(
         pix_fmt=pix_fmt,
         quality=quality,
     )
-    from streamct.batch import run_batch
+    from streamct.batch import open_folders, run_batch
     from streamct.cli.batch_display import BatchDisplay
     from streamct.execute.engine import Engine, open_executor
     from streamct.file_task import Options, segments
     from streamct.ledger import FOLDER, Ledger
-    from streamct.media.files import sweep
+    from streamct.media.files import check_room, sweep
     from streamct.sources import collect
     from streamct.work import cores
 
@@ -177,7 +178,9 @@ def batch(
         new = [path for folder in (work, output) for path in (folder, *folder.parents) if not path.exists()]
         try:
             if not dry_run:
-                options.ledger.open()
+                open_folders(options)
+                if report is not None:
+                    check_room(report.parent, "Check its permissions and space, or name another --report.")
             executor = open_executor(
                 where,
                 display.note,
@@ -187,6 +190,8 @@ def batch(
                 paths=_folders(found.items, work if not dry_run else None),
             )
             with closing(executor):
+                for line in _unused(where, executor.name, any(map(segments, found.items))):
+                    display.note(line)
                 told = run_batch(found.items, options, executor, progress=display, dry=dry_run)
         except Stopped as stop:
             stop.left = _KEPT
@@ -216,6 +221,15 @@ def _split(paths: list[Path], ref: list[str] | None) -> tuple[list[Path], Refere
     if paths[-1].is_dir():
         raise UsageError(f"{paths[-1]}: is a folder, but the last path is the reference picture. See --ref.")
     return paths[:-1], references(str(paths[-1]))
+
+
+def _unused(asked: Engine, engine: str, segmenting: bool) -> Iterator[str]:
+    """Lines about what is asked for and changes nothing."""
+    for flag, value in (("--gpu-workers", asked.gpu_workers), ("--gpus-per-worker", asked.gpus_per_worker)):
+        if value is not None and engine == "local":
+            yield f"{flag} {value:g}: is for --engine ray and changes nothing here"
+        elif value is not None and not segmenting:
+            yield f"{flag} {value:g}: changes nothing, because no network segments; see --segmenter"
 
 
 def _folders(items: Sequence[Item], work: Path | None) -> list[Path]:

@@ -65,6 +65,30 @@ def check_folder(target: Path) -> None:
         raise OutputError(f"{target}: the folder {folder} can't be written to. Check its permissions.")
 
 
+def check_room(folder: Path, remedy: str) -> None:
+    """Refuse a folder that nothing can be written to, told by writing a little: permissions say nothing of a full disk.
+    It is made where it is missing. remedy: a sentence for the user.
+
+    Raises:
+        OutputError: so it is.
+    """
+    temporary = beside(folder / "room")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        raise OutputError(f"{folder}: can't be made into a folder ({cause.strerror}). {remedy}") from cause
+    try:
+        with open(temporary, "wb") as file:
+            file.write(bytes(_END_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as cause:
+        raise OutputError(f"{folder}: can't be written to ({cause.strerror}). {remedy}") from cause
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
 def fingerprint(path: Path) -> str:
     """What tells one file from another without reading all of it: SHA-256 of its length, first and last 64 KiB.
 

@@ -392,6 +392,23 @@ def test_a_note_about_a_picture_names_the_output(root: Path) -> None:
     ]
 
 
+def test_a_folder_that_may_not_be_written_to_is_told_before_its_file_is_graded(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graded: list[Path] = []
+    monkeypatch.setattr(streamct.spanned, "grade_asked", _noted(streamct.spanned.grade_asked, graded))
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "sub" and access(path, mode))
+    out = tmp_path / "out"
+    (out / "sub").mkdir(parents=True)
+    found = collect([made / "in"], made / "ref.png", out, LOSSLESS, recursive=True)
+    items = [item for item in found.items if item.name == "sub/b.mkv"]
+    with LocalExecutor(1) as executor:
+        (result,) = run_batch(items, Options(out, Ledger(out / "w")), executor).files
+    assert f"{out / 'sub' / 'b.mkv'}: the folder {out / 'sub'} can't be written to." in result.error
+    assert graded == []
+
+
 def test_what_fails_is_reported_as_what_it_would_have_become(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(root / "in" / "sub")
     shutil.move(root / "in" / "a.mkv", root / "in" / "a.mp4")

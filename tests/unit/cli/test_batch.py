@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import errno
 import json
 import os
@@ -18,8 +19,10 @@ import pytest
 from clips import decoded, moving_picture, write_clip
 
 from streamct.cli import main
+from streamct.cli.batch import _unused
 from streamct.errors import ClusterError
 from streamct.execute import engine
+from streamct.execute.engine import Engine
 from streamct.media.image import save_png
 from streamct.pipeline import grade_picture, grade_video
 from streamct.settings import Settings
@@ -207,6 +210,42 @@ def test_the_weight_of_a_reference_that_stands_alone_does_no_harm(streamct: Run,
     assert f"note: {root / 'ref.png'}: is the only reference, so its weight changes nothing" in run.stderr
     grade_picture(root / "in" / "c.png", root / "ref.png", root / "alone.png")
     assert (root / "out" / "c.png").read_bytes() == (root / "alone.png").read_bytes()
+
+
+@pytest.mark.parametrize("place", ["out", "work", "report"])
+def test_a_folder_without_room_is_told_before_the_first_frame(
+    streamct: Run, root: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (root / "report").mkdir()
+    full = root / place
+    made = builtins.open
+
+    def refuse(path: object, mode: str = "r", *rest: object, **named: object) -> object:
+        if "w" in mode and Path(str(path)).parent == full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return made(path, mode, *rest, **named)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(builtins, "open", refuse)
+    monkeypatch.setattr(engine, "open_executor", lambda *_, **__: pytest.fail("work has begun"))
+    where = ("-o", root / "out", "--work-dir", root / "work", "--report", root / "report" / "r.json")
+    run = streamct(root / "in", root / "ref.png", *where)
+    assert run.returncode == 1
+    assert f"error: {full}: can't be written to (No space left on device)." in run.stderr
+    assert {"out": "-o", "work": "--work-dir", "report": "--report"}[place] in run.stderr
+    assert sorted(path.name for path in root.iterdir()) == ["in", "ref.png", "report"]
+
+
+def test_options_that_change_nothing_are_said_to(streamct: Run, root: Path) -> None:
+    run = streamct(
+        root / "in" / "c.png", root / "ref.png", "-o", root / "out", "--gpus-per-worker", "0.5", "--gpu-workers", "1"
+    )
+    assert run.returncode == 0, run.stderr
+    for given in ("--gpus-per-worker 0.5", "--gpu-workers 1"):
+        assert f"note: {given}: is for --engine ray and changes nothing here" in run.stderr
+    assert list(_unused(Engine("ray", gpu_workers=2), "ray", segmenting=False)) == [
+        "--gpu-workers 2: changes nothing, because no network segments; see --segmenter"
+    ]
+    assert list(_unused(Engine("ray", gpu_workers=2), "ray", segmenting=True)) == []
 
 
 def test_json_events_tell_of_each_file_and_of_all(streamct: Run, root: Path) -> None:
