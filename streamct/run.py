@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.histogram import Counter
-from streamct.color.jit import compiled_before
+from streamct.color.jit import compiled_before, kept_elsewhere
 from streamct.errors import UsageError
 from streamct.grade.cuts import ListedCuts
 from streamct.grade.mattes import Given, Mattes, Segmented
@@ -38,7 +38,8 @@ class Teller:
         self._started = time.monotonic()
         self.said: list[str] = []
         if not compiled_before():
-            self._tell(Event("note", _COMPILING))
+            where = kept_elsewhere()
+            self._tell(Event("note", f"{_COMPILING}; they are {where}" if where else _COMPILING))
 
     def _tell(self, event: Event) -> None:
         if self._progress is not None:

@@ -50,26 +50,55 @@ def test_after_a_kernel_ran_the_compiler_is_known_to_be_done() -> None:
     assert compiled_before()
 
 
-def test_a_change_in_one_kernel_file_is_seen_by_kernels_of_the_others(tmp_path: Path) -> None:
-    package = tmp_path / "kernels"
-    package.mkdir()
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package of two kernels, one of which calls the other, under the same policy."""
+    made = tmp_path / "kernels"
+    made.mkdir()
     jit = Path(importlib.import_module("streamct.color.jit").__file__ or "").read_text()
-    (package / "__init__.py").write_text("")
-    (package / "jit.py").write_text(jit)
-    (package / "below.py").write_text("from kernels.jit import inlined\n@inlined\ndef value():\n    return 1\n")
+    (made / "__init__.py").write_text("")
+    (made / "jit.py").write_text(jit)
+    (made / "below.py").write_text("from kernels.jit import inlined\n@inlined\ndef value():\n    return 1\n")
     above = "from kernels.jit import kernel\nfrom kernels.below import value\n"
     above += "@kernel\ndef twice():\n    return 2 * value()\n"
-    (package / "above.py").write_text(above)
+    (made / "above.py").write_text(above)
+    return made
 
-    def run() -> str:
-        code = "from kernels.above import twice; print(twice(), sum(twice.stats.cache_hits.values()))"
-        command = [sys.executable, "-c", code]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
 
-    assert run().split() == ["2", "0"]
-    assert run().split() == ["2", "1"]
+def run(package: Path, code: str, **environment: str) -> str:
+    command = [sys.executable, "-B", "-c", f"from kernels.above import twice; {code}"]
+    given = {"cwd": package.parent, "capture_output": True, "text": True, "check": True}
+    return str(subprocess.run(command, env=os.environ | environment, **given).stdout)
+
+
+def test_a_change_in_one_kernel_file_is_seen_by_kernels_of_the_others(package: Path) -> None:
+    code = "print(twice(), sum(twice.stats.cache_hits.values()))"
+    assert run(package, code).split() == ["2", "0"]
+    assert run(package, code).split() == ["2", "1"]
     below = package / "below.py"
     before = below.stat()
     below.write_text(below.read_text().replace("return 1", "return 5"))
     os.utime(below, ns=(before.st_atime_ns, before.st_mtime_ns))  # not even the time tells
-    assert run().split() == ["10", "0"]
+    assert run(package, code).split() == ["10", "0"]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_without_a_folder_of_its_own_code_is_kept_among_temporary_files_unless_others_write_there(
+    package: Path, shared: bool
+) -> None:
+    (package / "__pycache__").write_bytes(b"")  # no folder can be made here, not even by root
+    (package.parent / "home").write_bytes(b"")
+    temporary = package.parent / "temporary"
+    temporary.mkdir()
+    ours = temporary / f"streamct-{os.getuid()}"
+    if shared:
+        ours.mkdir()
+        ours.chmod(0o777)
+    code = "from kernels import jit; print(twice(), sum(twice.stats.cache_hits.values()), jit.kept_elsewhere())"
+    home = str(package.parent / "home")
+    where = {"HOME": home, "XDG_CACHE_HOME": home, "TMPDIR": str(temporary), "NUMBA_CACHE_DIR": ""}
+    first, second = run(package, code, **where), run(package, code, **where)
+    assert first.startswith("2 0 kept nowhere, as" if shared else f"2 0 kept in {ours}, as")
+    assert second.startswith("2 0 " if shared else "2 1 ")
+    assert "NUMBA_CACHE_DIR" in first
+    assert any(ours.rglob("*.nbi")) != shared
