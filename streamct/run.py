@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.histogram import Counter
-from streamct.color.jit import compiled_before, kept_elsewhere
+from streamct.color.jit import compiled_before, compiling
 from streamct.errors import UsageError
 from streamct.grade.cuts import ListedCuts
 from streamct.grade.mattes import Given, Mattes, Segmented
@@ -26,8 +26,6 @@ from streamct.settings import Settings
 if TYPE_CHECKING:
     from streamct.segment.deeplab import DeepLab
 
-_COMPILING = "compiling the colour kernels; this happens once on a machine and takes some seconds"
-
 
 class Teller:
     """Passes events on and remembers what the report repeats."""
@@ -38,8 +36,7 @@ class Teller:
         self._started = time.monotonic()
         self.said: list[str] = []
         if not compiled_before():
-            where = kept_elsewhere()
-            self._tell(Event("note", f"{_COMPILING}; they are {where}" if where else _COMPILING))
+            self._tell(Event("note", compiling()))
 
     def _tell(self, event: Event) -> None:
         if self._progress is not None:

@@ -89,12 +89,16 @@ def compiled_before() -> bool:
     return any(next(folder.glob("*.nbi"), None) is not None for folder in folders)
 
 
-def kept_elsewhere() -> str:
-    """A clause for the user about where compiled code is kept for want of a better folder, "" where that is usual."""
+def compiling() -> str:
+    """A line for a user who has to wait for the compiler: how often, and where that is unusual, why."""
     if not _elsewhere:
-        return ""
-    where = "kept nowhere" if _elsewhere[0] is None else f"kept in {_elsewhere[0]}"
-    return f"{where}, as neither streamct's folder nor a cache folder can be written to (NUMBA_CACHE_DIR names one)"
+        return "compiling the colour kernels; this happens once on a machine and takes some seconds"
+    folder = _elsewhere[0]
+    often, where = ("in every run", "nowhere") if folder is None else ("once on a machine", f"in {folder}")
+    return (
+        f"compiling the colour kernels; this happens {often} and takes some seconds. They are kept {where}, because "
+        "neither streamct's own folder nor a cache folder can be written to; NUMBA_CACHE_DIR names another"
+    )
 
 
 def inlined(function: F) -> F:
