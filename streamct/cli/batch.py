@@ -107,7 +107,7 @@ def batch(
     """Give many videos and pictures the colours of a reference picture.
 
     Run the same command again and only what is missing is done. What fails is named, and the rest goes on; the exit
-    code is 0 only if every file came out. The paths of the outputs are printed on stdout, all else on stderr. On one
+    code is 0 only if every file came out and every folder could be read. The paths of the outputs are printed on stdout, all else on stderr. On one
     machine several files are graded side by side, one for four cores and at least two; --cpu-workers sets how many.
 
     A .txt list names one input a line; a .csv list has the columns input and any of reference, output, settings (a TOML
@@ -169,7 +169,7 @@ def batch(
         for note in found.notes:
             display.note(note)
         for line in found.unread:
-            display.note(line, "warning")
+            display.note(line, "warning", always=True)
         if not ref and reference is not None and reference.items[0].weight != 1:
             only = reference.items[0].path
             display.note(f"{only}: is the only reference, so its weight changes nothing; --ref takes several")
@@ -200,7 +200,7 @@ def batch(
         finally:
             _remove_empty(new)
     if report is not None:
-        _write(report, told)
+        _write(report, told, found.unread)
     if told.failed or found.unread:
         raise typer.Exit(1)
 
@@ -253,9 +253,10 @@ def _remove_empty(folders: Sequence[Path]) -> None:
             folder.rmdir()
 
 
-def _write(path: Path, report: BatchReport) -> None:
+def _write(path: Path, report: BatchReport, unread: Sequence[str]) -> None:
     from streamct.cli.batch_display import plain_report
     from streamct.media.files import written_whole
 
     with written_whole(path) as temporary:
-        temporary.write_text(json.dumps(plain_report(report), indent=1) + "\n", encoding="utf-8")
+        told = {**plain_report(report), "unread": list(unread)}
+        temporary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

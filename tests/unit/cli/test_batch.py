@@ -181,13 +181,12 @@ def test_a_folder_that_can_not_be_read_is_one_warning_and_the_exit_code_says_so(
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", locked)
-    run = streamct("-r", root / "in", root / "ref.png", "-o", root / "out")
+    line = f"{root / 'in' / 'locked'}: can't be read as a folder (Permission denied). Check its permissions."
+    run = streamct("-r", root / "in", root / "ref.png", "-o", root / "out", "-q", "--report", root / "report.json")
     assert run.returncode == 1
     assert run.stdout.splitlines() == [str(root / "out" / "a.mp4"), str(root / "out" / "c.png")]
-    assert [line for line in run.stderr.splitlines() if "locked" in line] == [
-        f"warning: {root / 'in' / 'locked'}: can't be read as a folder (Permission denied). Check its permissions."
-    ]
-    assert "2 graded" in run.stderr
+    assert run.stderr.splitlines() == [f"warning: {line}"]
+    assert json.loads((root / "report.json").read_text())["unread"] == [line]
 
 
 def test_several_references_by_weight_look_as_they_do_for_one_picture(streamct: Run, root: Path) -> None:
