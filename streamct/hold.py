@@ -44,24 +44,25 @@ def _taken(lock: Path, target: Path) -> int | None:
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as cause:
             raise OutputError(f"{lock}: can't be made ({cause.strerror}). See --work-dir.") from cause
-        kept = False
         try:
             _locks.flock(descriptor, _locks.LOCK_EX | _locks.LOCK_NB)
-            if kept := _is_still(lock, descriptor):
-                os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
-                return descriptor
         except BlockingIOError as cause:
             who = os.pread(descriptor, 300, 0).decode(errors="replace")
+            os.close(descriptor)
             raise OutputError(
                 f"{target}: is being graded by another run{f' ({who})' if who else ''}. "
                 "Wait until that has ended, and run the command again."
             ) from cause
         except OSError:
             lock.unlink(missing_ok=True)
+            os.close(descriptor)
             return None
-        finally:
-            if not kept:
-                os.close(descriptor)
+        if _is_still(lock, descriptor):
+            with suppress(OSError):  # of a full disk; only the message is poorer then
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
+            return descriptor
+        os.close(descriptor)
 
 
 def _is_still(lock: Path, descriptor: int) -> bool:

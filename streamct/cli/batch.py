@@ -107,8 +107,9 @@ def batch(
     """Give many videos and pictures the colours of a reference picture.
 
     Run the same command again and only what is missing is done. What fails is named, and the rest goes on; the exit
-    code is 0 only if every file came out and every folder could be read. The paths of the outputs are printed on stdout, all else on stderr. On one
-    machine several files are graded side by side, one for four cores and at least two; --cpu-workers sets how many.
+    code is 0 only if every file came out and every folder could be read. The paths of the outputs are printed on
+    stdout, all else on stderr. On one machine several files are graded side by side, one for four cores and at least
+    two; --cpu-workers sets how many.
 
     A .txt list names one input a line; a .csv list has the columns input and any of reference, output, settings (a TOML
     file, or pairs such as mapping.strength=0.5), mask, ref_mask and cuts.
