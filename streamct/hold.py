@@ -13,15 +13,16 @@ from typing import Any
 from streamct.errors import OutputError
 
 _locks: Any = None
+_limits: Any = None
 with suppress(ImportError):  # of a system without such locks
-    _locks = import_module("fcntl")
+    _locks, _limits = import_module("fcntl"), import_module("resource")
 
 
 @contextmanager
 def held(lock: Path, target: Path) -> Iterator[None]:
     """Hold `lock`, a file that is made for it and goes with the block. target: the output that it stands for.
 
-    Where the file system has no locks the block runs without one.
+    Where the file system has no locks, or too many files are open, the block runs without one.
 
     Raises:
         OutputError: another run holds it, or the file can't be made.
@@ -37,7 +38,7 @@ def held(lock: Path, target: Path) -> Iterator[None]:
 
 def _taken(lock: Path, target: Path) -> int | None:
     """The lock as an open file, None where there are no locks."""
-    if _locks is None:
+    if _locks is None or not _affordable():
         return None
     while True:
         try:
@@ -63,6 +64,19 @@ def _taken(lock: Path, target: Path) -> int | None:
                 os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
             return descriptor
         os.close(descriptor)
+
+
+def _affordable() -> bool:
+    """Whether the process may keep one more file open and still have some for all else: the driver of a large cluster
+    holds thousands. Its limit is raised on the way, as far as it may be."""
+    descriptor = os.open(os.devnull, os.O_RDONLY)  # the lowest number that is free
+    os.close(descriptor)
+    now, most = _limits.getrlimit(_limits.RLIMIT_NOFILE)
+    if now != _limits.RLIM_INFINITY and descriptor > now // 2 and now != most:
+        with suppress(OSError, ValueError):
+            _limits.setrlimit(_limits.RLIMIT_NOFILE, (4 * now if most == _limits.RLIM_INFINITY else most, most))
+        now, _ = _limits.getrlimit(_limits.RLIMIT_NOFILE)
+    return bool(now == _limits.RLIM_INFINITY or descriptor < now * 3 // 4)
 
 
 def _is_still(lock: Path, descriptor: int) -> bool:

@@ -66,3 +66,23 @@ def test_a_file_system_without_locks_is_worked_in_without_them(tmp_path: Path, m
     monkeypatch.setattr(hold, "_locks", SimpleNamespace(flock=none, LOCK_EX=1, LOCK_NB=2))
     with held(tmp_path / "a.lock", TARGET):
         assert list(tmp_path.iterdir()) == []
+
+
+def test_more_locks_than_files_may_be_open_leave_files_for_all_else(tmp_path: Path) -> None:
+    script = f"""
+import resource
+from contextlib import ExitStack
+from pathlib import Path
+from streamct.hold import held
+for hard in (400, 100):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
+    with ExitStack() as stack:
+        for number in range(200):
+            stack.enter_context(held(Path({str(tmp_path)!r}) / f"{{number}}.lock", Path("a.mkv")))
+        print(len(list(Path({str(tmp_path)!r}).iterdir())), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        others = [stack.enter_context(open("/dev/null")) for _ in range(20)]
+"""
+    ran = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    (all_held, raised), (some_held, kept) = (map(int, line.split()) for line in ran.stdout.splitlines())
+    assert (all_held, raised, kept) == (200, 400, 100)
+    assert 50 < some_held < 75
