@@ -32,7 +32,7 @@ from streamct.ledger import Ledger, Record, digest_of
 from streamct.media.output import OutputPlan
 from streamct.media.timeline import Passage
 from streamct.model import Clip, Coding, ColorTags, Palette, PixelFormat, Span
-from streamct.references import Wanted
+from streamct.references import Wanted, references
 from streamct.settings import Settings
 from streamct.sources import Item
 from streamct.spanned import Divided, Recipe
@@ -152,7 +152,7 @@ def main() -> None:
     each = asked.spans // asked.clips
     items = [
         Item(f"{n:05}.mp4", Path(f"in/{n:05}.mp4"), "clip", Path(f"{n:05}.mp4"), Path(f"{n:05}.mkv"), False,
-             Path("ref.jpg"), Settings())
+             references("ref.jpg"), Settings())
         for n in range(asked.clips)
     ]  # fmt: skip
     rows = []

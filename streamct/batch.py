@@ -11,7 +11,7 @@ from streamct.errors import StallError, StreamctError
 from streamct.execute import Executor, Job, Task, values
 from streamct.execute.schedule import STALL_SECONDS, State, run_tasks
 from streamct.file_task import FileResult, Options, file_task, make_look, resolve_segmenter, segments
-from streamct.ledger import sweep
+from streamct.media.files import check_room, sweep
 from streamct.model import Event, Progress
 from streamct.references import Wanted
 from streamct.run import Teller
@@ -87,12 +87,12 @@ def run_batch(
     Raises:
         SegmenterError, UsageError: of what was asked for by name for the whole run.
         ReferenceError, MaskError: the one reference of all files can't be used.
-        OutputError: the work folder can't be used.
+        OutputError: the output folder or the work folder can't be used.
     """
     tell = progress or (lambda event: None)
     Teller(tell)  # says if kernels are to be compiled
     if not dry:
-        options.ledger.open()
+        open_folders(options)
         for folder in sorted({(options.folder / item.output).parent for item in items}):
             sweep(folder)
     run = _Run(items, replace(options, engine=executor.name), executor, tell, stall_seconds, clock)
@@ -103,6 +103,16 @@ def run_batch(
     report = run.report()
     tell(Event("done", done=len(items), total=len(items), data={"report": report}))
     return report
+
+
+def open_folders(options: Options) -> None:
+    """Make the folders of outputs and parts, and see that both can be written to.
+
+    Raises:
+        OutputError: one can't.
+    """
+    check_room(options.folder, "Check its permissions and space, or choose another -o.")
+    options.ledger.open()
 
 
 class _Run:
@@ -187,9 +197,11 @@ class _Run:
                     self._take(item, error)
 
     def _tasks(self, dry: bool) -> Iterator[tuple[str, Task[FileResult]]]:
+        earlier = {} if dry else self._options.ledger.parts()
         for item in self._items:
             stages: dict[str, float] = {}
-            task = file_task(item, self._options, self._looks[_look_key(item)], dry)
+            output = self._options.ledger.of(self._options.folder / item.output).output
+            task = file_task(item, self._options, self._looks[_look_key(item)], dry, earlier.get(output, ()))
             yield item.name, self._timed(self._with_stages(task, stages), item.name, stages)
 
     def _with_stages(self, task: Task[FileResult], stages: dict[str, float]) -> Task[FileResult]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,13 +14,13 @@ import numpy as np
 from streamct.errors import InputError, OutputError, StreamctError
 from streamct.execute import Job, Task, values
 from streamct.input_lut import through_lut
-from streamct.ledger import Ledger, Record, content, digest_of, input_identity, span_digest, versions
+from streamct.ledger import Ledger, Record, content, digest_of, in_terms_of, input_identity, span_digest, versions
 from streamct.media.output import resolve_output
 from streamct.media.source import open_source
 from streamct.model import Event, Report, Span
 from streamct.pipeline import grade_picture, with_segmenter
 from streamct.prepare import Request
-from streamct.references import Wanted, look, references
+from streamct.references import References, Wanted, look
 from streamct.run import Teller, chosen_network
 from streamct.settings import Settings
 from streamct.sources import Item
@@ -53,16 +54,17 @@ class Inspected:
     """What was found out about a file before it is graded.
 
     digest: of all that decides the output. name: of the output, below the output folder. frames: None if unknown.
-    state: "done" (the output is there as it was recorded), "kept" (graded, but not in its place) or "new". notes: lines
-    about the output. record: of what is done or kept.
+    state: "done" (the output is there as it was recorded), "kept" (graded, but not in its place), "new", or "refused",
+    with why. notes: lines about the output. record: of what is done or kept.
     """
 
     digest: str
     name: Path
     frames: int | None
-    state: Literal["done", "kept", "new"]
+    state: Literal["done", "kept", "new", "refused"]
     notes: tuple[str, ...] = ()
     record: Record | None = None
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def inspect(item: Item, options: Options) -> Inspected:
     """Look at a file, decide what becomes of it, and ask the ledger; runs in a worker.
 
     Raises:
-        InputError: it can't be used. OutputError: it can't become what is asked for, or the output exists already.
+        InputError: it can't be used. OutputError: it can't become what is asked for.
     """
     settings, notes = item.settings, list[str]()
     facts: dict[str, Any] = {"kind": item.kind}
@@ -123,7 +125,10 @@ def inspect(item: Item, options: Options) -> Inspected:
         raise InputError(
             f"{cause.filename or item.input}: can't be read ({cause.strerror}). Check the path."
         ) from cause
-    state, record = _state(digest, name, options)
+    try:
+        state, record = _state(digest, name, options)
+    except OutputError as error:
+        return Inspected(digest, name, frames, "refused", tuple(notes), refusal=str(error))
     return Inspected(digest, name, frames, state, tuple(notes), record)
 
 
@@ -131,7 +136,7 @@ def _contents(item: Item) -> dict[str, Any]:
     network = segments(item)
     return {
         "input": input_identity(item.input),
-        "reference": content(item.reference),
+        "reference": _reference(item.reference),
         "lut": content(item.settings.input.lut),
         "mask": content(item.mask),
         "ref_mask": content(item.ref_mask),
@@ -139,6 +144,12 @@ def _contents(item: Item) -> dict[str, Any]:
         "weights": _weights(item.settings) if network else None,
         "versions": versions(network),
     }
+
+
+def _reference(wanted: References) -> Any:
+    """What they hold and, where there are several, how much each counts."""
+    (one, *others) = held = [(content(item.path), item.weight) for item in wanted.items]
+    return held if others or wanted.start or wanted.stop else one[0]
 
 
 def _weights(settings: Settings) -> str | None:
@@ -173,8 +184,10 @@ def _state(digest: str, name: Path, options: Options) -> tuple[Literal["done", "
             f"{target}: exists already, and not as this command wrote it. "
             "Pass --overwrite (-y) to replace it, or choose another -o."
         )
+    folder = next(folder for folder in target.parents if folder.exists())
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{target}: the folder {folder} can't be written to. Check its permissions.")
     if options.restart:
-        ledger.drop(digest, name.suffix)
         return "new", None
     kept = ledger.kept(digest, name.suffix)
     return ("new", None) if kept is None else ("kept", kept)
@@ -199,11 +212,15 @@ def place(inspected: Inspected, options: Options, report: Report | None) -> Reco
     """Put what was graded into its place and record it; runs in a worker. report: None where it was kept before."""
     ledger, digest, ending = options.ledger, inspected.digest, inspected.name.suffix
     if report is not None:
+
+        def outward(line: str) -> str:
+            return in_terms_of(options.folder / inspected.name, line, ledger.folder)
+
         facts = {
             "frames": report.frames,
             "seconds": round(report.seconds, 3),
             "segmenter": report.segmenter,
-            "warnings": list(dict.fromkeys((*inspected.notes, *report.warnings))),
+            "warnings": list(dict.fromkeys((*inspected.notes, *(outward(line) for line in report.warnings)))),
             "details": report.details | {"engine": options.engine},
         }
         ledger.keep(digest, ending, facts)
@@ -230,35 +247,51 @@ def make_look(item: Item) -> Wanted:
     """
     needed = item.mask is None or item.ref_mask is None
     network, settings = chosen_network(item.settings, Teller(None), needed=needed)
-    found = look(references(item.reference), settings, item.ref_mask, network)
+    found = look(item.reference, settings, item.ref_mask, network)
     return replace(found, picture=np.empty((0, 0, 3), np.float32), matte=None)  # which no file needs
 
 
-def file_task(item: Item, options: Options, seen: Wanted | StreamctError, dry: bool = False) -> Task[FileResult]:
-    """All that is to be done for one file. dry: only find out what would be done.
+def file_task(
+    item: Item, options: Options, seen: Wanted | StreamctError, dry: bool = False, earlier: Sequence[Path] = ()
+) -> Task[FileResult]:
+    """All that is to be done for one file. dry: only find out what would be done. earlier: what runs that did not end
+    left for this output, with whatever settings; it goes when the output is finished.
 
     Raises:
-        StreamctError: it can't be done.
+        StreamctError: it can't be done, and what it would have become is not known yet.
     """
     if isinstance(seen, StreamctError):
         raise seen
-    inspected: Inspected
-    (inspected,) = values((yield [Job(inspect, (item, options), f"{item.name}: inspect", 0)]))
-    target = options.folder / inspected.name
-    result = FileResult(item.name, item.input, target, "skipped", digest=inspected.digest)
-    if inspected.state == "done" or dry:
-        told = _told(result, inspected.record)
-        status: Status = "skipped" if inspected.state == "done" else "planned"
-        return replace(told, status=status, frames=told.frames or inspected.frames or 0)
-    part = options.ledger.part(inspected.digest, target.suffix)
-    try:
-        record = yield from _graded(item, inspected, options, seen, part)
-    except OutputError as error:
-        raise OutputError(_outward(str(error), item, options.ledger.folder, target)) from error
+    wanted = options.folder / item.output
+    options = replace(options, ledger=options.ledger.of(wanted))
+    with nullcontext() if dry else options.ledger.held(wanted):
+        inspected: Inspected
+        (inspected,) = values((yield [Job(inspect, (item, options), f"{item.name}: inspect", 0)]))
+        target = options.folder / inspected.name
+        result = FileResult(item.name, item.input, target, "skipped", digest=inspected.digest)
+        if inspected.state == "refused":
+            return replace(result, status="failed", error=inspected.refusal)
+        if inspected.state == "done" or dry:
+            told = _told(result, inspected.record)
+            status: Status = "skipped" if inspected.state == "done" else "planned"
+            return replace(told, status=status, frames=told.frames or inspected.frames or 0)
+        if options.restart:
+            _remove(earlier)
+        try:
+            record = yield from _graded(item, inspected, options, seen)
+        except StreamctError as error:
+            said = _outward(str(error), item, options.ledger.folder, target)
+            return replace(result, status="failed", error=said)
+        _remove(earlier)
     told = _told(result, record)
     if inspected.state == "kept":
         told = replace(told, fps=0.0, details={**told.details, "frames reused": told.frames})
     return replace(told, status="done")
+
+
+def _remove(parts: Sequence[Path]) -> None:
+    for path in parts:
+        path.unlink(missing_ok=True)
 
 
 def _outward(message: str, item: Item, work: Path, target: Path) -> str:
@@ -268,18 +301,19 @@ def _outward(message: str, item: Item, work: Path, target: Path) -> str:
             f"{item.input}: no space left in {work}, where {target} is made. "
             "Free some, or choose another folder with --work-dir."
         )
-    return re.sub(rf"{re.escape(str(work))}[/\\]\S+\.(?:part|partial)(?:\.\w+)*", lambda _: str(target), message)
+    return in_terms_of(target, message, work)
 
 
-def _graded(item: Item, inspected: Inspected, options: Options, seen: Wanted, part: Path) -> Task[Record]:
+def _graded(item: Item, inspected: Inspected, options: Options, seen: Wanted) -> Task[Record]:
     record: Record
+    part = options.ledger.part(inspected.digest, inspected.name.suffix)
     if inspected.state == "new" and item.kind == "picture":
         (record,) = values((yield [Job(grade_still, (item, inspected, options, seen), item.name)]))
         return record
     report, made = None, list[Path]()
     if inspected.state == "new":
         asked = Request(
-            item.input, references(item.reference), part, item.settings,
+            item.input, item.reference, part, item.settings,
             mask=item.mask, ref_mask=item.ref_mask, cuts=item.cuts, overwrite=True, hwaccel=options.hwaccel,
             tolerate_corrupt=options.tolerate, seen=seen,
         )  # fmt: skip
@@ -290,8 +324,7 @@ def _graded(item: Item, inspected: Inspected, options: Options, seen: Wanted, pa
 
         report = yield from clip_task(asked, item.name, parts, options.ledger.folder, Teller(None), options.spans)
     (record,) = values((yield [Job(place, (inspected, options, report), f"{item.name}: place", 0)]))
-    for path in made:
-        path.unlink(missing_ok=True)
+    _remove(made)
     return record
 
 

@@ -3,10 +3,13 @@
 Everything is named by a digest of all that decides the result (`digest_of`), so a change of input, reference, settings
 or version finds nothing to reuse. In the work folder lie
 
-    <digest>.part<ending>    pictures that are encoded and checked: a whole output, or one span of it
-    <digest>.part.json       its length and SHA-256, and what its job reported; without it a part counts for nothing
-    <digest>.done            what became of an output: its name, length, time and SHA-256, and the report
+    <output>-<digest>.part<ending>  pictures that are encoded and checked: a whole output, or one span of it
+    <output>-<digest>.part.json     its length and SHA-256, and what its job reported; without it a part counts for
+                                    nothing
+    <output>.lock                   while a run works on an output
+    <digest>.done                   what became of an output: its name, length, time and SHA-256, and the report
 
+<output> is a digest of where the output lies, seen from the work folder: it tells the parts that other settings left.
 Each is written under a temporary name, synced and renamed. An output is recorded before it gets its name and its part
 is what gets renamed: whenever a run is killed, the next one finds either the part or the output.
 """
@@ -19,27 +22,25 @@ import json
 import os
 import re
 import shutil
-import time
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from streamct.errors import OutputError
-from streamct.media.files import HOST, alive, fingerprint, writing
+from streamct.hold import held
+from streamct.media.files import beside, check_room, fingerprint, sweep, sync_folder, writing
 
 FORMAT = 1
 """Of digests, parts and records; another one reuses nothing."""
 FOLDER = ".streamct"
 """Of the work folder in the output folder."""
-_LENGTH = 32  # hexadecimal digits: 128 bits
+_LENGTH, _SHORT = 32, 16  # hexadecimal digits: 128 and 64 bits
+_PART = re.compile(rf"([0-9a-f]{{{_SHORT}}})-[0-9a-f]{{{_LENGTH}}}\.part\.")
+_NAMED = re.compile(rf"\.?(?:[0-9a-f]{{{_SHORT}}}-)?[0-9a-f]{{{_LENGTH}}}\.part\.[\w.-]*\w")
 _LIBRARIES = ("streamct", "av", "numpy", "numba", "pyvips")
-_TEMPORARY = re.compile(r"\..+\.(?:(?P<host>\w+)-)?(?P<process>\d+)\.partial(\.[^.]+)?")
-_STALE = 600.0
-"""Seconds without a change after which a temporary file that may be another machine's counts as left over."""
 
 
 def digest_of(facts: Mapping[str, Any]) -> str:
@@ -122,9 +123,36 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The work folder. Small, and may be sent to any worker that sees the folder."""
+    """The work folder. Small, and may be sent to any worker that sees the folder.
+
+    output: which output's parts these are; see `of`.
+    """
 
     folder: Path
+    output: str = ""
+
+    def of(self, target: Path) -> Ledger:
+        """The same for one output, which `target` is to be: its parts are apart from all others'."""
+        away = os.path.relpath(os.path.abspath(target), os.path.abspath(self.folder))
+        return replace(self, output=hashlib.sha256(os.fsencode(away)).hexdigest()[:_SHORT])
+
+    @contextmanager
+    def held(self, target: Path) -> Iterator[None]:
+        """Keep all other runs from this output, `target`, while the block runs.
+
+        Raises:
+            OutputError: another run works on it.
+        """
+        with held(self.folder / f"{self.output}.lock", target):
+            yield
+
+    def parts(self) -> dict[str, list[Path]]:
+        """What runs that did not end have left, by the outputs it was for; see `output`."""
+        found: dict[str, list[Path]] = {}
+        for path in self.folder.iterdir():
+            if (match := _PART.match(path.name)) is not None:
+                found.setdefault(match[1], []).append(path)
+        return found
 
     def open(self) -> None:
         """Make the folder and remove temporary files that killed runs left in it.
@@ -132,38 +160,31 @@ class Ledger:
         Raises:
             OutputError: it can't be made or written to.
         """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as cause:
-            raise OutputError(
-                f"{self.folder}: can't be made into a folder ({cause.strerror}). See --work-dir."
-            ) from cause
-        if not os.access(self.folder, os.W_OK | os.X_OK):
-            raise OutputError(f"{self.folder}: can't be written to. Check its permissions, or see --work-dir.")
+        check_room(self.folder, "Check its permissions and space, or see --work-dir.")
         sweep(self.folder)
 
     def part(self, digest: str, ending: str) -> Path:
         """Where a part lies or will. ending: with its dot."""
-        return self.folder / f"{digest}.part{ending}"
+        return self.folder / f"{self.output}{'-' if self.output else ''}{digest}.part{ending}"
 
     def keep(self, digest: str, ending: str, facts: Mapping[str, Any]) -> Record:
         """Note of a part that has just been written that it is whole, and what was reported of it."""
         path = self.part(digest, ending)
         stat = path.stat()
         record = Record("", stat.st_size, stat.st_mtime_ns, sha256_of(path), dict(facts))
-        _write(self.folder / f"{digest}.part.json", record)
+        _write(self.part(digest, ".json"), record)
         return record
 
     def kept(self, digest: str, ending: str) -> Record | None:
         """What was noted of a part that is still as it was then; None where there is none, or another than that."""
-        record = _read(self.folder / f"{digest}.part.json")
+        record = _read(self.part(digest, ".json"))
         path = self.part(digest, ending)
         return record if record is not None and _is(path, record, by_time=False) else None
 
     def drop(self, digest: str, ending: str) -> None:
         """Remove a part and its note."""
         self.part(digest, ending).unlink(missing_ok=True)
-        (self.folder / f"{digest}.part.json").unlink(missing_ok=True)
+        (self.part(digest, ".json")).unlink(missing_ok=True)
 
     def done(self, digest: str, root: Path) -> Record | None:
         """The record of an output that lies under `root` as it was written; None if there is none or it differs.
@@ -194,7 +215,7 @@ class Ledger:
         """
         part, target = self.part(digest, ending), root / name
         with writing(target):
-            noted = _read(self.folder / f"{digest}.part.json")
+            noted = _read(self.part(digest, ".json"))
             if noted is None:
                 raise FileNotFoundError(errno.ENOENT, "its part has gone", str(part))
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -207,7 +228,7 @@ class Ledger:
                 if cause.errno != errno.EXDEV:
                     raise
                 _copy(part, target)
-            _sync(target.parent)
+            sync_folder(target.parent)
         self.drop(digest, ending)
         return record
 
@@ -222,23 +243,10 @@ def _by_name(folder: Path, changed: int) -> dict[str, list[Record]]:
     return found
 
 
-def sweep(folder: Path) -> None:
-    """Remove temporary files in `folder` that no process writes to any more."""
-    with suppress(OSError):
-        for entry in folder.iterdir():
-            found = _TEMPORARY.fullmatch(entry.name)
-            if found is not None and _left_over(entry, found["host"], int(found["process"])):
-                if entry.is_dir():
-                    shutil.rmtree(entry, ignore_errors=True)
-                else:
-                    entry.unlink(missing_ok=True)
-
-
-def _left_over(entry: Path, host: str | None, process: int) -> bool:
-    """host: whose process it is, None where the name does not tell."""
-    if host == HOST or (host is None and alive(process)):
-        return not alive(process)
-    return time.time() - entry.stat().st_mtime > _STALE
+def in_terms_of(target: Path, message: str, folder: Path) -> str:
+    """A message about parts in the work folder, as one about the output that they become."""
+    message = re.sub(rf"{re.escape(str(folder))}[/\\]{_NAMED.pattern}", lambda _: str(target), message)
+    return _NAMED.sub(lambda _: target.name, message)
 
 
 def sha256_of(path: Path) -> str:
@@ -261,7 +269,7 @@ def _is(path: Path, record: Record, by_time: bool) -> bool:
 
 
 def _write(path: Path, record: Record) -> None:
-    temporary = path.with_name(f".{path.name}.{HOST}-{os.getpid()}.partial")
+    temporary = beside(path)
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump(_plain(record), file, indent=1, default=str)
@@ -269,7 +277,7 @@ def _write(path: Path, record: Record) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync(path.parent)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -298,7 +306,7 @@ def _read(path: Path) -> Record | None:
 
 def _copy(part: Path, target: Path) -> None:
     """Across file systems: copied, synced and renamed, the times kept."""
-    temporary = target.with_name(f".{target.name}.{HOST}-{os.getpid()}.partial")
+    temporary = beside(target)
     try:
         shutil.copyfile(part, temporary)
         shutil.copystat(part, temporary)
@@ -307,12 +315,3 @@ def _copy(part: Path, target: Path) -> None:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -4,7 +4,8 @@ A text file holds one input a line; empty lines and lines that begin with # are 
 `input` and any of `reference`, `output`, `settings`, `mask`, `ref_mask`, `cuts`; an empty field is as if its column
 were not there. Paths are relative to the list's folder, those of `output` to the folder that everything is written to.
 `settings` is the path of a TOML file, or pairs such as `mapping.strength=0.5 output.crf=20`; they go over the flags.
-Paths in it (`input.lut`, `segment.weights`) are relative to the list's folder too.
+Paths in it (`input.lut`, `segment.weights`) are relative to the list's folder too. Without an output name, outputs lie
+in the output folder as their inputs in the list's; inputs elsewhere, as in the folder that they have in common.
 """
 
 from __future__ import annotations

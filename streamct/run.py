@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.histogram import Counter
-from streamct.color.jit import compiled_before
+from streamct.color.jit import compiled_before, compiling
 from streamct.errors import UsageError
 from streamct.grade.cuts import ListedCuts
 from streamct.grade.foreground import Foreground
@@ -29,8 +29,6 @@ from streamct.settings import Settings
 if TYPE_CHECKING:
     from streamct.segment.deeplab import DeepLab
 
-_COMPILING = "compiling the colour kernels; this happens once on a machine and takes some seconds"
-
 
 class Teller:
     """Passes events on and remembers what the report repeats."""
@@ -41,7 +39,7 @@ class Teller:
         self._started = time.monotonic()
         self.said: list[str] = []
         if not compiled_before():
-            self._tell(Event("note", _COMPILING))
+            self._tell(Event("note", compiling()))
 
     def _tell(self, event: Event) -> None:
         if self._progress is not None:

@@ -9,21 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from streamct.errors import InputError, UsageError
-from streamct.ledger import FOLDER
+from streamct.errors import UsageError
 from streamct.manifest import Row, is_manifest, read_manifest, with_row
 from streamct.media.image import PICTURE_EXTENSIONS, WRITABLE_EXTENSIONS
+from streamct.references import Given, References, parse_reference, references
 from streamct.settings import Settings
+from streamct.walk import ANIMATIONS, GLOB, KEPT_ENDINGS, Told, matches, walk
 
-_ANIMATIONS = (".gif", ".apng")
-_KEPT_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".ts", ".m2ts", ".mts", ".webm", ".avi", ".nut")
-_CLIP_ENDINGS = (
-    *_KEPT_ENDINGS, *_ANIMATIONS, ".3g2", ".3gp", ".asf", ".divx", ".dv", ".f4v", ".flv", ".h264", ".hevc", ".ivf",
-    ".m2v", ".mjpeg", ".mpeg", ".mpg", ".mxf", ".ogv", ".vob", ".wmv", ".y4m",
-)  # fmt: skip
-_GLOB = re.compile(r"[*?[]")
 _NUMBERED = re.compile(r"%0?\d*d")
-_NAMED = 4
 _FAULTS = 20
 """Lines of a list that are told to be wrong, at most."""
 
@@ -43,7 +36,7 @@ class Item:
     output: Path
     fallback: Path
     fixed: bool
-    reference: Path
+    reference: References
     settings: Settings
     mask: Path | None = None
     ref_mask: Path | None = None
@@ -52,10 +45,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """All entries, and lines for the user about what was left out."""
+    """All entries, and lines for the user. notes: about what was left out. unread: about folders that can't be read,
+    so that what may lie in them is not graded."""
 
     items: tuple[Item, ...]
     notes: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +64,7 @@ class _Found:
 
 def collect(
     sources: Iterable[Path],
-    reference: Path | None,
+    reference: Given | None,
     folder: Path,
     settings: Settings,
     *,
@@ -89,16 +84,16 @@ def collect(
             or out of place.
         InputError: a folder or a list can't be read.
     """
-    notes: list[str] = []
-    found: list[_Found] = []
+    told, found = Told(), list[_Found]()
+    wanted = None if reference is None else references(reference)
     for source in sources:
-        found += _expand(source, folder, recursive, notes)
+        found += _expand(source, folder, recursive, told)
     if found and all(entry.row is None and not entry.path.exists() for entry in found):
         raise UsageError(f"{', '.join(str(entry.path) for entry in found)}: no such file or folder. Check the path.")
     items, faults = list[Item](), list[UsageError]()
     for entry in found:
         try:
-            item = _chosen(entry, folder, reference, settings)
+            item = _chosen(entry, folder, wanted, settings)
         except UsageError as error:  # of a line in a list; whoever corrects it wants to know of all
             faults.append(error)
             continue
@@ -110,109 +105,69 @@ def collect(
         raise UsageError("\n".join([*map(str, faults[:_FAULTS]), *more]))
     items = _without_repeats(items)
     if not items:
-        raise UsageError(f"{', '.join(map(str, sources))}: no videos or pictures. {' '.join(notes)}".strip())
+        raise UsageError(
+            f"{', '.join(map(str, sources))}: no videos or pictures. {' '.join([*told.notes, *told.unread])}".strip()
+        )
     items = _distinct(items)
     _refuse_inputs(items, folder)
-    return Collected(tuple(items), tuple(notes))
+    return Collected(tuple(items), tuple(told.notes), tuple(told.unread))
 
 
-def _chosen(entry: _Found, folder: Path, reference: Path | None, settings: Settings) -> Item:
+def _chosen(entry: _Found, folder: Path, reference: References | None, settings: Settings) -> Item:
     """What becomes of one input; see `collect`."""
     row = entry.row
     if row is not None and row.fault:
         raise UsageError(row.fault)
-    chosen = (row and row.reference) or reference
+    chosen = references(str(row.reference)) if row is not None and row.reference is not None else reference
     if chosen is None:
-        raise UsageError(f"{row.place if row else entry.path}: has no reference. Give REF, or a column 'reference'.")
+        raise UsageError(
+            f"{row.place if row else entry.path}: has no reference. Give REF or --ref, or a column 'reference'."
+        )
     if row is None:
         return _item(entry, folder, chosen, settings)
     item = _item(entry, folder, chosen, with_row(settings, row))
     return replace(item, mask=row.mask, ref_mask=row.ref_mask, cuts=row.cuts)
 
 
-def _expand(source: Path, folder: Path, recursive: bool, notes: list[str]) -> Iterator[_Found]:
+def _expand(source: Path, folder: Path, recursive: bool, told: Told) -> Iterator[_Found]:
     text = str(source)
     if source.is_dir():
-        yield from _walk(source, folder, recursive, notes)
+        for path, below in walk(source, folder, recursive, told):
+            yield _Found(path, below)
     elif is_manifest(source):
-        for row in read_manifest(source):
-            inside = row.input.is_relative_to(row.base) and ".." not in row.input.parts
-            yield _Found(row.input, row.input.relative_to(row.base) if inside else Path(row.input.name), row)
-    elif _GLOB.search(text) and not source.exists():
-        yield from _matches(source, folder)
+        yield from _listed(read_manifest(source))
+    elif GLOB.search(text) and not source.exists():
+        for path, below in matches(source, folder):
+            yield _Found(path, below)
     elif _NUMBERED.search(source.name):
         raise UsageError(f"{source}: numbered pictures are one video. Grade them with `streamct video`.")
+    elif not source.exists() and (weighted := parse_reference(text).path) != source and weighted.exists():
+        raise UsageError(f"{source}: a weight is for a reference. Give references with --ref: --ref {source}.")
     else:
         yield _Found(source, Path(source.name))
 
 
-def _walk(source: Path, folder: Path, recursive: bool, notes: list[str]) -> list[_Found]:
-    """The videos and pictures of a folder, numbers in names in numeric order."""
-    found: list[_Found] = []
-    others: list[str] = []
-    closed = 0
-    away = folder.resolve()
-
-    def fail(cause: OSError) -> None:
-        raise InputError(
-            f"{cause.filename}: can't be read as a folder ({cause.strerror}). Check its permissions."
-        ) from cause
-
-    for name, below, files in os.walk(source, onerror=fail):
-        here = Path(name)
-        entered = []
-        for entry in sorted(below, key=_natural):
-            path = here / entry
-            if entry.startswith(".") or path.resolve() == away:
-                continue
-            if (path / FOLDER).is_dir():
-                notes.append(f"{path}: holds outputs of an earlier run and is left out; name it to grade them again")
-            elif not recursive:
-                closed += 1
-            else:
-                entered.append(entry)
-        below[:] = entered
-        for entry in sorted(files, key=_natural):
-            ending = Path(entry).suffix.lower()
-            if entry.startswith("."):
-                continue
-            if ending in _CLIP_ENDINGS or ending in PICTURE_EXTENSIONS:
-                found.append(_Found(here / entry, (here / entry).relative_to(source)))
-            else:
-                others.append(str((here / entry).relative_to(source)))
-    if others:
-        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-        notes.append(f"{source}: neither videos nor pictures by their endings: {', '.join(others[:_NAMED])}{more}")
-    if closed:
-        notes.append(f"{source}: {closed} folder{'s' if closed > 1 else ''} in it left out; -r goes into them")
-    return found
+def _listed(rows: list[Row]) -> list[_Found]:
+    """The entries of a list, named below its folder. Those that lie elsewhere are named below the folder that these
+    have in common, or where that gives two one name, all are below the folder that all have in common."""
+    base = Path(os.path.abspath(rows[0].base))
+    placed = [Path(os.path.abspath(row.input)) for row in rows]
+    away = [path for path in placed if not path.is_relative_to(base)]
+    common = _common(away) if away else base
+    names = [path.relative_to(base if path.is_relative_to(base) else common) for path in placed]
+    if len({(_folded(name), path) for name, path in zip(names, placed, strict=True)}) > len(set(map(_folded, names))):
+        common = _common(placed)
+        names = [path.relative_to(common) for path in placed]
+    return [_Found(row.input, name, row) for row, name in zip(rows, names, strict=True)]
 
 
-def _matches(source: Path, folder: Path) -> list[_Found]:
-    """What a pattern matches, named below the folders before its first wildcard."""
-    parts = source.parts
-    first = next(i for i, part in enumerate(parts) if _GLOB.search(part))
-    base = Path(*parts[:first])
-    away = folder.resolve()
-    found = [
-        path
-        for path in base.glob(str(Path(*parts[first:])))
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(base).parts)
-    ]
-    if away not in (base.resolve(), *base.resolve().parents):
-        found = [path for path in found if away not in path.resolve().parents]
-    if not found:
-        raise UsageError(f"{source}: matches no file. Check the pattern.")
-    return [_Found(path, path.relative_to(base)) for path in sorted(found, key=lambda p: _natural(str(p)))]
+def _common(paths: list[Path]) -> Path:
+    return Path(os.path.commonpath([path.parent for path in paths]))
 
 
-def _natural(name: str) -> tuple[list[tuple[int, str]], str]:
-    return [(int(p), "") if p.isdecimal() else (-1, p) for p in re.split(r"(\d+)", name.casefold())], name
-
-
-def _item(entry: _Found, folder: Path, reference: Path, settings: Settings) -> Item:
+def _item(entry: _Found, folder: Path, reference: References, settings: Settings) -> Item:
     ending = entry.path.suffix.lower()
-    picture = ending in PICTURE_EXTENSIONS and ending not in _ANIMATIONS
+    picture = ending in PICTURE_EXTENSIONS and ending not in ANIMATIONS
     row = entry.row
     if row is not None and row.output is not None:
         output = row.output
@@ -228,8 +183,8 @@ def _item(entry: _Found, folder: Path, reference: Path, settings: Settings) -> I
             fallback = output
         else:
             fallback = entry.below.with_suffix(".mkv")
-            output = entry.below if ending in _KEPT_ENDINGS else fallback
-            if ending in _ANIMATIONS:
+            output = entry.below if ending in KEPT_ENDINGS else fallback
+            if ending in ANIMATIONS:
                 output = entry.below.with_suffix(".mp4")
     kind: Literal["clip", "picture"] = "picture" if picture else "clip"
     return Item(str(entry.below), entry.path, kind, output, fallback, fixed, reference, settings)
@@ -237,7 +192,7 @@ def _item(entry: _Found, folder: Path, reference: Path, settings: Settings) -> I
 
 def _without_repeats(items: list[Item]) -> list[Item]:
     """Each once; what is named in two ways and would be written to the same place is one."""
-    seen: set[tuple[Path, Path, Path, Settings]] = set()
+    seen: set[tuple[Path, Path, References, Settings]] = set()
     out = []
     for item in items:
         key = (item.input.resolve(), item.output, item.reference, item.settings)
@@ -292,7 +247,10 @@ def _folded(path: Path) -> str:
 
 def _refuse_inputs(items: list[Item], folder: Path) -> None:
     inputs = {
-        path.resolve() for item in items for path in (item.input, item.reference, item.mask, item.ref_mask) if path
+        path.resolve()
+        for item in items
+        for path in (item.input, *item.reference.paths, item.mask, item.ref_mask)
+        if path
     }
     for item in items:
         for path in {item.output, item.fallback}:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +16,8 @@ from streamct.errors import UsageError
 
 if TYPE_CHECKING:
     from streamct.batch import BatchReport
+    from streamct.execute.engine import Engine
+    from streamct.references import References
     from streamct.sources import Item
 
 _MANY = "Many files"
@@ -28,12 +30,22 @@ def batch(
         list[Path],
         typer.Argument(
             metavar="SOURCES... REF",
-            help="Folders, files, patterns, lists (.txt, .csv); last the reference, unless a list names it.",
+            help="Folders, files, patterns, lists (.txt, .csv); last the reference, unless --ref or a list names it.",
         ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of all outputs, laid out as the inputs are.")
     ],
+    ref: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ref",
+            metavar="REF",
+            help="The wanted colours, as a.jpg or a.jpg:0.5; give it again for several. All paths are sources then.",
+            rich_help_panel=o.LOOK,
+            show_default=False,
+        ),
+    ] = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Folders with all below them.", rich_help_panel=_MANY)
     ] = False,
@@ -95,14 +107,16 @@ def batch(
     """Give many videos and pictures the colours of a reference picture.
 
     Run the same command again and only what is missing is done. What fails is named, and the rest goes on; the exit
-    code is 0 only if every file came out. The paths of the outputs are printed on stdout, all else on stderr. On one
-    machine several files are graded side by side, one for four cores and at least two; --cpu-workers sets how many.
+    code is 0 only if every file came out and every folder could be read. The paths of the outputs are printed on
+    stdout, all else on stderr. On one machine several files are graded side by side, one for four cores and at least
+    two; --cpu-workers sets how many.
 
     A .txt list names one input a line; a .csv list has the columns input and any of reference, output, settings (a TOML
     file, or pairs such as mapping.strength=0.5), mask, ref_mask and cuts.
 
     Examples:  streamct batch -r footage ref.jpg -o graded   ·   streamct batch "takes/**/*.mov" ref.jpg -o graded
     ·   streamct batch shots.csv -o graded --report report.json
+    ·   streamct batch -r footage --ref a.jpg --ref b.jpg:0.5 -o graded
     """
     settings = o.build_settings(
         preset,
@@ -132,18 +146,19 @@ def batch(
         pix_fmt=pix_fmt,
         quality=quality,
     )
-    from streamct.batch import run_batch
+    from streamct.batch import open_folders, run_batch
     from streamct.cli.batch_display import BatchDisplay
     from streamct.execute.engine import Engine, open_executor
     from streamct.file_task import Options, segments
-    from streamct.ledger import FOLDER, Ledger, sweep
+    from streamct.ledger import FOLDER, Ledger
+    from streamct.media.files import check_room, sweep
     from streamct.sources import collect
     from streamct.work import cores
 
     if spans is not None and spans < 1:
         raise UsageError(f"--spans {spans}: at least one is needed.")
     where = Engine(engine, address, cpu_workers, gpu_workers, gpus_per_worker)
-    sources, reference = _split(paths)
+    sources, reference = _split(paths, ref)
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output}: is a file. Name a folder with -o.")
     work = work_dir or output / FOLDER
@@ -154,12 +169,19 @@ def batch(
     with BatchDisplay(quiet=quiet, verbose=verbose, as_json=as_json, dry=dry_run) as display:
         for note in found.notes:
             display.note(note)
+        for line in found.unread:
+            display.note(line, "warning", always=True)
+        if not ref and reference is not None and reference.items[0].weight != 1:
+            only = reference.items[0].path
+            display.note(f"{only}: is the only reference, so its weight changes nothing; --ref takes several")
         if not dry_run:
             display.note(f"parts and records of what is finished are in {work} (--work-dir)")
         new = [path for folder in (work, output) for path in (folder, *folder.parents) if not path.exists()]
         try:
             if not dry_run:
-                options.ledger.open()
+                open_folders(options)
+                if report is not None:
+                    check_room(report.parent, "Check its permissions and space, or name another --report.")
             executor = open_executor(
                 where,
                 display.note,
@@ -169,6 +191,8 @@ def batch(
                 paths=_folders(found.items, work if not dry_run else None),
             )
             with closing(executor):
+                for line in _unused(where, executor.name, any(map(segments, found.items))):
+                    display.note(line)
                 told = run_batch(found.items, options, executor, progress=display, dry=dry_run)
         except Stopped as stop:
             stop.left = _KEPT
@@ -177,15 +201,18 @@ def batch(
         finally:
             _remove_empty(new)
     if report is not None:
-        _write(report, told)
-    if told.failed:
+        _write(report, told, found.unread)
+    if told.failed or found.unread:
         raise typer.Exit(1)
 
 
-def _split(paths: list[Path]) -> tuple[list[Path], Path | None]:
-    """Sources, and the reference if the last path is one."""
+def _split(paths: list[Path], ref: list[str] | None) -> tuple[list[Path], References | None]:
+    """Sources, and the references: those of --ref, else the last path if it is one."""
     from streamct.manifest import is_manifest
+    from streamct.references import references
 
+    if ref:
+        return paths, references(ref)
     if is_manifest(paths[-1]):
         return paths, None
     if len(paths) < 2:
@@ -193,8 +220,17 @@ def _split(paths: list[Path]) -> tuple[list[Path], Path | None]:
             f"{paths[0]}: is the only path. Give SOURCES and the reference: streamct batch SOURCES... REF."
         )
     if paths[-1].is_dir():
-        raise UsageError(f"{paths[-1]}: is a folder, but the last path is the reference picture.")
-    return paths[:-1], paths[-1]
+        raise UsageError(f"{paths[-1]}: is a folder, but the last path is the reference picture. See --ref.")
+    return paths[:-1], references(str(paths[-1]))
+
+
+def _unused(asked: Engine, engine: str, segmenting: bool) -> Iterator[str]:
+    """Lines about what is asked for and changes nothing."""
+    for flag, value in (("--gpu-workers", asked.gpu_workers), ("--gpus-per-worker", asked.gpus_per_worker)):
+        if value is not None and engine == "local":
+            yield f"{flag} {value:g}: is for --engine ray and changes nothing here"
+        elif value is not None and not segmenting:
+            yield f"{flag} {value:g}: changes nothing, because no network segments; see --segmenter"
 
 
 def _folders(items: Sequence[Item], work: Path | None) -> list[Path]:
@@ -203,7 +239,7 @@ def _folders(items: Sequence[Item], work: Path | None) -> list[Path]:
         path
         for item in items
         for path in (
-            item.input, item.reference, item.mask, item.ref_mask, item.cuts, item.settings.input.lut,
+            item.input, *item.reference.paths, item.mask, item.ref_mask, item.cuts, item.settings.input.lut,
             item.settings.segment.weights,
         )
     )  # fmt: skip
@@ -218,9 +254,10 @@ def _remove_empty(folders: Sequence[Path]) -> None:
             folder.rmdir()
 
 
-def _write(path: Path, report: BatchReport) -> None:
+def _write(path: Path, report: BatchReport, unread: Sequence[str]) -> None:
     from streamct.cli.batch_display import plain_report
     from streamct.media.files import written_whole
 
     with written_whole(path) as temporary:
-        temporary.write_text(json.dumps(plain_report(report), indent=1) + "\n", encoding="utf-8")
+        told = {**plain_report(report), "unread": list(unread)}
+        temporary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

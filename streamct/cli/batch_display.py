@@ -63,10 +63,10 @@ class BatchDisplay:
         elif event.kind in ("note", "warning"):
             self.note(event.message, event.kind)
 
-    def note(self, message: str, kind: str = "note") -> None:
-        """A line for the user."""
+    def note(self, message: str, kind: str = "note", always: bool = False) -> None:
+        """A line for the user. always: who asked for errors only has to see it too."""
         self._emit({"event": kind, "message": message})
-        if not self._quiet:
+        if always or not self._quiet:
             self._say(f"{kind}: {message}")
 
     def _start(self, total: int) -> None:

@@ -184,13 +184,13 @@ SegmentEvery = Annotated[
 ]
 SaveMasks = Annotated[
     Path | None,
-    _option("--save-masks", help="Folder for the masks, one PNG a frame, upright; --mask takes it back, also of a part.", panel=REGIONS),
+    _option("--save-masks", help="Folder for the masks, upright PNGs; --mask takes them back.", panel=REGIONS),
 ]
 Mask = Annotated[
     Path | None,
     _option(
         "--mask",
-        help="White = foreground, upright: a picture, a folder of pictures, one a frame, or a video. Of class maps: all.",
+        help="White = foreground, upright: a picture, a folder with one a frame, or a video. Of class maps: all.",
         panel=REGIONS,
     ),
 ]

@@ -6,7 +6,9 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,8 +17,24 @@ from streamct.errors import OutputError
 from streamct.media.pipes import STDOUT
 
 _END_BYTES = 1 << 16
-HOST = re.sub(r"\W", "_", socket.gethostname()) or "host"
-"""This machine, in names of temporary files: several may write to one folder, and number their processes alike."""
+_STALE = 6 * 3600.0
+"""Seconds without a change after which a temporary file of another machine counts as left over."""
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?:(?P<host>\w+)-)?(?P<process>\d+)\.(?:partial(?P<ending>\.[^.]+)?|parts)")
+
+
+def _host() -> str:
+    """The machine's name, and what tells its start and the numbering of processes here from any other: containers may
+    share the name of their machine and still count their processes from 1."""
+    facts = ""
+    with suppress(OSError):
+        facts += Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+        facts += os.readlink("/proc/self/ns/pid")
+    name = re.sub(r"\W", "_", socket.gethostname()) or "host"
+    return f"{name}_{hashlib.sha256(facts.encode()).hexdigest()[:8]}" if facts else name
+
+
+HOST = _host()
+"""Where process numbers mean what they mean here, in names of temporary files: several may write to one folder."""
 
 
 def check_target(target: Path, sources: tuple[Path, ...], overwrite: bool) -> None:
@@ -48,6 +66,30 @@ def check_folder(target: Path) -> None:
         raise OutputError(f"{target}: the folder {folder} can't be written to. Check its permissions.")
 
 
+def check_room(folder: Path, remedy: str) -> None:
+    """Refuse a folder that nothing can be written to, told by writing a little: permissions say nothing of a full disk.
+    It is made where it is missing. remedy: a sentence for the user.
+
+    Raises:
+        OutputError: so it is.
+    """
+    temporary = beside(folder / "room")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        raise OutputError(f"{folder}: can't be made into a folder ({cause.strerror}). {remedy}") from cause
+    try:
+        with open(temporary, "wb") as file:
+            file.write(bytes(_END_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as cause:
+        raise OutputError(f"{folder}: can't be written to ({cause.strerror}). {remedy}") from cause
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
 def fingerprint(path: Path) -> str:
     """What tells one file from another without reading all of it: SHA-256 of its length, first and last 64 KiB.
 
@@ -72,15 +114,15 @@ def written_whole(target: Path) -> Iterator[Path]:
     Raises:
         OutputError: no space, or the folder can't be written to.
     """
-    _sweep(target)
-    temporary = target.with_name(f".{target.stem}.{HOST}-{os.getpid()}.partial{target.suffix}")
+    sweep(target.parent, target)
+    temporary = beside(target, ending=target.suffix)
     try:
         with writing(target):
             yield temporary
             with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -104,13 +146,41 @@ def writing(target: Path) -> Iterator[None]:
         raise OutputError(f"{target}: can't be written ({cause}).") from cause
 
 
-def _sweep(target: Path) -> None:
-    pattern = re.compile(rf"\.{re.escape(target.stem)}\.(?:(\w+)-)?(\d+)\.partial{re.escape(target.suffix)}")
+def beside(target: Path, *, ending: str = "", kind: str = "partial") -> Path:
+    """A temporary name for what becomes `target`, in its folder, which tells whose it is. ending: the target's own,
+    where that says how it is written. kind: "partial", or "parts" for a folder of them."""
+    name = target.name.removesuffix(ending) if ending else target.name
+    return target.with_name(f".{name}.{HOST}-{os.getpid()}.{kind}{ending}")
+
+
+def sweep(folder: Path, target: Path | None = None) -> None:
+    """Remove temporary files in `folder` that no process writes to any more. target: only those of this file."""
     with suppress(OSError):
-        for entry in target.parent.iterdir():
-            match = pattern.fullmatch(entry.name)
-            if match and match[1] in (None, HOST) and not alive(int(match[2])):
-                entry.unlink(missing_ok=True)
+        for entry in folder.iterdir():
+            found = _TEMPORARY.fullmatch(entry.name)
+            if found is None:
+                continue
+            if target is not None and f"{found['name']}{found['ending'] or ''}" != target.name != found["name"]:
+                continue
+            with suppress(OSError):
+                if _left_over(entry, found["host"], int(found["process"])):
+                    _remove(entry)
+
+
+def _left_over(entry: Path, host: str | None, process: int) -> bool:
+    """host: whose process it is, None where the name does not tell. Of another machine, or of this one before it was
+    started anew, nobody here knows what lives, so that time has to tell."""
+    if host == HOST:
+        return not alive(process)
+    times: list[float] = [path.lstat().st_mtime for path in (entry, *(entry.rglob("*") if entry.is_dir() else ()))]
+    return time.time() - max(times) > _STALE
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)
 
 
 def alive(process: int) -> bool:
@@ -124,7 +194,8 @@ def alive(process: int) -> bool:
     return True
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk, where its file system can."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

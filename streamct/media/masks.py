@@ -14,7 +14,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from streamct.errors import OutputError
-from streamct.media.files import writing
+from streamct.media.files import beside, sweep, writing
 
 _NAME = re.compile(r"\d{5,}\.png")
 
@@ -72,11 +72,14 @@ def check_mask_folder(folder: Path, overwrite: bool, used: Iterable[Path] = ()) 
 def mask_folder(folder: Path) -> Iterator[Path]:
     """A temporary folder beside `folder`, which it replaces when the block ends well; else it is removed.
 
+    Leftovers of processes that no longer live are removed first.
+
     Raises:
         OutputError: no space, or the place can't be written to.
     """
     folder = folder.resolve()  # of a link what it points to
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    sweep(folder.parent, folder)
+    temporary = beside(folder)
     try:
         with writing(folder):
             shutil.rmtree(temporary, ignore_errors=True)

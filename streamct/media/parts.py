@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -30,7 +29,7 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
 from streamct.errors import OutputError
-from streamct.media.files import alive, writing
+from streamct.media.files import beside, sweep, writing
 from streamct.media.output import OutputPlan
 from streamct.media.probe import reason
 from streamct.media.writer import Writer
@@ -180,13 +179,8 @@ def parts_folder(target: Path) -> Iterator[Path]:
     Raises:
         OutputError: no space, or the place can't be written to.
     """
-    name = re.compile(rf"\.{re.escape(target.stem)}\.(\d+)\.parts")
-    with suppress(OSError):
-        for entry in target.parent.iterdir():
-            match = name.fullmatch(entry.name)
-            if match and not alive(int(match[1])):
-                shutil.rmtree(entry, ignore_errors=True)
-    folder = target.with_name(f".{target.stem}.{os.getpid()}.parts")
+    sweep(target.parent, target)
+    folder = beside(target, kind="parts")
     try:
         with writing(target):
             shutil.rmtree(folder, ignore_errors=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +17,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from streamct.errors import OutputError
-from streamct.media.files import alive, check_target, writing
+from streamct.media.files import beside, check_target, sweep, writing
 from streamct.media.formats import convert
 from streamct.media.image_read import Picture
 from streamct.media.image_write import picture_bytes
@@ -88,8 +87,8 @@ def pictures_whole(path: Path, overwrite: bool) -> Iterator[Path]:
     Raises:
         OutputError: no space, or the folder can't be written to.
     """
-    _sweep(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    sweep(path.parent, path)
+    temporary = beside(path)
     try:
         with writing(path):
             shutil.rmtree(temporary, ignore_errors=True)
@@ -118,15 +117,6 @@ def _put(source: Path, target: Path) -> None:
                 if (old / name).exists():
                     os.replace(old / name, target / name)
         raise
-
-
-def _sweep(path: Path) -> None:
-    pattern = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.partial")
-    with suppress(OSError):
-        for entry in path.parent.iterdir():
-            match = pattern.fullmatch(entry.name)
-            if match and not alive(int(match[1])):
-                shutil.rmtree(entry, ignore_errors=True)
 
 
 class PictureWriter:

@@ -11,6 +11,7 @@ from typing import Any
 import faults
 import numpy as np
 import pytest
+import pyvips
 import streams
 from clips import decoded, moving_picture, write_clip
 
@@ -25,6 +26,7 @@ from streamct.execute import Job, Outcome
 from streamct.execute.local import LocalExecutor
 from streamct.file_task import Options
 from streamct.ledger import Ledger
+from streamct.media.files import beside
 from streamct.media.image import save_png
 from streamct.model import Event
 from streamct.pipeline import grade_picture, grade_video
@@ -210,7 +212,6 @@ def test_spans_that_are_done_are_taken_again_and_only_those(
     work = root / "out" / ".streamct"
     parts = sorted(work.glob("*.part.span"))
     assert len(parts) == 3
-    before = {part.name: part.stat().st_mtime_ns for part in parts}
     if damage == "truncated":
         parts[1].write_bytes(parts[1].read_bytes()[:-20])
     settings = LOSSLESS.updated(mapping__strength=0.5) if damage == "settings" else LOSSLESS
@@ -227,13 +228,60 @@ def test_spans_that_are_done_are_taken_again_and_only_those(
     said = table(report, whole=False)
     assert ("done, 3 of 3 parts reused" in said and "40 of them from an earlier run" in said) == (damage == "none")
     assert ("done, 2 of 3 parts reused" in said) == (damage == "truncated")
-    left = {part.name: part.stat().st_mtime_ns for part in work.glob("*.part.*")}
-    assert left == (before if damage == "settings" else {}), "parts go when their output is there"
+    assert {path.suffix for path in work.iterdir()} == {".done"}, "parts go when their output is there"
     grade_video(root / "in" / "a.mkv", root / "ref.png", root / "alone.mkv", settings)
     for (t, planes), (u, others) in zip(decoded(root / "out" / "a.mkv"), decoded(root / "alone.mkv"), strict=True):
         assert t == u
         for plane, other in zip(planes, others, strict=True):
             np.testing.assert_array_equal(plane, other)
+
+
+@pytest.fixture
+def stopped(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The work folder of a run that made all three spans of a clip and died before it joined them."""
+    shutil.rmtree(root / "in" / "sub")
+    write_clip(root / "in" / "a.mkv", moving_picture(40))
+    with monkeypatch.context() as patch:
+        patch.setattr(streamct.spanned, "join_parts", _dies)
+        ran(root, spans=3)
+    return root / "out" / ".streamct"
+
+
+def test_restart_takes_no_spans_of_an_earlier_run_either(root: Path, stopped: Path) -> None:
+    (result,) = ran(root, spans=3, restart=True).files
+    assert (result.status, result.details["parts reused"]) == ("done", 0)
+    assert {path.suffix for path in stopped.iterdir()} == {".done"}
+
+
+def test_a_dry_run_that_would_restart_takes_nothing_away(root: Path, stopped: Path) -> None:
+    before = times(root / "out")
+    found = collect([root / "in"], root / "ref.png", root / "out", LOSSLESS)
+    options = Options(root / "out", Ledger(stopped), restart=True, spans=3)
+    with LocalExecutor(1) as executor:
+        assert statuses(run_batch(found.items, options, executor, dry=True)) == {"a.mkv": "planned"}
+    assert times(root / "out") == before
+
+
+def test_parts_for_another_output_of_the_same_name_stay(root: Path, stopped: Path) -> None:
+    before = times(stopped)
+    found = collect([root / "in"], root / "ref.png", root / "other", LOSSLESS)
+    with LocalExecutor(1) as executor:
+        report = run_batch(found.items, Options(root / "other", Ledger(stopped), spans=3), executor)
+    assert statuses(report) == {"a.mkv": "done"}
+    assert {name: changed for name, changed in times(stopped).items() if not name.endswith(".done")} == before
+
+
+def test_an_output_that_another_run_works_on_is_left_to_it(root: Path) -> None:
+    ledger = Ledger(root / "out" / ".streamct")
+    ledger.open()
+    with ledger.of(root / "out" / "a.mkv").held(root / "out" / "a.mkv"):
+        report = ran(root)
+    assert statuses(report) == {"a.mkv": "failed", "sub/b.mkv": "done", "sub/c.png": "done"}
+    assert (
+        f"{root / 'out' / 'a.mkv'}: is being graded by another run (process {os.getpid()} on " in report.files[0].error
+    )
+    assert {path.suffix for path in ledger.folder.iterdir()} == {".done"}
+    assert statuses(ran(root)) == {"a.mkv": "done", "sub/b.mkv": "skipped", "sub/c.png": "skipped"}
 
 
 def test_a_result_names_the_engine_that_ran_it(root: Path) -> None:
@@ -319,14 +367,58 @@ def test_a_full_disk_is_named_and_older_outputs_stay(root: Path) -> None:
 
 
 def test_an_error_about_a_part_names_the_output(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def odd(recipe: Recipe, *_: Any) -> None:
-        raise OutputError(f"{recipe.plan.path}: can't be written (I/O error).")
+    def odd(recipe: Recipe, parts: tuple[Path, ...], *_: Any) -> None:
+        others = f"{beside(parts[0], ending='.span')}, {recipe.plan.path.name}"
+        raise OutputError(f"{recipe.plan.path}: can't be written (I/O error, {others}).")
 
     shutil.rmtree(root / "in" / "sub")
     write_clip(root / "in" / "a.mkv", moving_picture(40))
     monkeypatch.setattr(streamct.spanned, "join_parts", odd)
     (result,) = ran(root, spans=2).files
-    assert result.error == f"{root / 'out' / 'a.mkv'}: can't be written (I/O error)."
+    target = root / "out" / "a.mkv"
+    assert result.error == f"{target}: can't be written (I/O error, {target}, a.mkv)."
+
+
+def test_a_note_about_a_picture_names_the_output(root: Path) -> None:
+    pixels = pyvips.Image.black(8, 8).copy()
+    pixels.set_type(pyvips.GValue.gstr_type, "exif-ifd0-Artist", "somebody")
+    pixels.write_to_file(str(root / "in" / "sub" / "c.jpg"))
+    (root / "list.csv").write_text("input,output\nin/sub/c.jpg,c.tif\n")
+    found = collect([root / "list.csv"], root / "ref.png", root / "out", LOSSLESS)
+    with LocalExecutor(1) as executor:
+        (result,) = run_batch(found.items, Options(root / "out", Ledger(root / "w")), executor).files
+    assert [line for line in result.warnings if "EXIF" in line] == [
+        "c.tif: EXIF is not kept in TIFF; PNG, JPEG, WebP and AVIF keep it"
+    ]
+
+
+def test_a_folder_that_may_not_be_written_to_is_told_before_its_file_is_graded(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graded: list[Path] = []
+    monkeypatch.setattr(streamct.spanned, "grade_asked", _noted(streamct.spanned.grade_asked, graded))
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "sub" and access(path, mode))
+    out = tmp_path / "out"
+    (out / "sub").mkdir(parents=True)
+    found = collect([made / "in"], made / "ref.png", out, LOSSLESS, recursive=True)
+    items = [item for item in found.items if item.name == "sub/b.mkv"]
+    with LocalExecutor(1) as executor:
+        (result,) = run_batch(items, Options(out, Ledger(out / "w")), executor).files
+    assert f"{out / 'sub' / 'b.mkv'}: the folder {out / 'sub'} can't be written to." in result.error
+    assert graded == []
+
+
+def test_what_fails_is_reported_as_what_it_would_have_become(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(root / "in" / "sub")
+    shutil.move(root / "in" / "a.mkv", root / "in" / "a.mp4")
+    monkeypatch.setattr(streamct.spanned, "grade_asked", _dies)
+    (result,) = ran(root).files
+    assert (result.status, result.output) == ("failed", root / "out" / "a.mkv")
+    monkeypatch.undo()
+    (root / "out" / "a.mkv").write_bytes(b"precious")
+    (result,) = ran(root).files
+    assert (result.status, result.output) == ("failed", root / "out" / "a.mkv")
 
 
 def test_a_container_that_can_not_hold_the_codec_gives_way_and_the_line_names_the_real_output(root: Path) -> None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import faults
 import pytest
 
 from streamct.errors import OutputError
-from streamct.ledger import Ledger, content, digest_of, input_identity, span_digest, sweep
-from streamct.media.files import HOST
+from streamct.ledger import Ledger, content, digest_of, input_identity, span_digest
 
 FACTS = {"frames": 3}
 
@@ -169,23 +166,6 @@ def test_a_full_disk_at_the_last_step_leaves_the_older_output_and_the_part(ledge
         assert (small / "a.mkv").read_bytes() == b"older"
         assert [p.name for p in small.iterdir()] == ["a.mkv"]
     assert ledger.kept("d", ".mkv") is not None
-
-
-def test_temporary_files_that_nobody_writes_to_are_removed_and_all_others_stay(tmp_path: Path) -> None:
-    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    gone, here = int(dead.stdout), os.getpid()
-    old = [f".a.part.{gone}.partial.mkv", f".b.done.elsewhere-{gone}.partial", f".c.{gone}.partial.png"]
-    litter = [*old, f".d.done.{HOST}-{gone}.partial"]
-    living = [
-        f".a.part.{here}.partial.mkv", f".e.done.{HOST}-{here}.partial", ".hidden.mkv", "a.partial.mkv",
-        f".f.{gone}.partial.mkv", f".g.done.elsewhere-{here}.partial",
-    ]  # fmt: skip
-    for name in (*litter, *living):
-        (tmp_path / name).write_bytes(b"")
-    for name in old:
-        os.utime(tmp_path / name, (0, 0))
-    sweep(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(living), "what another machine may write to stays"
 
 
 def test_a_work_folder_that_can_not_be_is_told_with_what_sets_another(tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from faults import unprivileged
 
 from streamct.errors import InputError, SettingsError, UsageError
 from streamct.manifest import read_manifest, with_row
+from streamct.references import references
 from streamct.settings import Settings
 from streamct.sources import Collected, collect
 
@@ -67,6 +69,58 @@ def test_a_file_is_taken_whatever_its_ending_and_whether_or_not_it_is_there(tree
     assert outputs(found) == ["gone.mov", "b9.mp4", "odd.mkv"]
 
 
+def test_a_pattern_that_ends_in_two_stars_is_all_that_lies_below(tree: Path, tmp_path: Path) -> None:
+    assert outputs(gathered(tmp_path, f"{tree}/**")) == ["A.JPG", "b9.mp4", "b10.mp4", "sub/c.mkv", "sub/deep/d.png"]
+
+
+def test_a_folder_that_can_not_be_read_is_told_and_the_others_are_taken() -> None:
+    with unprivileged() as root:
+        for name in ("a.mp4", "locked/b.mp4", "open/c.mp4"):
+            (root / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / "in" / name).write_bytes(b"")
+        (root / "in" / "locked").chmod(0)
+        found = gathered(root, root / "in")
+        assert outputs(found) == ["a.mp4", "open/c.mp4"]
+        (line,) = found.unread
+        assert line.startswith(f"{root / 'in' / 'locked'}: can't be read as a folder (Permission denied)")
+        with pytest.raises(InputError, match="locked: can't be read as a folder"):
+            gathered(root, root / "in" / "locked")
+
+
+def test_links_to_folders_are_followed_once(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "far" / "more").mkdir(parents=True)
+    (tmp_path / "far" / "e.mp4").write_bytes(b"")
+    (tree / "link").symlink_to(tmp_path / "far")
+    (tree / "again").symlink_to(tree / "sub")
+    (tmp_path / "far" / "more" / "back").symlink_to(tmp_path / "far")
+    (tmp_path / "far" / "more" / "up").symlink_to(tmp_path)
+    found = gathered(tmp_path, tree)
+    assert outputs(found) == ["A.JPG", "b9.mp4", "b10.mp4", "link/e.mp4", "sub/c.mkv", "sub/deep/d.png"]
+    assert found.notes[-1] == (
+        f"{tree}: links to folders that are taken where they lie are left out: again, link/more/back, link/more/up"
+    )
+    assert outputs(gathered(tmp_path, tree, recursive=False)) == ["A.JPG", "b9.mp4", "b10.mp4"]
+
+
+def test_a_folder_of_numbered_pictures_comes_with_advice(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(3, 30):
+        (tmp_path / "in" / f"take_{number:04d}.png").write_bytes(b"")
+        (tmp_path / "in" / f"IMG{number * 2}.jpg").write_bytes(b"")
+    found = gathered(tmp_path, tmp_path / "in")
+    assert len(found.items) == 54
+    (line,) = found.notes
+    assert "27 numbered pictures are graded one by one; if they are frames of a video, use streamct video" in line
+    assert line.endswith("in/take_%04d.png")
+
+
+def test_a_weight_belongs_to_a_reference(tree: Path, tmp_path: Path) -> None:
+    several = references(["a.jpg", "b.jpg:0.5"])
+    assert {item.reference for item in collect([tree], several, tmp_path / "out", Settings()).items} == {several}
+    with pytest.raises(UsageError, match=r"b9\.mp4:0\.5: a weight is for a reference.*--ref"):
+        gathered(tmp_path, f"{tree / 'b9.mp4'}:0.5")
+
+
 def test_what_is_named_twice_is_done_once(tree: Path, tmp_path: Path) -> None:
     assert len(gathered(tmp_path, tree, tree / "b9.mp4", tree).items) == 5
 
@@ -116,6 +170,23 @@ def test_a_text_list_names_one_input_a_line_below_its_folder(tree: Path, tmp_pat
     assert found.items[0].input == tree / "sub" / "c.mkv"
 
 
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        (["../one/x/shot.png", "../two/x/shot.png"], ["one/x/shot.png", "two/x/shot.png"]),
+        (["{root}/one/shot.png", "{root}/two/shot.png", "b9.mp4"], ["one/shot.png", "two/shot.png", "b9.mp4"]),
+        (["{root}/in/sub/c.mkv", "../in/b9.mp4"], ["sub/c.mkv", "b9.mp4"]),
+        (["../one/shot.png", "shot.png"], ["one/shot.png", "in/shot.png"]),
+        (["../one/shot.png", "../one/shot.png"], ["shot.png"]),
+    ],
+)
+def test_what_a_list_names_elsewhere_keeps_the_tree_below_its_common_folder(
+    tree: Path, tmp_path: Path, lines: list[str], wanted: list[str]
+) -> None:
+    (tree / "list.txt").write_text("\n".join(lines).format(root=tmp_path))
+    assert outputs(gathered(tmp_path, tree / "list.txt")) == wanted
+
+
 def test_paths_among_the_settings_of_a_list_are_relative_to_it(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "look.toml").write_text("[input]\nlut = 'log.cube'\n")
@@ -135,9 +206,9 @@ def test_a_csv_list_gives_each_input_its_own_reference_name_and_settings(tree: P
     )
     base = Settings().updated(mapping__strength=0.9)
     first, second = collect([tree / "list.csv"], REF, tmp_path / "out", base).items
-    assert (first.reference, first.output, first.fixed) == (tree / "day.jpg", Path("day/nine.mkv"), True)
+    assert (first.reference.paths, first.output, first.fixed) == ((tree / "day.jpg",), Path("day/nine.mkv"), True)
     assert (first.settings.mapping.strength, first.settings.output.codec) == (0.5, "ffv1")
-    assert (second.reference, second.output, second.fixed) == (REF, Path("b9.mp4"), False)
+    assert (second.reference.paths, second.output, second.fixed) == ((REF,), Path("b9.mp4"), False)
     assert (second.settings.mapping.strength, second.settings.mapping.alpha) == (0.9, 0.7)
     assert second.cuts == tree / "cuts.txt"
     assert len({first.name, second.name}) == 2, "one input with two looks has two names"

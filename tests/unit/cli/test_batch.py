@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import errno
 import json
 import os
 import shutil
@@ -17,8 +19,10 @@ import pytest
 from clips import decoded, moving_picture, write_clip
 
 from streamct.cli import main
+from streamct.cli.batch import _unused
 from streamct.errors import ClusterError
 from streamct.execute import engine
+from streamct.execute.engine import Engine
 from streamct.media.image import save_png
 from streamct.pipeline import grade_picture, grade_video
 from streamct.settings import Settings
@@ -162,6 +166,85 @@ def test_a_failed_file_has_a_line_and_the_exit_code_says_so(streamct: Run, root:
         f"failed: {root / 'in' / 'text.mp4'}: can't be opened as a video (Invalid data found when processing input). "
         "It is damaged, incomplete or not a video."
     ]
+
+
+def test_a_folder_that_can_not_be_read_is_one_warning_and_the_exit_code_says_so(
+    streamct: Run, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "in" / "locked").mkdir()
+    (root / "in" / "b.mkv").unlink()
+    scandir = os.scandir
+
+    def locked(path: str) -> object:
+        if Path(path).name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    line = f"{root / 'in' / 'locked'}: can't be read as a folder (Permission denied). Check its permissions."
+    run = streamct("-r", root / "in", root / "ref.png", "-o", root / "out", "-q", "--report", root / "report.json")
+    assert run.returncode == 1
+    assert run.stdout.splitlines() == [str(root / "out" / "a.mp4"), str(root / "out" / "c.png")]
+    assert run.stderr.splitlines() == [f"warning: {line}"]
+    assert json.loads((root / "report.json").read_text())["unread"] == [line]
+
+
+def test_several_references_by_weight_look_as_they_do_for_one_picture(streamct: Run, root: Path) -> None:
+    save_png(root / "b.png", moving_picture(1, seed=8)[0][..., ::-1])
+    several = [str(root / "ref.png"), f"{root / 'b.png'}:0.5"]
+    out = ("-q", "-o", root / "out")
+    run = streamct(root / "in" / "c.png", *(part for one in several for part in ("--ref", one)), *out)
+    assert run.returncode == 0, run.stderr
+    grade_picture(root / "in" / "c.png", several, root / "alone.png")
+    assert (root / "out" / "c.png").read_bytes() == (root / "alone.png").read_bytes()
+    changed = [*several[:1], f"{root / 'b.png'}:0.25"]
+    run = streamct(root / "in" / "c.png", *(part for one in changed for part in ("--ref", one)), *out)
+    assert run.returncode == 1, "another weight is another look"
+    assert "exists already" in run.stderr
+
+
+def test_the_weight_of_a_reference_that_stands_alone_does_no_harm(streamct: Run, root: Path) -> None:
+    run = streamct(root / "in" / "c.png", f"{root / 'ref.png'}:0.5", "-o", root / "out")
+    assert run.returncode == 0, run.stderr
+    assert f"note: {root / 'ref.png'}: is the only reference, so its weight changes nothing" in run.stderr
+    grade_picture(root / "in" / "c.png", root / "ref.png", root / "alone.png")
+    assert (root / "out" / "c.png").read_bytes() == (root / "alone.png").read_bytes()
+
+
+@pytest.mark.parametrize("place", ["out", "work", "report"])
+def test_a_folder_without_room_is_told_before_the_first_frame(
+    streamct: Run, root: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (root / "report").mkdir()
+    full = root / place
+    made = builtins.open
+
+    def refuse(path: object, mode: str = "r", *rest: object, **named: object) -> object:
+        if "w" in mode and Path(str(path)).parent == full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return made(path, mode, *rest, **named)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(builtins, "open", refuse)
+    monkeypatch.setattr(engine, "open_executor", lambda *_, **__: pytest.fail("work has begun"))
+    where = ("-o", root / "out", "--work-dir", root / "work", "--report", root / "report" / "r.json")
+    run = streamct(root / "in", root / "ref.png", *where)
+    assert run.returncode == 1
+    assert f"error: {full}: can't be written to (No space left on device)." in run.stderr
+    assert {"out": "-o", "work": "--work-dir", "report": "--report"}[place] in run.stderr
+    assert sorted(path.name for path in root.iterdir()) == ["in", "ref.png", "report"]
+
+
+def test_options_that_change_nothing_are_said_to(streamct: Run, root: Path) -> None:
+    run = streamct(
+        root / "in" / "c.png", root / "ref.png", "-o", root / "out", "--gpus-per-worker", "0.5", "--gpu-workers", "1"
+    )
+    assert run.returncode == 0, run.stderr
+    for given in ("--gpus-per-worker 0.5", "--gpu-workers 1"):
+        assert f"note: {given}: is for --engine ray and changes nothing here" in run.stderr
+    assert list(_unused(Engine("ray", gpu_workers=2), "ray", segmenting=False)) == [
+        "--gpu-workers 2: changes nothing, because no network segments; see --segmenter"
+    ]
+    assert list(_unused(Engine("ray", gpu_workers=2), "ray", segmenting=True)) == []
 
 
 def test_json_events_tell_of_each_file_and_of_all(streamct: Run, root: Path) -> None:

@@ -81,3 +81,48 @@ def test_a_change_in_a_kernels_file_or_in_one_below_is_seen(tmp_path: Path, fold
     assert run().split() == ["10", "0"]
     changed(above, "return 2", "return 3")
     assert run().split() == ["15", "0"]
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package of two kernels, one of which calls the other, under the same policy."""
+    made = tmp_path / "kernels"
+    made.mkdir()
+    jit = Path(importlib.import_module("streamct.color.jit").__file__ or "").read_text()
+    (made / "__init__.py").write_text("")
+    (made / "jit.py").write_text(jit)
+    (made / "below.py").write_text("from kernels.jit import inlined\n@inlined\ndef value():\n    return 1\n")
+    above = "from kernels.jit import kernel\nfrom kernels.below import value\n"
+    above += "@kernel\ndef twice():\n    return 2 * value()\n"
+    (made / "above.py").write_text(above)
+    return made
+
+
+def run(package: Path, code: str, **environment: str) -> str:
+    command = [sys.executable, "-B", "-c", f"from kernels.above import twice; {code}"]
+    given = {"cwd": package.parent, "capture_output": True, "text": True, "check": True}
+    return str(subprocess.run(command, env=os.environ | environment, **given).stdout)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_without_a_folder_of_its_own_code_is_kept_among_temporary_files_unless_others_write_there(
+    package: Path, shared: bool
+) -> None:
+    (package / "__pycache__").write_bytes(b"")  # no folder can be made here, not even by root
+    (package.parent / "home").write_bytes(b"")
+    temporary = package.parent / "temporary"
+    temporary.mkdir()
+    ours = temporary / f"streamct-{os.getuid()}"
+    if shared:
+        ours.mkdir()
+        ours.chmod(0o777)
+    code = "from kernels import jit; print(twice(), sum(twice.stats.cache_hits.values()), jit.compiling())"
+    home = str(package.parent / "home")
+    given = {"HOME": home, "XDG_CACHE_HOME": home, "TMPDIR": str(temporary), "NUMBA_CACHE_DIR": ""}
+    first, second = run(package, code, **given), run(package, code, **given)
+    often, where = ("in every run", "nowhere") if shared else ("once on a machine", f"in {ours}")
+    assert first.startswith("2 0 compiling the colour kernels; this happens " + often)
+    assert f"They are kept {where}, because" in first
+    assert second.startswith("2 0 " if shared else "2 1 ")
+    assert "NUMBA_CACHE_DIR" in first
+    assert any(ours.rglob("*.nbi")) != shared

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from streamct.errors import OutputError
-from streamct.media.files import HOST, check_target, writing, written_whole
+from streamct.media import files
+from streamct.media.files import HOST, check_target, sweep, writing, written_whole
 
 
 def test_a_finished_block_puts_the_file_under_its_name(tmp_path: Path) -> None:
@@ -37,20 +38,61 @@ def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path: Path, err
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a.mp4", b"old")]
 
 
+def dead() -> int:
+    """The number of a process that has ended."""
+    ran = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    return int(ran.stdout)
+
+
 def test_leftovers_of_dead_processes_are_swept_and_those_of_living_ones_are_not(tmp_path: Path) -> None:
-    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    gone = tmp_path / f".a.{int(dead.stdout)}.partial.mp4"
-    parent = tmp_path / f".a.{os.getppid()}.partial.mp4"
-    other = tmp_path / f".b.{int(dead.stdout)}.partial.mp4"
-    ours = tmp_path / f".a.{HOST}-{int(dead.stdout)}.partial.mp4"
-    elsewhere = tmp_path / f".a.{HOST}x-{int(dead.stdout)}.partial.mp4"
-    for path in (gone, parent, other, ours, elsewhere):
+    gone, here = dead(), os.getppid()
+    ours = tmp_path / f".a.{HOST}-{gone}.partial.mp4"
+    parent = tmp_path / f".a.{HOST}-{here}.partial.mp4"
+    other = tmp_path / f".b.{HOST}-{gone}.partial.mp4"
+    elsewhere = tmp_path / f".a.{HOST}x-{gone}.partial.mp4"
+    for path in (ours, parent, other, elsewhere):
         path.write_bytes(b"half")
     with written_whole(tmp_path / "a.mp4") as temporary:
         temporary.write_bytes(b"new")
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([parent.name, other.name, elsewhere.name, "a.mp4"]), (
         "of another machine nobody here knows whether it lives"
     )
+
+
+def test_all_temporary_files_that_nobody_writes_to_are_removed_and_all_others_stay(tmp_path: Path) -> None:
+    gone, here = dead(), os.getpid()
+    old = [f".a.part.{gone}.partial.mkv", f".b.done.elsewhere-{gone}.partial", f".c.{gone}.partial.png"]
+    litter = [*old, f".d.done.{HOST}-{gone}.partial"]
+    living = [
+        f".a.part.{here}.partial.mkv", f".e.done.{HOST}-{here}.partial", ".hidden.mkv", "a.partial.mkv",
+        f".f.{gone}.partial.mkv", f".g.done.elsewhere-{here}.partial",
+    ]  # fmt: skip
+    for name in (*litter, *living):
+        (tmp_path / name).write_bytes(b"")
+    for name in old:
+        os.utime(tmp_path / name, (0, 0))
+    (tmp_path / f".h.{HOST}-{gone}.parts").mkdir()
+    slow = tmp_path / ".i.elsewhere-1.parts"
+    slow.mkdir()
+    (slow / "0.part").write_bytes(b"")
+    os.utime(slow, (0, 0))
+    sweep(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*living, slow.name]), (
+        "what another machine may write to stays, and a folder is as new as what lies in it"
+    )
+
+
+def test_a_process_of_another_numbering_on_a_machine_of_the_same_name_is_not_taken_for_dead(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert files._host() == HOST
+    monkeypatch.setattr(os, "readlink", lambda path: "pid:[1]")  # as in a container with its machine's network
+    there = files._host()
+    assert there != HOST
+    path = tmp_path / f".a.{there}-{dead()}.partial.mp4"
+    path.write_bytes(b"half")
+    sweep(tmp_path)
+    assert path.exists()
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from streamct import Settings, transfer_video
 from streamct.errors import DamagedInputError, InputError, OutputError, UsageError
+from streamct.media.files import HOST
 from streamct.media.image import read_picture
 from streamct.media.probe import probe
 from streamct.media.sequence import frames_a_second, pattern_of
@@ -244,7 +245,7 @@ def test_if_one_picture_can_not_take_its_place_all_others_give_theirs_back(
 
 def test_litter_of_a_killed_run_is_cleared(tmp_path: Path) -> None:
     sequence(tmp_path / "in", "f_%d.png", 1, 2)
-    litter = tmp_path / "in" / ".g_%d.png.999999999.partial"
+    litter = tmp_path / "in" / f".g_%d.png.{HOST}-999999999.partial"
     litter.mkdir()
     (litter / "g_1.png").write_bytes(b"")
     grade(tmp_path / "in" / "f_%d.png", tmp_path / "in" / "g_%d.png")
