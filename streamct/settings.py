@@ -74,7 +74,7 @@ class MappingSettings(_Section):
     regions: Literal["both", "fg", "bg"] = Field(
         "both", description="what is graded where there is a mask: all, the foreground alone or the background alone"
     )
-    protect_skin: bool = Field(False, description="hues in the skin range turn by a few degrees at most")
+    protect_skin: bool = Field(False, description="hues in the skin range turn by 8 degrees at most")
     gamut: Literal["compress", "clip"] = Field(
         "compress", description="colours that leave the gamut are drawn towards grey, or each channel is cut"
     )

@@ -350,8 +350,8 @@ def skin_held(colour, mapped_colour):
     lightness, a, b = colour
     chroma, hue = np.hypot(a, b), np.degrees(np.arctan2(b, a))
     off = np.cos(np.radians(hue - 45))
-    share = smoothstep((off - np.cos(np.radians(40))) / (np.cos(np.radians(20)) - np.cos(np.radians(40))))
-    share *= smoothstep((chroma - 6) / 8) * smoothstep((65 - chroma) / 15) * smoothstep((lightness - 10) / 15)
+    share = smoothstep((off - np.cos(np.radians(55))) / (np.cos(np.radians(30)) - np.cos(np.radians(55))))
+    share *= smoothstep((chroma - 3) / 9) * smoothstep((65 - chroma) / 15) * smoothstep((lightness - 10) / 15)
     turn = np.radians(-hue)
     along, across = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ mapped_colour[1:]
     kept = max(along, chroma / 2)

@@ -118,7 +118,7 @@ LutIn = Annotated[
 ]
 ProtectSkin = Annotated[
     bool | None,
-    _option("--protect-skin", help="Hold hues in the skin range nearly where they are.", panel=LOOK),
+    _option("--protect-skin", help="Hues in the skin range turn by 8 degrees at most.", panel=LOOK),
 ]
 Temporal = Annotated[
     str | None,

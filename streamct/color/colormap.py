@@ -28,8 +28,8 @@ _LIFT_END, _LIFT_LENGTH = 40.0, 2.25
 """L* up to which the lightness shift fades in, and the same as a multiple of the shift, where that is more."""
 
 _HALF_ROOT = 0.7071067811865476
-_SKIN_INNER, _SKIN_OUTER = 0.9396926207859084, 0.7660444431189780
-"""Cosines of 20 and 40 degrees: skin hues lie about 45 degrees in a,b, fully within 20, not at all beyond 40."""
+_SKIN_INNER, _SKIN_OUTER = 0.8660254037844387, 0.5735764363510462
+"""Cosines of 30 and 55 degrees: skin hues lie about 45 degrees in a,b, fully within 30, not at all beyond 55."""
 _SKIN_TURN = 0.14054083470239145
 """Tangent of 8 degrees."""
 
@@ -176,7 +176,7 @@ def _skin_share(lightness: float, a: float, b: float) -> float:
     chroma = np.sqrt(a * a + b * b)
     towards = (a + b) * _HALF_ROOT / max(chroma, 1e-9)
     share = _smoothstep((towards - _SKIN_OUTER) / (_SKIN_INNER - _SKIN_OUTER))
-    share *= _smoothstep((chroma - 6.0) / 8.0) * _smoothstep((65.0 - chroma) / 15.0)
+    share *= _smoothstep((chroma - 3.0) / 9.0) * _smoothstep((65.0 - chroma) / 15.0)
     return share * _smoothstep((lightness - 10.0) / 15.0)
 
 

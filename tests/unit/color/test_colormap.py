@@ -143,7 +143,7 @@ def test_skin_hues_are_held_as_defined(seed: int, size: int, assignment: str) ->
 
 
 @few
-@given(st.floats(30, 90), st.floats(30, 60), st.floats(14, 50), st.floats(-80, 80), st.floats(-80, 80))
+@given(st.floats(30, 90), st.floats(16, 74), st.floats(12, 50), st.floats(-80, 80), st.floats(-80, 80))
 def test_protected_skin_turns_by_8_degrees_at_most(
     lightness: float, hue: float, chroma: float, shift_a: float, shift_b: float
 ) -> None:
@@ -155,7 +155,7 @@ def test_protected_skin_turns_by_8_degrees_at_most(
 
 
 def test_colours_far_from_skin_are_not_held() -> None:
-    hues = np.radians(np.arange(90, 360, 5))
+    hues = np.radians(np.arange(100, 350, 5))
     lab = np.stack([np.full(len(hues), 60.0), 30 * np.cos(hues), 30 * np.sin(hues)], axis=1)
     pairs = drawn(7, 20)
     held = color_map(pairs, FILM.model_copy(update={"protect_skin": True}))(lab)
@@ -163,7 +163,7 @@ def test_colours_far_from_skin_are_not_held() -> None:
 
 
 def test_the_border_of_the_skin_range_draws_no_contour() -> None:
-    hues = np.radians(np.linspace(-20, 110, 4000))
+    hues = np.radians(np.linspace(-30, 120, 4000))
     lab = np.stack([np.full(len(hues), 60.0), 25 * np.cos(hues), 25 * np.sin(hues)], axis=1)
     mapping = ColorMap(np.array([[60.0, 20, 20]]), np.array([[0.0, -25, 30]]), 8.0, neutral_blacks=True, skin=True)
     assert np.abs(np.diff(mapping(lab), axis=0)).max() < 12 * np.abs(np.diff(lab, axis=0)).max()
