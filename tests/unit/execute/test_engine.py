@@ -13,7 +13,7 @@ import pytest
 from streamct.errors import ClusterError, UsageError
 from streamct.execute import engine
 from streamct.execute.engine import Engine, chosen, open_executor, visible_gpus
-from streamct.execute.ray_cluster import connected
+from streamct.execute.ray_cluster import Connection
 
 
 @pytest.fixture(autouse=True)
@@ -70,13 +70,13 @@ def test_a_cluster_that_does_not_answer_is_named_at_once() -> None:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     with pytest.raises(ClusterError, match=f"--address {address}: no cluster answers there"):
-        connected(address)
+        Connection(address)
 
 
 @pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:port"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ClusterError, match="is no address"):
-        connected(address)
+        Connection(address)
 
 
 def test_what_answers_but_is_no_cluster_is_told_apart() -> None:
@@ -91,7 +91,7 @@ def test_what_answers_but_is_no_cluster_is_told_apart() -> None:
         other = threading.Thread(target=greet)
         other.start()
         with pytest.raises(ClusterError, match="is no Ray cluster"):
-            connected(f"127.0.0.1:{server.getsockname()[1]}")
+            Connection(f"127.0.0.1:{server.getsockname()[1]}")
         other.join()
 
 
@@ -113,6 +113,6 @@ def test_a_token_that_lies_ready_is_shown_to_a_cluster_that_asks_for_one(
         (tmp_path / "token").write_text("a" * 64)
     monkeypatch.setattr("ray.init", init)
     with pytest.raises(ClusterError, match="RAY_AUTH_MODE=token"):
-        connected("auto")
+        Connection("auto")
     assert shown == [None, "token"][:tries]
     assert capfd.readouterr().err == ""
