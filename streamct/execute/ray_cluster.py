@@ -62,6 +62,14 @@ class Connection:
         """What Ray says when it does not do as it is told, as an error of ours."""
         return _refused(self._where, cause)
 
+    def no_worker(self, label: str, cause: BaseException) -> ClusterError:
+        """A worker that dies before it is ready."""
+        told = (str(cause).strip().splitlines() or [repr(cause)])[-1].strip("' .")
+        text = f"the worker {label} could not start on {self._where} ({told})."
+        if os.environ.get("RAY_AUTH_MODE") == "token":
+            text += " RAY_AUTH_MODE=token is set: if the cluster was started without a token, unset it."
+        return ClusterError(text + " Ray's logs say more: session_latest/logs below /tmp/ray, on the worker's machine.")
+
     def close(self) -> None:
         """Leave the cluster, or end the instance with all its processes."""
         if self.private:

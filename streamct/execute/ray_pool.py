@@ -34,6 +34,8 @@ _PROGRESS_SECONDS = 0.5
 _COUNT_SECONDS = 3.0
 _STOP_SECONDS = 0.6
 _NAMED = 3
+_STARTS = 3
+"""How often in a row a worker may die before it is ready."""
 _LOW_ON_MEMORY = "running low on memory"
 """What Ray says where it killed somebody for it; of memory as such it speaks whenever a worker is gone."""
 _HELD = 32
@@ -54,6 +56,7 @@ class _Hand:
     told: Any = None
     done: int = 0
     born: int = 1
+    failed: int = 0
 
     @property
     def label(self) -> str:
@@ -264,15 +267,15 @@ class RayExecutor:
                 raise error.__cause__ from None
             raise
 
-    def _hired(self, number: int, born: int) -> _Hand:
-        """A new actor, on its way."""
+    def _hired(self, number: int, born: int, failed: int = 0) -> _Hand:
+        """A new actor, on its way. failed: how many before it died before they were ready."""
         name = f"streamct cpu {number}" + (f" ({born})" if born > 1 else "")
         self._storage.renew()
         options = {"num_cpus": self._share, "name": name, "max_restarts": 0, "max_task_retries": 0}
         actor = self._worker.options(**options, max_concurrency=2, scheduling_strategy="SPREAD").remote(
             self._share, os.getcwd(), self._storage.files
         )
-        return _Hand(number, actor, actor.ready.options(name=f"{name}: start").remote(), born=born)
+        return _Hand(number, actor, actor.ready.options(name=f"{name}: start").remote(), born=born, failed=failed)
 
     def _hire_segmenters(self, fit: int, wanted: int | None) -> None:
         """fit: how many have room on GPUs. wanted: None for all of these."""
@@ -301,7 +304,7 @@ class RayExecutor:
         try:
             self._ray.get(segmenter.ref)
         except self._ray.exceptions.RayError as cause:
-            raise ClusterError(f"segmenter {segmenter.number} could not start: {_last_line(cause)}") from cause
+            raise self._connection.no_worker(f"segment {segmenter.number}", cause) from cause
         segmenter.ref = None
 
     def _recount(self) -> None:
@@ -365,10 +368,17 @@ class RayExecutor:
         except self._ray.exceptions.RayTaskError as cause:  # of ours it catches all: this is the start's
             if isinstance(cause.cause, StreamctError):  # Ray's own holds a trace as its text
                 raise cause.cause from None
-            raise ClusterError(f"a worker could not start: {cause.cause!r}") from cause
+            raise self._connection.no_worker(hand.label, cause.cause) from cause
         except self._ray.exceptions.RayError as cause:
             error = self._lost(hand, cause)
-            self._hands[self._hands.index(hand)] = self._hired(hand.number, hand.born + 1)
+            failed = hand.failed + 1 if starting and not error.node else 0
+            if failed == _STARTS:
+                raise self._connection.no_worker(hand.label, cause) from cause
+            try:
+                another = self._hired(hand.number, hand.born + 1, failed)
+            except self._ray.exceptions.RaySystemError as refused:
+                raise self._connection.no_worker(hand.label, refused) from refused
+            self._hands[self._hands.index(hand)] = another
             if job is None:
                 return None
             return Outcome(job, None, error, time.monotonic() - began, hand.label)
@@ -420,7 +430,3 @@ class _quietly(suppress):  # noqa: N801  (reads as a statement)
 
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _last_line(cause: Exception) -> str:
-    return str(cause).strip().splitlines()[-1].strip()

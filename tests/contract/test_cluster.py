@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import sys
@@ -15,7 +16,8 @@ import ray
 from ray.cluster_utils import Cluster
 
 from streamct.errors import ClusterError, StallError
-from streamct.execute import Job, Outcome, Task, values
+from streamct.execute import Job, Outcome, Task, ray_pool, values
+from streamct.execute.ray_actors import CpuWorker
 from streamct.execute.ray_pool import RayExecutor
 from streamct.execute.schedule import State, run_tasks
 from streamct.execute.storage import Storage
@@ -138,6 +140,29 @@ def test_a_machine_that_comes_later_gets_workers_and_one_of_three_cores_is_not_c
     assert seen == [(1, 1)]
     assert found == [("film", ["done"] * 4)]
     assert [entry.name for entry in tmp_path.iterdir()] == ["mark"]
+
+
+class Dying(CpuWorker):
+    """Does not get as far as its first job."""
+
+    def ready(self) -> tuple[str, int]:
+        os._exit(1)
+
+
+@pytest.mark.parametrize("mode", ["", "token"])
+def test_workers_that_never_get_ready_end_the_run_at_once(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    cluster.add_node(num_cpus=1)
+    monkeypatch.setattr(ray_pool, "CpuWorker", Dying)
+    with RayExecutor(cluster.address, cpu_workers=1) as executor:
+        monkeypatch.setenv("RAY_AUTH_MODE", mode)
+        with pytest.raises(ClusterError) as caught:
+            list(run_tasks(executor, [("film", task_of(Job(until, (Path("/"),), "film")))]))
+    assert str(caught.value).startswith(
+        f"the worker cpu 0 could not start on the cluster at --address {cluster.address} ("
+    )
+    assert ("if the cluster was started without a token, unset it" in str(caught.value)) == bool(mode)
 
 
 def test_workers_for_which_there_is_no_room_are_named_and_those_that_have_some_begin(

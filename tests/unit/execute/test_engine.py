@@ -50,6 +50,7 @@ def test_gpus_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch, value:
         ({"cpu_workers": 0}, "at least one"),
         ({"gpu_workers": -1}, "can't be negative"),
         ({"gpus_per_worker": 0.0}, "above 0"),
+        ({"gpus_per_worker": 1.5}, "beyond 1 only whole GPUs"),
     ],
 )
 def test_contradictions_are_refused(arguments: dict[str, object], told: str) -> None:
@@ -69,8 +70,10 @@ def test_a_cluster_that_does_not_answer_is_named_at_once() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(ClusterError, match=f"--address {address}: no cluster answers there"):
-        Connection(address)
+    for named in ("--address", "RAY_ADDRESS"):
+        with pytest.raises(ClusterError, match=f"^{named} {address}: no cluster answers there"):
+            Connection(address, named)
+    assert (Engine(address=address).named, Engine().named) == ("--address", "RAY_ADDRESS")
 
 
 @pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:port"])
