@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -97,14 +97,81 @@ def test_the_ray_of_the_files_is_the_one_that_is_pinned() -> None:
     assert job["spec"]["rayClusterSpec"]["rayVersion"] == pinned[1]
 
 
-def test_the_slurm_script_is_bash_and_starts_ray_with_what_ray_has() -> None:
+def test_the_slurm_script_is_bash_and_its_options_are_slurm_s() -> None:
     script = CLUSTER / "slurm.sh"
     subprocess.run(["bash", "-n", str(script)], check=True)
-    text = script.read_text()
-    assert find_spec("ray.scripts.symmetric_run") is not None
-    assert "ray symmetric-run --address" in text
-    for line in re.findall(r"^#SBATCH (.*)$", text, re.MULTILINE):
+    for line in re.findall(r"^#SBATCH (.*)$", script.read_text(), re.MULTILINE):
         assert re.fullmatch(r"--[a-z-]+(=\S+)?", line), line
+
+
+STUBS = {
+    "scontrol": "echo one; echo two; echo three",
+    "getent": "echo 10.0.0.1 STREAM one",
+    "srun": 'while [[ $1 == --* ]]; do shift; done; exec "$@"',
+    "python": """[ -n "${READY:-}" ] && exit $READY
+        until [ "$(grep -c 'begun -' log 2>/dev/null)" = 2 ]; do sleep 0.05; done""",
+    "ray": """[ $1 = health-check ] && exit 0
+        trap 'echo "ended $2" >> log; exit 0' TERM; echo "begun $2" >> log
+        [ "$2" = "${BROKEN:-none}" ] && exit 1
+        while :; do sleep 0.05; done""",
+    "streamct": """trap 'echo "ended streamct" >> log; exit 143' TERM; echo "begun streamct $*" >> log
+        [ -n "${CODE:-}" ] && exit $CODE
+        while :; do sleep 0.05; done""",
+}
+"""Programs of a cluster: steps of SLURM run here; Ray and the command wait to be ended, unless told otherwise."""
+
+
+def slurm(folder: Path, **variables: str) -> subprocess.Popen[str]:
+    """The script under way, on three nodes."""
+    for name, text in STUBS.items():
+        (folder / name).write_text(f"#!/bin/bash\n{text}\n")
+        (folder / name).chmod(0o755)
+    given = {"SLURM_JOB_NODELIST": "n[1-3]", "SLURM_JOB_NUM_NODES": "3", "SLURM_JOB_ID": "7", "USER": "me"}
+    given |= {"PATH": f"{folder}:{os.environ['PATH']}"}
+    command = ["bash", str(CLUSTER / "slurm.sh"), "in", "ref.jpg", "-o", "out"]
+    return subprocess.Popen(command, env=os.environ | given | variables, cwd=folder, stderr=subprocess.PIPE, text=True)
+
+
+def log(folder: Path) -> list[str]:
+    path = folder / "log"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.mark.parametrize("code", [0, 1, 2])
+def test_the_slurm_script_ends_as_the_command_does_and_ends_ray(tmp_path: Path, code: int) -> None:
+    process = slurm(tmp_path, CODE=str(code))
+    assert process.communicate()[1] == ""
+    assert process.returncode == code
+    assert "begun streamct batch in ref.jpg -o out" in log(tmp_path)
+    assert sorted(line for line in log(tmp_path) if "streamct" not in line) == sorted(
+        ["begun --head", "begun --address=10.0.0.1:20007", "ended --head", "ended --address=10.0.0.1:20007"]
+    )
+
+
+@pytest.mark.parametrize("broken", ["--head", "--address=10.0.0.1:20007"])
+def test_the_slurm_script_fails_where_ray_does_not_start(tmp_path: Path, broken: str) -> None:
+    process = slurm(tmp_path, BROKEN=broken)
+    assert "error: Ray ended on a node (1) before" in process.communicate()[1]
+    assert process.returncode == 1
+    assert "ended streamct" in log(tmp_path) or not any("streamct" in line for line in log(tmp_path))
+
+
+def test_the_slurm_script_fails_where_not_all_nodes_come(tmp_path: Path) -> None:
+    process = slurm(tmp_path, READY="1")
+    process.communicate()
+    assert process.returncode == 1
+    assert not any("streamct" in line for line in log(tmp_path))
+
+
+def test_the_slurm_script_ends_the_command_before_ray_when_it_is_told_to_stop(tmp_path: Path) -> None:
+    process = slurm(tmp_path)
+    while not any("begun streamct" in line for line in log(tmp_path)):
+        assert process.poll() is None
+    process.terminate()
+    process.communicate()
+    assert process.returncode == 143
+    ended = [line for line in log(tmp_path) if line.startswith("ended")]
+    assert ended == ["ended streamct", "ended --address=10.0.0.1:20007", "ended --head"]
 
 
 @pytest.mark.parametrize("said", ["--shm-size", "EXTRAS=[cluster]", "wget"])
