@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import subprocess
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,18 @@ def test_the_autoscaler_s_file_fits_ray_s_own_schema_and_has_both_kinds_of_worke
     assert types["gpu"]["resources"]["GPU"] >= 1
     assert types["cpu"]["resources"]["CPU"] >= 1
     assert sum(kind.get("max_workers", 0) for kind in types.values()) <= cluster["max_workers"]
+
+
+def test_the_autoscaler_s_machines_ask_for_a_token_that_all_get_and_its_steps_are_ray_s() -> None:
+    text = (CLUSTER / "autoscaler.yaml").read_text()
+    cluster = yaml.safe_load(text)
+    assert cluster["file_mounts"] == {"/root/.ray/auth_token": "~/.ray/auth_token"}
+    for commands in (cluster["head_start_ray_commands"], cluster["worker_start_ray_commands"]):
+        starts = [command for command in commands if "ray start" in command]
+        assert len(starts) == 1
+        assert "RAY_AUTH_MODE=token ray start" in starts[0]
+    shown = re.findall(r"^#   .*?\bray ([a-z-]+)", text, re.MULTILINE)
+    assert shown == ["get-auth-token", "up", "dashboard", "job", "down"]  # without `ray dashboard` nothing is at 8265
 
 
 def pods(job: dict[str, Any]) -> list[dict[str, Any]]:
@@ -174,6 +187,34 @@ def test_the_slurm_script_ends_the_command_before_ray_when_it_is_told_to_stop(tm
     assert ended == ["ended streamct", "ended --address=10.0.0.1:20007", "ended --head"]
 
 
-@pytest.mark.parametrize("said", ["--shm-size", "EXTRAS=[cluster]", "wget"])
-def test_the_image_is_fit_for_a_cluster(said: str) -> None:
-    assert said in (ROOT / "Dockerfile").read_text()
+def instructions() -> list[tuple[str, str]]:
+    """Of the Dockerfile: name and arguments, without comments."""
+    text = re.sub(r"\\\n", " ", re.sub(r"(?m)^\s*#.*\n", "", (ROOT / "Dockerfile").read_text()))
+    return [(line.split()[0], line.split(maxsplit=1)[1]) for line in text.splitlines() if line.strip()]
+
+
+def test_the_image_has_what_clusters_use_of_it() -> None:
+    """Kubernetes asks for health with wget, the launcher copies with rsync; Ray comes as --build-arg EXTRAS says."""
+    lines = instructions()
+    runs = [argument for name, argument in lines if name == "RUN"]
+    installed = next(argument for argument in runs if "apt-get install" in argument).split("&&")[1].split()
+    assert {"rsync", "wget"} <= set(installed)
+    assert ("ARG", "EXTRAS=") in lines
+    (pip,) = [argument for argument in runs if "pip install" in argument]
+    assert pip.split()[-1] == '".${EXTRAS}"'
+    assert lines.index(("ARG", "EXTRAS=")) < lines.index(("RUN", pip))
+
+
+def test_the_image_is_built_with_an_extra_that_exists_and_holds_the_cluster_s_ray() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for path in (ROOT / "Dockerfile", CLUSTER / "autoscaler.yaml", CLUSTER / "kuberay-rayjob.yaml"):
+        (extra,) = set(re.findall(r"docker build --build-arg EXTRAS=\[(\w+)\]", path.read_text()))
+        assert extras[extra][0].startswith("ray[default]"), path
+
+
+def test_kernels_are_compiled_into_the_image_where_its_containers_look() -> None:
+    lines = instructions()
+    (cache,) = [a.partition("=")[2] for name, a in lines if name == "ENV" and a.startswith("NUMBA_CACHE_DIR=")]
+    (compiled,) = [argument for name, argument in lines if name == "RUN" and "streamct video" in argument]
+    assert 'mkdir -p "$NUMBA_CACHE_DIR"' in compiled
+    assert cache.startswith("/opt/")
