@@ -1,7 +1,8 @@
 """Faults on Ray with a real clip: `python scripts/soak.py DATA [ROUNDS]`.
 
 Each round kills a worker of `streamct video` at about 30% and compares the decoded frames with those of a run on one
-machine; interrupts a run and looks for what is left; and starts several workers at once on an empty compile cache.
+machine; interrupts a run and looks for what is left; and starts several workers at once on an empty compile cache. At
+the end the bytes in Ray's object store are printed, clip by clip.
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ import time
 from pathlib import Path
 
 import av
+import ray
 from bench_run import descendants, scaled_clip
+
+from streamct.execute.ray_pool import RayExecutor
+from streamct.prepare import Request
+from streamct.settings import Settings
+from streamct.spanned import grade_in_spans
 
 CLIP, REFERENCE = "clips/mdn-flower.mp4", "refs/jr-autumn.jpg"
 RAY = ("--engine", "ray", "--cpu-workers", "2", "--spans", "4")
@@ -27,6 +34,9 @@ _FRAMES, _SIZE = 600, (960, 540)
 _LIMIT = 600
 _STOP = 2.0
 _PATIENCE = 0.05
+_CLIPS = 5
+_STORE = 16 << 20
+"""Bytes that the store may hold: far less than one second of pictures."""
 _MAIN = "from streamct.cli import main; main()"
 
 
@@ -110,6 +120,25 @@ def cold_cache(clip: Path, data: Path, folder: Path, wanted: list[tuple[int, str
     return None if frames(folder / "out.mkv") == wanted else "other frames"
 
 
+def object_store(clip: Path, data: Path, folder: Path) -> str | None:
+    """What Ray's object store holds while one executor grades one clip after another: recipes, no pictures."""
+    used: list[int] = []
+    with RayExecutor(cpu_workers=2) as executor:
+        for number in range(_CLIPS):
+            request = Request(
+                clip, data / REFERENCE, folder / f"{number}.mkv", Settings().updated(output__codec="ffv1")
+            )
+            grade_in_spans(request, executor, lambda event: used.append(_stored()), count=4)
+            print(f"object store after {number + 1} clips: {_stored()} bytes, at most {max(used)} so far")
+    return f"{max(used)} bytes at most" if max(used) > _STORE else None
+
+
+def _stored() -> int:
+    """Bytes in use on all machines."""
+    name = "object_store_memory"
+    return int(ray.cluster_resources().get(name, 0) - ray.available_resources().get(name, 0))
+
+
 def left(folder: Path, *expected: str) -> str | None:
     """What is left in a folder beside what should be there."""
     more = sorted({entry.name for entry in folder.iterdir()} - set(expected))
@@ -133,6 +162,11 @@ def main() -> None:
                 wrong += told is not None
                 print(f"{fault.__name__} {number + 1}: {told or 'as it should be'} ({time.monotonic() - began:.0f} s)")
                 sys.stdout.flush()
+        folder = Path(scratch) / "store"
+        folder.mkdir()
+        told = object_store(clip, data, folder)
+        wrong += told is not None
+        print(f"object_store: {told or 'as it should be'}")
     sys.exit(1 if wrong else 0)
 
 

@@ -105,7 +105,7 @@ streamct batch "$scene/in" "$scene/in/gone.mp4" "$reference" --engine "$engine" 
 [ "$(grep -c '^failed: ' "$scene/said")" = 3 ] || broken "of three odd files these were told: $(cat "$scene/said")"
 said "0 bytes, text, missing" "3 told, 3 graded, exit 1"
 
-# Through Ray's own job queue, where its dashboard is installed.
+# Through Ray's own job queue, for which its dashboard has to be installed.
 if "$python" -c "import aiohttp, ray.dashboard.modules.job.sdk" 2>/dev/null; then
     port=$((20000 + RANDOM % 10000))
     export RAY_AUTH_MODE=disabled RAY_TMPDIR=$scene/ray
@@ -123,5 +123,5 @@ if "$python" -c "import aiohttp, ray.dashboard.modules.job.sdk" 2>/dev/null; the
     [ "$(find "$scene/job" -maxdepth 1 -name "*.mkv" | wc -l)" = 3 ] || broken "the job's outputs are missing"
     said "ray job submit -- streamct batch" "$(since "$began"), 3 graded"
 else
-    said "ray job submit" "NOT TRIED: needs pip install \"ray[default]\" (the extra [cluster])"
+    broken "ray job submit can't be tried: pip install \"ray[default]\" (the extra [cluster]) first"
 fi

@@ -418,7 +418,11 @@ def grade_with(engine: Engine, asked: Request, progress: Progress, count: int | 
     )  # fmt: skip
     paths = [path for path in given if path is not None and path.exists()]
     segmenting = asked.settings.segment.segmenter != "none" and (asked.mask is None or asked.ref_mask is None)
-    executor = open_executor(engine, lambda line: progress(Event("note", line)), segmenting=segmenting, paths=paths)
+    written = (folder, *(path.parent for path in (asked.save_masks, asked.save_track) if path is not None))
+    outputs = [path for path in written if path.is_dir()]
+    executor = open_executor(
+        engine, lambda line: progress(Event("note", line)), segmenting=segmenting, paths=paths, outputs=outputs
+    )
     with executor:
         return grade_in_spans(asked, executor, progress, count)
 

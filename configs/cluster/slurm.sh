@@ -17,7 +17,7 @@ set -euo pipefail
 
 # source /path/to/venv/bin/activate    # yours: pip install -c constraints.txt ".[cluster]"
 
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | awk 'NR == 1')
 address=$(getent ahostsv4 "$head" | awk 'NR == 1 { print $1 }'):$((20000 + SLURM_JOB_ID % 20000))
 
 # One token for all nodes: nobody else on the network may use this cluster.
@@ -26,14 +26,53 @@ RAY_AUTH_TOKEN=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
 export RAY_ADDRESS=$address
 export NUMBA_CACHE_DIR=${NUMBA_CACHE_DIR:-/tmp/streamct-$USER}
 
-# The first node becomes the head and runs the command; the others join it and leave when it ends.
-srun --kill-on-bad-exit=0 ray symmetric-run --address "$address" --min-nodes "$SLURM_JOB_NUM_NODES" -- \
-    streamct batch "$@" &
-step=$!
-trap 'kill -TERM "$step"' TERM
-code=0
-wait "$step" || code=$?
-if kill -0 "$step" 2>/dev/null; then  # the signal ended the first wait
-    wait "$step" || code=$?
+# Steps of the job, which share nodes: Ray on the first node, the head, and on all others; the command beside the head.
+steps=()
+begin() { srun --overlap "$@" & steps+=("$!"); }
+end() {  # the last first, so that the command can clean up; srun passes signals on
+    trap - TERM INT EXIT
+    for ((i = ${#steps[@]} - 1; i >= 0; i--)); do
+        kill -TERM "${steps[i]}" 2>/dev/null || continue
+        wait "${steps[i]}" 2>/dev/null || true
+    done
+}
+trap end EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
+until_ended() {  # wait for one step; Ray may not end before it. Leaves its exit code in `code`.
+    code=0
+    wait -n || code=$?
+    if kill -0 "$1" 2>/dev/null; then
+        echo "error: Ray ended on a node ($code) before $2" >&2
+        exit 1
+    fi
+}
+
+begin --nodes=1 --ntasks=1 --nodelist="$head" \
+    ray start --head --node-ip-address="${address%:*}" --port="${address#*:}" --include-dashboard=false --block
+if [ "$SLURM_JOB_NUM_NODES" -gt 1 ]; then
+    others=$((SLURM_JOB_NUM_NODES - 1))
+    begin --nodes="$others" --ntasks="$others" --exclude="$head" --kill-on-bad-exit=0 bash -c '
+        for try in 1 2 3 4 5 6; do ray health-check --address "$0" 2>/dev/null && break; sleep 5; done
+        exec ray start --address="$0" --block' "$address"
 fi
+
+# All nodes first: how many workers segment is decided when the command begins.
+begin --nodes=1 --ntasks=1 --nodelist="$head" python -c '
+import sys, time, ray
+wanted, there = int(sys.argv[1]), 0
+end = time.monotonic() + 180
+while there < wanted and time.monotonic() < end:
+    time.sleep(1)
+    try:
+        ray.is_initialized() or ray.init("auto", log_to_driver=False, logging_level="CRITICAL")
+        there = sum(node["Alive"] for node in ray.nodes())
+    except Exception as error:
+        print(error, file=sys.stderr)
+sys.exit(there < wanted and f"error: {there} of {wanted} nodes run Ray")' "$SLURM_JOB_NUM_NODES"
+until_ended "${steps[-1]}" "all nodes had joined"
+[ "$code" = 0 ] || exit 1
+
+begin --nodes=1 --ntasks=1 --nodelist="$head" streamct batch "$@"
+until_ended "${steps[-1]}" "streamct did"
 exit "$code"

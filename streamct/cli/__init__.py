@@ -13,7 +13,7 @@ _CLOSED = 128 + signal.SIGPIPE
 
 
 class Stopped(BaseException):
-    """SIGINT or SIGTERM, raised in the main thread so that everything is cleaned up on the way out.
+    """SIGINT, SIGTERM or SIGHUP, raised in the main thread so that everything is cleaned up on the way out.
 
     Not a KeyboardInterrupt: libraries that catch that one would choose the exit code themselves. left: what the user
     is told of the outcome.
@@ -31,10 +31,12 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Run `streamct` and exit with its code: 0, 1 (failed), 2 (wrong usage), 130 (Ctrl-C), 141 (nobody reads
-    standard output any more), 143 (SIGTERM)."""
+    """Run `streamct` and exit with its code: 0, 1 (failed), 2 (wrong usage), or 128 and the number of a signal: 130
+    (Ctrl-C), 141 (nobody reads standard output any more), 143 (SIGTERM), 129 (SIGHUP: the terminal went)."""
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
+        signal.signal(signal.SIGHUP, _stop)
     verbose = "--verbose" in sys.argv or "-v" in sys.argv
     try:
         from streamct.cli.app import app
@@ -63,8 +65,9 @@ def main() -> None:
             complain_internal(error, verbose, as_json="--json" in sys.argv)
             sys.exit(1)
     except Stopped as stop:
-        cause = "Ctrl-C" if stop.number == signal.SIGINT else "SIGTERM"
-        print(f"stopped ({cause}); {stop.left}", file=sys.stderr)
+        cause = "Ctrl-C" if stop.number == signal.SIGINT else signal.Signals(stop.number).name
+        with suppress(OSError):  # a terminal that went takes no more
+            print(f"stopped ({cause}); {stop.left}", file=sys.stderr)
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError):
                 stream.flush()

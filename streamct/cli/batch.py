@@ -188,7 +188,8 @@ def batch(
                 many=len(found.items) > 1,
                 local_workers=min(len(found.items), max(2, cores() // _CORES_A_FILE)),
                 segmenting=any(map(segments, found.items)),
-                paths=_folders(found.items, work if not dry_run else None),
+                paths=_seen(found.items),
+                outputs=() if dry_run else (output, work),
             )
             with closing(executor):
                 for line in _unused(where, executor.name, any(map(segments, found.items))):
@@ -233,8 +234,8 @@ def _unused(asked: Engine, engine: str, segmenting: bool) -> Iterator[str]:
             yield f"{flag} {value:g}: changes nothing, because no network segments; see --segmenter"
 
 
-def _folders(items: Sequence[Item], work: Path | None) -> list[Path]:
-    """What every machine has to see: the folders of all inputs that are there, and those that are written to."""
+def _seen(items: Sequence[Item]) -> list[Path]:
+    """What every machine has to see: one file of each folder that is read from."""
     named = (
         path
         for item in items
@@ -243,8 +244,7 @@ def _folders(items: Sequence[Item], work: Path | None) -> list[Path]:
             item.settings.segment.weights,
         )
     )  # fmt: skip
-    folders = {path.parent for path in named if path is not None and path.parent.is_dir()}
-    return sorted(folders if work is None else folders | {work})
+    return sorted({path.parent: path for path in named if path is not None and path.exists()}.values())
 
 
 def _remove_empty(folders: Sequence[Path]) -> None:

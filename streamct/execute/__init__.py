@@ -89,6 +89,10 @@ class Executor(Protocol):
     def alive(self) -> int:
         """How many workers there are right now."""
 
+    @property
+    def lacking(self) -> str:
+        """What workers wait for themselves, with what helps; empty where all are there."""
+
     def submit(self, job: Job) -> None:
         """Begin a job as soon as a worker is free. The caller keeps the number in flight bounded."""
 

@@ -36,13 +36,21 @@ class Engine:
             raise UsageError(f"--cpu-workers {self.cpu_workers}: at least one is needed.")
         if self.gpu_workers is not None and self.gpu_workers < 0:
             raise UsageError(f"--gpu-workers {self.gpu_workers}: can't be negative; 0 segments on CPUs.")
-        if self.gpus_per_worker is not None and not 0 < self.gpus_per_worker <= 64:
-            raise UsageError(f"--gpus-per-worker {self.gpus_per_worker:g}: must be above 0, such as 1 or 0.25.")
+        share = self.gpus_per_worker
+        if share is not None and not 0 < share <= 64:
+            raise UsageError(f"--gpus-per-worker {share:g}: must be above 0, such as 1 or 0.25.")
+        if share is not None and share > 1 and share != int(share):
+            raise UsageError(f"--gpus-per-worker {share:g}: beyond 1 only whole GPUs can be given, such as 2.")
 
     @property
     def where(self) -> str | None:
         """The cluster's address: that given, or else `RAY_ADDRESS`."""
         return self.address or os.environ.get("RAY_ADDRESS") or None
+
+    @property
+    def named(self) -> str:
+        """What gave it."""
+        return "--address" if self.address else "RAY_ADDRESS"
 
 
 def chosen(engine: Engine, many: bool = False) -> tuple[str, str]:
@@ -77,14 +85,16 @@ def open_executor(
     local_workers: int = 1,
     segmenting: bool = False,
     paths: Sequence[Path] = (),
+    outputs: Sequence[Path] = (),
 ) -> Executor:
     """The executor that the user asked for; one line says which. To be closed.
 
     local_workers: threads of a local one, unless --cpu-workers says. segmenting: networks will be needed. paths: files
-    and folders that every machine has to see.
+    and folders that every machine has to see. outputs: folders that all write to, and have to share.
 
     Raises:
         ClusterError: the cluster can't be reached or does not let us in.
+        OutputError: a folder of outputs can't be written to.
     """
     name, why = chosen(engine, many)
     if name == "local":
@@ -94,7 +104,8 @@ def open_executor(
     from streamct.execute.ray_pool import RayExecutor
 
     executor = RayExecutor(
-        engine.where, engine.cpu_workers, engine.gpu_workers, engine.gpus_per_worker, segmenting, tuple(paths)
-    )
+        engine.where, engine.cpu_workers, engine.gpu_workers, engine.gpus_per_worker, segmenting, tuple(paths),
+        tuple(outputs), engine.named,
+    )  # fmt: skip
     note(f"engine: ray ({why}), {executor.described}")
     return executor

@@ -51,6 +51,11 @@ class LocalExecutor:
         """How many threads there are right now."""
         return sum(thread.is_alive() for thread in self._threads)
 
+    @property
+    def lacking(self) -> str:
+        """Nothing."""
+        return ""
+
     def submit(self, job: Job) -> None:
         """Begin a job as soon as a thread is free."""
         if self._closed:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import pickle
-import socket
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamct.errors import ClusterError, StreamctError, WorkerLostError
+from streamct.errors import StreamctError, WorkerLostError
 from streamct.execute.memory import give_back
+from streamct.execute.storage import Files
 from streamct.execute.warm import grade_a_little
 from streamct.work import Work, at_work
 
@@ -38,16 +37,16 @@ class Slot:
 class CpuWorker:
     """An actor that does jobs, one at a time; a second thread of it answers meanwhile.
 
-    cores: its share. folder: that the user is in. paths: that must be here. seer: who segments for it, or None.
+    cores: its share. folder: that the user is in. files: that must be here.
     """
 
-    def __init__(self, cores: int, folder: str, paths: tuple[str, ...], seer: Any) -> None:
+    def __init__(self, cores: int, folder: str, files: Files) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # networks run elsewhere; Ray does not hide GPUs from us
         self._cores = cores
-        self._place = (folder, paths)
+        self._folder = folder
+        self._files = files
         self._work: Work | None = None
         self._held: OrderedDict[str, Any] = OrderedDict()
-        self._seer = seer
 
     def ready(self) -> tuple[str, int]:
         """Get ready; gives the node's id and the process's.
@@ -57,28 +56,23 @@ class CpuWorker:
         """
         import ray
 
-        folder, paths = self._place
-        missing = next((path for path in (folder, *paths) if not Path(path).exists()), None)
-        if missing is not None:
-            raise ClusterError(
-                f"{missing}: is not seen from the node {socket.gethostname()}. Inputs and outputs have to lie on "
-                "storage that every machine of the cluster mounts at the same place, such as NFS."
-            )
-        os.chdir(folder)
-        if self._seer is not None:
-            from streamct.segment.choose import ask
-
-            ask(_Asking(self._seer))
+        Files(((self._folder, None),)).check()
+        self._files.check()
+        os.chdir(self._folder)
         grade_a_little()
         return str(ray.get_runtime_context().get_node_id()), os.getpid()
 
-    def run(self, blob: bytes, *held: Any) -> bytes:
-        """Do a job; gives value, error, seconds and finished frames, pickled."""
+    def run(self, blob: bytes, seer: Any, *held: Any) -> bytes:
+        """Do a job; gives value, error, seconds and finished frames, pickled. seer: who segments for it, or None."""
         began = time.monotonic()
         self._work = work = Work(self._cores)
         value: Any = None
         error: BaseException | None = None
         try:
+            if seer is not None:
+                from streamct.segment.choose import ask
+
+                ask(_Asking(seer))
             call, arguments = pickle.loads(blob)
             shared = [self._value(references[0]) for references in held]
             with at_work(work):
@@ -134,6 +128,9 @@ class Seer:
 
         torch.set_num_threads(threads)
         self._warm: DeepLab | None = None
+
+    def ready(self) -> None:
+        """Answers as soon as the actor runs."""
 
     def resolve(self, settings: SegmentSettings) -> tuple[SegmentSettings, str | None, list[str]]:
         """See `streamct.segment.choose.resolve`; gives its notes too."""

@@ -15,6 +15,8 @@ from typing import Any
 from uuid import uuid4
 
 from streamct.errors import ClusterError
+from streamct.execute.pool_size import Machine
+from streamct.execute.ray_instance import Instance, our_signals
 from streamct.work import machine_cores
 
 _REACH_SECONDS = 5.0
@@ -25,47 +27,92 @@ _STORE_BYTES = 256 << 20
 """Of a private instance: proxies, masks and palettes are all that lies in it."""
 
 
-def largest_machine(ray: Any) -> int:
-    """Cores of the largest machine."""
-    return max((int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["Alive"]), default=1)
-
-
-def connected(address: str | None) -> Any:
+class Connection:
     """Ray, connected to a cluster or to an instance of our own.
+
+    address: None for the latter. named: what the address was given by. cores: at least so many of an instance of ours.
 
     Raises:
         ClusterError: it can't be reached in some seconds, or does not let us in.
     """
+
+    def __init__(self, address: str | None, named: str = "--address", cores: int = 0) -> None:
+        self.private = address is None
+        self._where = "a private Ray instance" if address is None else f"the cluster at {named} {address}"
+        self.ray = _imported()
+        if self.ray.is_initialized():
+            raise ClusterError("this process uses Ray already. Call ray.shutdown() first, or use --engine local.")
+        self._instance = Instance()
+        self._worker = self.ray._private.worker
+        self._print = self._worker.print_to_stdstream
+        self._worker.print_to_stdstream = lambda *_, **__: None  # of workers that die we tell ourselves
+        try:
+            with our_signals():
+                _connect(self.ray, address, self._where, named, max(cores, machine_cores()))
+        except BaseException:
+            self.close()
+            raise
+
+    def machines(self) -> list[Machine]:
+        """All that are there now."""
+        found = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        return [Machine(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in found]
+
+    def refused(self, cause: Exception) -> ClusterError:
+        """What Ray says when it does not do as it is told, as an error of ours."""
+        return _refused(self._where, cause)
+
+    def no_worker(self, label: str, cause: BaseException) -> ClusterError:
+        """A worker that dies before it is ready."""
+        told = (str(cause).strip().splitlines() or [repr(cause)])[-1].strip("' .")
+        text = f"the worker {label} could not start on {self._where} ({told})."
+        if os.environ.get("RAY_AUTH_MODE") == "token":
+            text += " RAY_AUTH_MODE=token is set: if the cluster was started without a token, unset it."
+        return ClusterError(text + " Ray's logs say more: session_latest/logs below /tmp/ray, on the worker's machine.")
+
+    def close(self) -> None:
+        """Leave the cluster, or end the instance with all its processes."""
+        if self.private:
+            self._instance.look()
+        with suppress(Exception):
+            self.ray.shutdown()
+        self._worker.print_to_stdstream = self._print
+        if self.private:
+            self._instance.end()
+
+
+def _imported() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "3")  # of a second each, to find the cluster's address
     import ray
 
-    if ray.is_initialized():
-        raise ClusterError("this process uses Ray already. Call ray.shutdown() first, or use --engine local.")
+    return ray
+
+
+def _connect(ray: Any, address: str | None, where: str, named: str, cores: int) -> None:
     options: dict[str, Any] = {
         "log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": f"streamct-{uuid4().hex[:12]}",
     }  # fmt: skip
     if address is None:
         os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: our own workers are as urgent as we are
         options |= {
-            "num_cpus": machine_cores(), "include_dashboard": False, "object_store_memory": _STORE_BYTES,
+            "num_cpus": cores, "include_dashboard": False, "object_store_memory": _STORE_BYTES,
         }  # fmt: skip
     else:
-        _reach(address)
+        _reach(address, named)
     try:
-        _init(ray, address, options)
+        _init(ray, address, where, options)
     except _TurnedAwayError as away:
         if not _token_taken_along():
-            raise _refused(address, away) from away
+            raise _refused(where, away) from away
         try:
-            _init(ray, address, options)
+            _init(ray, address, where, options)
         except _TurnedAwayError as again:
-            raise _refused(address, again) from again
+            raise _refused(where, again) from again
     if address is None:
         _left_alone(ray)
-    return ray
 
 
 def _left_alone(ray: Any) -> None:
@@ -81,7 +128,7 @@ class _TurnedAwayError(Exception):
     """A cluster wants a token, or another one."""
 
 
-def _init(ray: Any, address: str | None, options: dict[str, Any]) -> None:
+def _init(ray: Any, address: str | None, where: str, options: dict[str, Any]) -> None:
     with _hushed() as said:
         try:
             with warnings.catch_warnings():
@@ -92,7 +139,7 @@ def _init(ray: Any, address: str | None, options: dict[str, Any]) -> None:
                 ray.shutdown()
             if "Auth" in said():
                 raise _TurnedAwayError("its token is missing or another") from cause
-            raise _refused(address, cause) from cause
+            raise _refused(where, cause) from cause
 
 
 def _token_taken_along() -> bool:
@@ -132,13 +179,13 @@ def _hushed() -> Iterator[Callable[[], str]]:
             os.close(own)
 
 
-def _reach(address: str) -> None:
+def _reach(address: str, named: str) -> None:
     """Knock at the cluster's door, because Ray itself would wait for long."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdecimal():
         if address in ("auto", "local"):
             return
-        raise ClusterError(f"--address {address}: is no address. Write HOST:PORT, such as head:6379, or auto.")
+        raise ClusterError(f"{named} {address}: is no address. Write HOST:PORT, such as head:6379, or auto.")
     if os.environ.get("RAY_USE_TLS", "0") == "1":
         return
     try:
@@ -147,19 +194,18 @@ def _reach(address: str) -> None:
             answer = line.recv(9)
     except OSError as cause:
         raise ClusterError(
-            f"--address {address}: no cluster answers there ({cause.strerror or cause}). Check that it runs (ray "
+            f"{named} {address}: no cluster answers there ({cause.strerror or cause}). Check that it runs (ray "
             "status) and that this machine may reach it, or leave the address out to use this machine alone."
         ) from cause
     if len(answer) < 4 or answer[3] != _SETTINGS:
         raise ClusterError(
-            f"--address {address}: what answers there is no Ray cluster. Give the address that `ray start --head` "
+            f"{named} {address}: what answers there is no Ray cluster. Give the address that `ray start --head` "
             "printed, mostly port 6379."
         )
 
 
-def _refused(address: str | None, cause: Exception) -> ClusterError:
+def _refused(where: str, cause: Exception) -> ClusterError:
     told = " ".join(str(cause).split())
-    where = "a private Ray instance" if address is None else f"the cluster at {address}"
     if "auth" in told.lower() or "token" in told.lower():
         return ClusterError(
             f"{where} does not let us in ({told[:200]}). It wants a token: set RAY_AUTH_MODE=token, and "

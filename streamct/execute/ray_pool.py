@@ -23,14 +23,21 @@ from typing import Any, Self
 
 from streamct.errors import ClusterError, ExecutionError, StreamctError, WorkerLostError
 from streamct.execute import Job, Outcome, Shared
+from streamct.execute.pool_size import cores_a_worker, segmenters_that_fit, workers_that_fit
 from streamct.execute.ray_actors import CpuWorker, Seer, Slot
-from streamct.execute.ray_cluster import connected, largest_machine
+from streamct.execute.ray_cluster import Connection
 from streamct.execute.ray_metrics import Metrics
+from streamct.execute.storage import Storage
 from streamct.work import machine_cores
 
-_CORES_A_WORKER = 2
 _PROGRESS_SECONDS = 0.5
+_COUNT_SECONDS = 3.0
 _STOP_SECONDS = 0.6
+_NAMED = 3
+_STARTS = 3
+"""How often in a row a worker may die before it is ready."""
+_LOW_ON_MEMORY = "running low on memory"
+"""What Ray says where it killed somebody for it; of memory as such it speaks whenever a worker is gone."""
 _HELD = 32
 """Shared values that are kept in the object store."""
 
@@ -49,10 +56,20 @@ class _Hand:
     told: Any = None
     done: int = 0
     born: int = 1
+    failed: int = 0
 
     @property
     def label(self) -> str:
         return f"cpu {self.number}"
+
+
+@dataclass(slots=True)
+class _Segmenter:
+    """One actor that holds networks. ref: of its start, None once it is ready."""
+
+    number: int
+    actor: Any
+    ref: Any
 
 
 @dataclass(slots=True)
@@ -69,10 +86,15 @@ class RayExecutor:
     address: of a cluster; None: a private instance on this machine, which ends with us. cpu_workers: actors that do
     jobs; None: one for two cores. gpu_workers: actors that hold networks on GPUs, None: as many as there is room for,
     0: one on a CPU. gpus_per_worker: share of a GPU that each gets, 1 if None. segmenting: networks will be needed.
-    paths: files and folders that every machine has to see under the same name.
+    paths: files and folders that every machine has to see under the same name; outputs: folders that it writes to,
+    made if need be. named: what gave the address.
+
+    Workers begin as soon as they have room. Where it is not said how many, machines that come later get some too;
+    where it is said, those that don't fit wait for room, and an autoscaler makes it.
 
     Raises:
         ClusterError: the cluster can't be reached, or does not let us in.
+        OutputError: a folder of outputs can't be written to.
     """
 
     name = "ray"
@@ -85,24 +107,38 @@ class RayExecutor:
         gpus_per_worker: float | None = None,
         segmenting: bool = False,
         paths: Sequence[Path] = (),
+        outputs: Sequence[Path] = (),
+        named: str = "--address",
     ) -> None:
-        self._private = address is None
-        self._ray = connected(address)
         self._closed = False
+        self._storage = Storage(paths, outputs if address is not None else ())
         try:
-            total = self._ray.cluster_resources()
-            cpus = max(1, int(total.get("CPU", 1)))
-            count = cpu_workers or max(1, cpus // _CORES_A_WORKER)
-            self._share = max(1, min(cpus // count, largest_machine(self._ray)))
-            self._paths = tuple(str(path.absolute()) for path in paths)
-            self._seers = self._segmenters(total, gpu_workers, gpus_per_worker or 1.0) if segmenting else []
+            self._connection = Connection(address, named, cpu_workers or 0)
+        except BaseException:
+            self._storage.close()
+            raise
+        self._ray = self._connection.ray
+        self._hands: list[_Hand] = []
+        self._segmenters: list[_Segmenter] = []
+        self._gpus = gpus_per_worker or 1.0
+        self._grows = address is not None and cpu_workers is None
+        self._grows_segmenters = False
+        try:
+            machines = self._connection.machines()
+            self._share = cores_a_worker(machines, cpu_workers)
             self._worker = self._ray.remote(CpuWorker)
             self._metrics = Metrics()
             self._queue: deque[Job] = deque()
             self._early: list[Outcome] = []
             self._shared: OrderedDict[int, _Sent] = OrderedDict()
-            self._polled = time.monotonic()
-            self._hands = [self._hired(number, 1) for number in range(count)]
+            self._polled = self._counted = time.monotonic()
+            if segmenting:
+                self._hire_segmenters(segmenters_that_fit(machines, self._gpus), gpu_workers)
+            self._fit = workers_that_fit(machines, self._share)
+            self._hands = [self._hired(number, 1) for number in range(cpu_workers or max(1, self._fit))]
+        except self._ray.exceptions.RayError as cause:
+            self.close()
+            raise self._connection.refused(cause) from cause
         except BaseException:
             self.close()
             raise
@@ -128,9 +164,38 @@ class RayExecutor:
     @property
     def described(self) -> str:
         """Sizes of the pools, for the user."""
-        cores = f"{self._share} core{'' if self._share == 1 else 's'} each"
-        told = f"{len(self._hands)} CPU worker{'' if len(self._hands) == 1 else 's'} of {cores}"
-        return f"{told}, {len(self._seers)} for segmentation" if self._seers else told
+        told = f"{_counted(len(self._hands), 'CPU worker')} of {_counted(self._share, 'core')} each"
+        if self._fit < len(self._hands):
+            told += f", of which {self._fit} fit now and the others wait for room"
+        if not self._segmenters:
+            return told
+        told += f", {len(self._segmenters)} for segmentation"
+        if self._fit_segmenters < len(self._segmenters):
+            told += f", of which {self._fit_segmenters} fit now"
+        return told
+
+    @property
+    def lacking(self) -> str:
+        """What workers wait for themselves."""
+        said = []
+        away = sum(not hand.node for hand in self._hands)
+        if away:
+            said.append(
+                f"{_counted(away, 'CPU worker')} of {_counted(self._share, 'core')} each: add machines, or ask for "
+                "fewer with --cpu-workers"
+            )
+        waiting = [segmenter.number for segmenter in self._segmenters if segmenter.ref is not None]
+        if waiting and self._on_gpus:
+            numbers = ", ".join(map(str, waiting[:_NAMED])) + (" and more" if len(waiting) > _NAMED else "")
+            each = ", each of" if len(waiting) > 1 else ","
+            said.append(
+                f"segmenter{'s' if len(waiting) > 1 else ''} {numbers}{each} which needs {self._gpus:g} GPU"
+                f"{'s' if self._gpus > 1 else ''}: add machines with GPUs, or ask for fewer with --gpu-workers or for "
+                "less with --gpus-per-worker"
+            )
+        elif waiting:
+            said.append("the segmenter to load")
+        return "; ".join(said)
 
     def submit(self, job: Job) -> None:
         """Begin a job as soon as an actor is free."""
@@ -146,17 +211,21 @@ class RayExecutor:
             ClusterError: a machine does not see the files.
         """
         found, self._early = self._early, []
-        refs = {hand.ref: hand for hand in self._hands if hand.ref is not None}
+        refs: dict[Any, _Hand | _Segmenter] = {hand.ref: hand for hand in self._hands if hand.ref is not None}
+        refs |= {segmenter.ref: segmenter for segmenter in self._segmenters if segmenter.ref is not None}
         if refs:
             ready, _ = self._waited(list(refs), num_returns=1, timeout=0 if found else seconds)
             if ready:
                 ready, _ = self._waited(list(refs), num_returns=len(refs), timeout=0)
             for ref in ready:
-                outcome = self._ended(refs[ref])
-                if outcome is not None:
+                ended = refs[ref]
+                if isinstance(ended, _Segmenter):
+                    self._begun(ended)
+                elif (outcome := self._ended(ended)) is not None:
                     found.append(outcome)
         else:
             time.sleep(seconds)
+        self._recount()
         self._assign()
         self._ask()
         return found
@@ -174,18 +243,19 @@ class RayExecutor:
         if self._closed:
             return
         self._closed = True
-        hands = getattr(self, "_hands", [])
+        hands = self._hands
         busy = [hand for hand in hands if hand.job is not None and hand.node]
         with _quietly(self._ray):
             for hand in busy:
                 hand.actor.stop.remote()
             if busy:
                 self._waited([hand.ref for hand in busy], num_returns=len(busy), timeout=_STOP_SECONDS)
-        if not self._private:
-            for actor in (*(hand.actor for hand in hands), *getattr(self, "_seers", [])):
+        if not self._connection.private:
+            for actor in (*(hand.actor for hand in hands), *(segmenter.actor for segmenter in self._segmenters)):
                 with _quietly(self._ray):
                     self._ray.kill(actor)
-        self._ray.shutdown()
+        self._connection.close()
+        self._storage.close()
 
     def _waited(self, refs: list[Any], **options: Any) -> tuple[list[Any], list[Any]]:
         """`ray.wait`; what a signal raises meanwhile comes out of it as itself."""
@@ -197,36 +267,65 @@ class RayExecutor:
                 raise error.__cause__ from None
             raise
 
-    def _hired(self, number: int, born: int) -> _Hand:
-        """A new actor, on its way."""
+    def _hired(self, number: int, born: int, failed: int = 0) -> _Hand:
+        """A new actor, on its way. failed: how many before it died before they were ready."""
         name = f"streamct cpu {number}" + (f" ({born})" if born > 1 else "")
-        seer = self._seers[number % len(self._seers)] if self._seers else None
+        self._storage.renew()
         options = {"num_cpus": self._share, "name": name, "max_restarts": 0, "max_task_retries": 0}
         actor = self._worker.options(**options, max_concurrency=2, scheduling_strategy="SPREAD").remote(
-            self._share, os.getcwd(), self._paths, seer
+            self._share, os.getcwd(), self._storage.files
         )
-        return _Hand(number, actor, actor.ready.options(name=f"{name}: start").remote(), born=born)
+        return _Hand(number, actor, actor.ready.options(name=f"{name}: start").remote(), born=born, failed=failed)
 
-    def _segmenters(self, total: Mapping[str, float], count: int | None, share: float) -> list[Any]:
-        gpus = total.get("GPU", 0.0)
-        if count is None:
-            count = int(gpus / share + 1e-9)
-        if count * share > gpus + 1e-9:
+    def _hire_segmenters(self, fit: int, wanted: int | None) -> None:
+        """fit: how many have room on GPUs. wanted: None for all of these."""
+        if self._connection.private and wanted is not None and wanted > fit:
             raise ClusterError(
-                f"--gpu-workers {count}: with {share:g} GPUs each, they need {count * share:g}, and the cluster has "
-                f"{gpus:g}. Lower --gpus-per-worker, or ask for fewer."
+                f"--gpu-workers {wanted}: with {self._gpus:g} GPUs each there is room for {fit} on this machine. Lower "
+                "--gpus-per-worker, or ask for fewer."
             )
-        seer = self._ray.remote(Seer)
-        options: dict[str, Any] = {"max_restarts": -1, "max_task_retries": 3, "max_concurrency": 4}
-        if not count:
-            threads = max(1, machine_cores() // 2)
-            return [seer.options(**options, num_cpus=0, name="streamct segment 0").remote(threads)]
-        return [
-            seer.options(**options, num_cpus=0, num_gpus=share, name=f"streamct segment {n}").remote(1)
-            for n in range(count)
-        ]
+        count = fit if wanted is None else wanted
+        self._on_gpus = count > 0
+        self._grows_segmenters = self._on_gpus and wanted is None and not self._connection.private
+        self._fit_segmenters = fit if self._on_gpus else 1
+        self._segmenters = [self._segmenter(number) for number in range(max(1, count))]
+
+    def _segmenter(self, number: int) -> _Segmenter:
+        options: dict[str, Any] = {"max_restarts": -1, "max_task_retries": 3, "max_concurrency": 4, "num_cpus": 0}
+        if self._on_gpus:
+            options["num_gpus"] = self._gpus
+        name = f"streamct segment {number}"
+        threads = 1 if self._on_gpus else max(1, machine_cores() // 2)
+        actor = self._ray.remote(Seer).options(**options, name=name).remote(threads)
+        return _Segmenter(number, actor, actor.ready.options(name=f"{name}: start").remote())
+
+    def _begun(self, segmenter: _Segmenter) -> None:
+        """A segmenter is ready."""
+        try:
+            self._ray.get(segmenter.ref)
+        except self._ray.exceptions.RayError as cause:
+            raise self._connection.no_worker(f"segment {segmenter.number}", cause) from cause
+        segmenter.ref = None
+
+    def _recount(self) -> None:
+        """Now and then: machines that have come get workers."""
+        now = time.monotonic()
+        if not (self._grows or self._grows_segmenters) or now - self._counted < _COUNT_SECONDS:
+            return
+        self._counted = now
+        with _quietly(self._ray):
+            machines = self._connection.machines()
+            if self._grows:
+                more = range(len(self._hands), workers_that_fit(machines, self._share))
+                self._hands += [self._hired(number, 1) for number in more]
+            if self._grows_segmenters:
+                more = range(len(self._segmenters), segmenters_that_fit(machines, self._gpus))
+                self._segmenters += [self._segmenter(number) for number in more]
 
     def _assign(self) -> None:
+        seers = [segmenter.actor for segmenter in self._segmenters if segmenter.ref is None]
+        if self._segmenters and not seers:
+            return
         for hand in self._hands:
             if not self._queue:
                 return
@@ -235,7 +334,8 @@ class RayExecutor:
                 blob, held = self._packed(job)
                 hand.job, hand.began, hand.done = job, time.monotonic(), 0
                 hand.told = None  # an answer still on its way is about the job before
-                hand.ref = hand.actor.run.options(name=job.name).remote(blob, *held)
+                seer = seers[hand.number % len(seers)] if seers else None
+                hand.ref = hand.actor.run.options(name=job.name).remote(blob, seer, *held)
 
     def _packed(self, job: Job) -> tuple[bytes, list[Any]]:
         """The job as bytes, and the places of its shared arguments."""
@@ -266,13 +366,19 @@ class RayExecutor:
         try:
             result = self._ray.get(hand.ref)
         except self._ray.exceptions.RayTaskError as cause:  # of ours it catches all: this is the start's
-            fault = cause.as_instanceof_cause()
-            if isinstance(fault, StreamctError):
-                raise ClusterError(str(fault)) from cause
-            raise ClusterError(f"a worker could not start: {cause.cause!r}") from cause
+            if isinstance(cause.cause, StreamctError):  # Ray's own holds a trace as its text
+                raise cause.cause from None
+            raise self._connection.no_worker(hand.label, cause.cause) from cause
         except self._ray.exceptions.RayError as cause:
             error = self._lost(hand, cause)
-            self._hands[self._hands.index(hand)] = self._hired(hand.number, hand.born + 1)
+            failed = hand.failed + 1 if starting and not error.node else 0
+            if failed == _STARTS:
+                raise self._connection.no_worker(hand.label, cause) from cause
+            try:
+                another = self._hired(hand.number, hand.born + 1, failed)
+            except self._ray.exceptions.RaySystemError as refused:
+                raise self._connection.no_worker(hand.label, refused) from refused
+            self._hands[self._hands.index(hand)] = another
             if job is None:
                 return None
             return Outcome(job, None, error, time.monotonic() - began, hand.label)
@@ -292,7 +398,7 @@ class RayExecutor:
             there = {entry["NodeID"] for entry in self._ray.nodes() if entry["Alive"]}
             node = bool(hand.node) and hand.node not in there
         why = "its machine is gone" if node else "killed, out of memory or crashed"
-        if isinstance(cause, exceptions.OutOfMemoryError) or "memory" in told.lower():
+        if isinstance(cause, exceptions.OutOfMemoryError) or _LOW_ON_MEMORY in told:
             why = "its machine ran out of memory"
         return WorkerLostError(f"the worker {hand.label} ended ({why})", node)
 
@@ -320,3 +426,7 @@ class _quietly(suppress):  # noqa: N801  (reads as a statement)
 
     def __init__(self, ray: Any) -> None:
         super().__init__(ray.exceptions.RayError, ValueError, RuntimeError)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

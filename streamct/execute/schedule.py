@@ -7,13 +7,14 @@ their jobs, so that a folder of any size takes no memory; of the jobs that wait,
 from __future__ import annotations
 
 import heapq
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from streamct.errors import NotBegunError, QuarantineError, StallError, StreamctError, WorkerLostError
+from streamct.errors import NotBegunError, QuarantineError, StallError, StreamctError, UsageError, WorkerLostError
 from streamct.execute import Executor, Job, Outcome, Task
 
 T = TypeVar("T")
@@ -23,6 +24,8 @@ ATTEMPTS = 3
 NODE_LOSSES = 10
 """How often a job may lose its worker together with the machine, for which it is hardly to blame."""
 STALL_SECONDS = 300.0
+_STALL = "STREAMCT_STALL_SECONDS"
+"""What sets another limit from outside: machines that an autoscaler has to start may take longer."""
 _AHEAD = 2
 """Jobs in flight a worker: one that runs, one that waits for it to end."""
 _TICK = 0.2
@@ -66,7 +69,10 @@ def run_tasks(
 
     Raises:
         StallError: no outcome and no finished frame for `stall_seconds`.
+        UsageError: STREAMCT_STALL_SECONDS, which sets these where the caller does not, is no number above 0.
     """
+    if stall_seconds == STALL_SECONDS:
+        stall_seconds = _stall_seconds()
     run = _Run(executor, iter(tasks), stall_seconds, on_progress, clock)
     whole = False
     try:
@@ -76,6 +82,19 @@ def run_tasks(
         if not whole:
             executor.close()
         run.close()
+
+
+def _stall_seconds() -> float:
+    said = os.environ.get(_STALL)
+    if said is None:
+        return STALL_SECONDS
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise UsageError(f"{_STALL}={said}: must be a number of seconds above 0, such as 1200.")
+    return seconds
 
 
 @dataclass(slots=True)
@@ -277,8 +296,9 @@ class _Run(Generic[T]):
             names = list(self._flying)
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
             executor = self._executor
+            lacking = f" They wait for {executor.lacking}." if executor.lacking else ""
             raise StallError(
                 f"no progress for {self._stall_seconds:g} s: {executor.alive} of {executor.workers} workers are alive. "
-                f"Waited for {', '.join(names[:_NAMED])}{more}. What is finished is kept; run the same "
-                "command again when there are workers."
+                f"Waited for {', '.join(names[:_NAMED])}{more}.{lacking} What is finished is kept; run the same "
+                "command again to go on."
             )

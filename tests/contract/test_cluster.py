@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -13,9 +16,11 @@ import ray
 from ray.cluster_utils import Cluster
 
 from streamct.errors import ClusterError, StallError
-from streamct.execute import Job, Task, values
+from streamct.execute import Job, Outcome, Task, ray_pool, values
+from streamct.execute.ray_actors import CpuWorker
 from streamct.execute.ray_pool import RayExecutor
 from streamct.execute.schedule import State, run_tasks
+from streamct.execute.storage import Storage
 
 pytestmark = pytest.mark.slow
 
@@ -81,10 +86,103 @@ def test_a_machine_that_comes_in_place_of_a_lost_one_goes_on(cluster: Cluster, t
     assert lost
 
 
+HINT = (
+    "Inputs and outputs have to lie on storage that every machine of the cluster mounts at the same place, such as NFS."
+)
+
+
 def test_files_that_a_machine_does_not_see_are_named_with_a_hint(cluster: Cluster, tmp_path: Path) -> None:
     cluster.add_node(num_cpus=1)
     with (
         RayExecutor(cluster.address, cpu_workers=1, paths=[tmp_path / "not-mounted"]) as executor,
-        pytest.raises(ClusterError, match=r"not-mounted: is not seen from the node .* NFS"),
+        pytest.raises(ClusterError) as caught,
     ):
         list(run_tasks(executor, [("film", task_of(Job(until, (tmp_path,), "film")))], stall_seconds=60))
+    assert str(caught.value) == (
+        f"{tmp_path / 'not-mounted'}: is not seen from the node {socket.gethostname()}. {HINT}"
+    )
+
+
+def test_a_folder_of_outputs_that_is_another_on_a_machine_ends_the_run_before_anything_is_lost(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.add_node(num_cpus=1)
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr(Storage, "renew", lambda self: None)  # what is written here is not seen there
+    with (
+        RayExecutor(cluster.address, cpu_workers=1, outputs=[tmp_path / "out"]) as executor,
+        pytest.raises(ClusterError) as caught,
+    ):
+        list(run_tasks(executor, [("film", task_of(Job(until, (tmp_path,), "film")))], stall_seconds=60))
+    assert str(caught.value) == (
+        f"{tmp_path / 'out'}: is another folder on the node {socket.gethostname()}, which does not see what was "
+        f"written into it elsewhere. {HINT}"
+    )
+
+
+def test_a_machine_that_comes_later_gets_workers_and_one_of_three_cores_is_not_counted_twice(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    cluster.add_node(num_cpus=3)
+    seen: list[tuple[int, int]] = []
+
+    def watch(state: State) -> None:
+        if state.alive and not seen:
+            seen.append((executor.workers, state.alive))
+            cluster.add_node(num_cpus=3)
+        if state.alive == 2:
+            (tmp_path / "mark").touch()
+
+    jobs = [Job(until, (tmp_path / "mark",), f"film.mp4 [{n}, {n + 1})") for n in range(4)]
+    with RayExecutor(cluster.address, outputs=[tmp_path]) as executor:
+        found = list(run_tasks(executor, [("film", task_of(*jobs))], stall_seconds=60, on_progress=watch))
+        assert executor.workers == executor.alive == 2
+    assert seen == [(1, 1)]
+    assert found == [("film", ["done"] * 4)]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["mark"]
+
+
+class Dying(CpuWorker):
+    """Does not get as far as its first job."""
+
+    def ready(self) -> tuple[str, int]:
+        os._exit(1)
+
+
+@pytest.mark.parametrize("mode", ["", "token"])
+def test_workers_that_never_get_ready_end_the_run_at_once(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    cluster.add_node(num_cpus=1)
+    monkeypatch.setattr(ray_pool, "CpuWorker", Dying)
+    with RayExecutor(cluster.address, cpu_workers=1) as executor:
+        monkeypatch.setenv("RAY_AUTH_MODE", mode)
+        with pytest.raises(ClusterError) as caught:
+            list(run_tasks(executor, [("film", task_of(Job(until, (Path("/"),), "film")))]))
+    assert str(caught.value).startswith(
+        f"the worker cpu 0 could not start on the cluster at --address {cluster.address} ("
+    )
+    assert ("if the cluster was started without a token, unset it" in str(caught.value)) == bool(mode)
+
+
+def test_workers_for_which_there_is_no_room_are_named_and_those_that_have_some_begin(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    cluster.add_node(num_cpus=2, num_gpus=1)
+    with RayExecutor(cluster.address, 3, 2, 0.6, True) as executor:
+        assert executor.described == (
+            "3 CPU workers of 2 cores each, of which 1 fit now and the others wait for room, 2 for segmentation, of "
+            "which 1 fit now"
+        )
+        while executor.alive < 1 or "segmenters" in executor.lacking:
+            executor.wait(0.2)
+        assert re.sub("segmenter [01],", "segmenter N,", executor.lacking) == (
+            "2 CPU workers of 2 cores each: add machines, or ask for fewer with --cpu-workers; "
+            "segmenter N, which needs 0.6 GPU: add machines with GPUs, or ask for fewer with --gpu-workers or "
+            "for less with --gpus-per-worker"
+        )
+        executor.submit(Job(until, (tmp_path,), "film.mp4"))  # what has room begins
+        outcomes: list[Outcome] = []
+        while not outcomes:
+            outcomes = executor.wait(1)
+    assert outcomes[0].value == "done"

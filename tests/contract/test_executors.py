@@ -229,6 +229,7 @@ def test_a_lost_worker_is_told_as_such(on_ray: RayExecutor) -> None:
     outcome = all_of(on_ray, [Job(die, (), "alone")])["alone"]
     assert isinstance(outcome.error, WorkerLostError)
     assert not outcome.error.node
+    assert str(outcome.error).endswith(" ended (killed, out of memory or crashed)")
 
 
 def test_a_span_whose_worker_is_killed_leaves_the_result_as_it_is(

@@ -35,7 +35,7 @@ Run = Callable[..., Ran]
 @pytest.fixture
 def streamct(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """Run the command in this process, with its arguments and its streams: no start-up for each."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 
     def run(*arguments: str | Path) -> Ran:
         monkeypatch.setattr(sys, "argv", ["streamct", *map(str, arguments)])
@@ -331,7 +331,7 @@ def test_grading_without_segmentation_imports_neither_torch_nor_ray(
     assert run.stdout == "[]\n"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_stops_cleanly_and_leaves_nothing(reference: Path, tmp_path: Path, number: int, code: int) -> None:
     long = write_clip(tmp_path / "long.mp4", moving_picture(400, 320, 240))
     out = tmp_path / "out.mp4"

@@ -13,7 +13,7 @@ import pytest
 from streamct.errors import ClusterError, UsageError
 from streamct.execute import engine
 from streamct.execute.engine import Engine, chosen, open_executor, visible_gpus
-from streamct.execute.ray_cluster import connected
+from streamct.execute.ray_cluster import Connection
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +50,7 @@ def test_gpus_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch, value:
         ({"cpu_workers": 0}, "at least one"),
         ({"gpu_workers": -1}, "can't be negative"),
         ({"gpus_per_worker": 0.0}, "above 0"),
+        ({"gpus_per_worker": 1.5}, "beyond 1 only whole GPUs"),
     ],
 )
 def test_contradictions_are_refused(arguments: dict[str, object], told: str) -> None:
@@ -69,14 +70,16 @@ def test_a_cluster_that_does_not_answer_is_named_at_once() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(ClusterError, match=f"--address {address}: no cluster answers there"):
-        connected(address)
+    for named in ("--address", "RAY_ADDRESS"):
+        with pytest.raises(ClusterError, match=f"^{named} {address}: no cluster answers there"):
+            Connection(address, named)
+    assert (Engine(address=address).named, Engine().named) == ("--address", "RAY_ADDRESS")
 
 
 @pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:port"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ClusterError, match="is no address"):
-        connected(address)
+        Connection(address)
 
 
 def test_what_answers_but_is_no_cluster_is_told_apart() -> None:
@@ -91,7 +94,7 @@ def test_what_answers_but_is_no_cluster_is_told_apart() -> None:
         other = threading.Thread(target=greet)
         other.start()
         with pytest.raises(ClusterError, match="is no Ray cluster"):
-            connected(f"127.0.0.1:{server.getsockname()[1]}")
+            Connection(f"127.0.0.1:{server.getsockname()[1]}")
         other.join()
 
 
@@ -113,6 +116,6 @@ def test_a_token_that_lies_ready_is_shown_to_a_cluster_that_asks_for_one(
         (tmp_path / "token").write_text("a" * 64)
     monkeypatch.setattr("ray.init", init)
     with pytest.raises(ClusterError, match="RAY_AUTH_MODE=token"):
-        connected("auto")
+        Connection("auto")
     assert shown == [None, "token"][:tries]
     assert capfd.readouterr().err == ""

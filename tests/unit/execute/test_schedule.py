@@ -13,6 +13,7 @@ from streamct.errors import (
     QuarantineError,
     StallError,
     StreamctError,
+    UsageError,
     WorkerLostError,
 )
 from streamct.execute import Job, Outcome, Task, values
@@ -63,6 +64,8 @@ class Pretending:
             return []
         self.flying.remove(outcome.job)
         return [outcome]
+
+    lacking = ""
 
     def progress(self) -> dict[str, int]:
         return dict(self.frames)
@@ -249,6 +252,34 @@ def test_a_stall_becomes_an_error_that_says_what_was_waited_for_and_how_many_wor
     with pytest.raises(StallError, match=r"no progress for 60 s: 0 of 4 workers.*beach.mp4 \[0, 240\)"):
         _run(executor, ("beach.mp4", _task("beach.mp4 [0, 240)")), stall_seconds=60, clock=Clock())
     assert executor.closed
+
+
+def test_a_stall_names_what_the_workers_wait_for_themselves() -> None:
+    executor = Pretending(workers=2, end=lambda job: None)
+    executor.lacking = "segmenter 3, which needs 0.6 GPU: add machines with GPUs"
+    with pytest.raises(StallError) as caught:
+        _run(executor, ("beach.mp4", _task("beach.mp4 [0, 240)")), stall_seconds=60, clock=Clock())
+    assert str(caught.value) == (
+        "no progress for 60 s: 2 of 2 workers are alive. Waited for beach.mp4 [0, 240). They wait for segmenter 3, "
+        "which needs 0.6 GPU: add machines with GPUs. What is finished is kept; run the same command again to go on."
+    )
+
+
+@pytest.mark.parametrize(("said", "seconds"), [(None, 300.0), ("900", 900.0), ("0.5", 0.5)])
+def test_how_long_a_stall_lasts_can_be_set(monkeypatch: pytest.MonkeyPatch, said: str | None, seconds: float) -> None:
+    monkeypatch.delenv("STREAMCT_STALL_SECONDS", raising=False)
+    if said is not None:
+        monkeypatch.setenv("STREAMCT_STALL_SECONDS", said)
+    executor = Pretending(end=lambda job: None)
+    with pytest.raises(StallError, match=f"no progress for {seconds:g} s"):
+        _run(executor, ("clip", _task("a")), clock=Clock())
+
+
+@pytest.mark.parametrize("said", ["never", "0", "-1", "nan"])
+def test_what_is_no_length_of_a_stall_is_refused(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setenv("STREAMCT_STALL_SECONDS", said)
+    with pytest.raises(UsageError, match=f"STREAMCT_STALL_SECONDS={said}: "):
+        _run(Pretending(), ("clip", _task("a")))
 
 
 def test_frames_that_go_on_are_no_stall() -> None:

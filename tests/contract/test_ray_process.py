@@ -1,0 +1,113 @@
+"""A run on Ray as a process: what it says, how it ends, and that nothing of Ray outlives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from clips import moving_picture, write_clip
+
+from streamct.media.image import save_png
+
+pytestmark = pytest.mark.slow
+MAIN = "from streamct.cli import main; main()"
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A clip that takes a while, and a reference."""
+    folder = tmp_path_factory.mktemp("film")
+    save_png(folder / "ref.png", moving_picture(1, seed=5)[0][..., ::-1])
+    return write_clip(folder / "in.mp4", moving_picture(600, 480, 320)), folder / "ref.png"
+
+
+def begun(film: tuple[Path, Path], out: Path) -> subprocess.Popen[str]:
+    files = ("video", str(film[0]), str(film[1]), "-o", str(out))
+    options = ("--codec", "ffv1", "--engine", "ray", "--spans", "4", "--json")
+    command = [sys.executable, "-c", MAIN, *files, *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def below(pid: int) -> dict[int, str]:
+    """Processes that a process has begun, and those have, with their command lines."""
+    found: dict[int, str] = {}
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            for child in map(int, task.read_text().split()):
+                found[child] = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+                found |= below(child)
+        except OSError:  # it ended meanwhile
+            continue
+    return found
+
+
+def lives(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def until(process: subprocess.Popen[str], reached: Callable[[dict[int, str]], bool]) -> dict[int, str]:
+    while True:
+        assert process.poll() is None
+        found = below(process.pid)
+        if reached(found):
+            return found
+        time.sleep(0.05)
+
+
+def at_work(found: dict[int, str]) -> list[int]:
+    """Workers that render a span."""
+    return [pid for pid, line in found.items() if line.startswith("ray::") and " [" in line]
+
+
+def gone(found: dict[int, str]) -> bool:
+    """All of them are, as soon as the system has cleared them away."""
+    while any(map(lives, found)):
+        time.sleep(0.05)
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_run_with_its_own_code_and_one_line(
+    film: tuple[Path, Path], tmp_path: Path, number: signal.Signals
+) -> None:
+    process = begun(film, tmp_path / "out.mkv")
+    found = until(process, lambda found: bool(at_work(found)))
+    process.send_signal(number)
+    _, said = process.communicate()
+    assert process.returncode == 128 + number
+    cause = "Ctrl-C" if number == signal.SIGINT else number.name
+    assert said.splitlines()[-1] == f"stopped ({cause}); nothing was written"
+    assert [
+        line for line in said.splitlines() if not line.startswith(("note: ", "stopped")) and "frames/s" not in line
+    ] == []
+    assert gone(found)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_while_ray_starts_leaves_no_process(film: tuple[Path, Path], tmp_path: Path) -> None:
+    process = begun(film, tmp_path / "out.mkv")
+    found = until(process, lambda found: any("raylet/raylet" in line for line in found.values()))
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert (process.returncode, said) == (130, "stopped (Ctrl-C); nothing was written\n")
+    assert gone(found)
+
+
+def test_a_killed_worker_puts_no_word_of_ray_between_the_events(film: tuple[Path, Path], tmp_path: Path) -> None:
+    process = begun(film, tmp_path / "out.mkv")
+    found = until(process, lambda found: bool(at_work(found)))
+    os.kill(at_work(found)[0], signal.SIGKILL)
+    told, said = process.communicate()
+    assert process.returncode == 0
+    assert [json.loads(line)["event"] for line in told.splitlines()][-1] == "done"
+    assert "ray" not in said.replace("note: engine: ray (--engine)", "").lower()
