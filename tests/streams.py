@@ -76,8 +76,10 @@ def write_planes(
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
     fields: str | None = None,
+    untold: bool = False,
 ) -> Path:
-    """One video stream with just these samples. tags: matrix, primaries, transfer, range. fields: "tff" or "bff"."""
+    """One video stream with just these samples. tags: matrix, primaries, transfer, range. fields: "tff" or "bff".
+    untold: only the frames tell their order, not the headers."""
     width, height = size
     with av.open(str(path), "w", container_options=container_options or {}) as container:
         stream = container.add_stream(
@@ -91,7 +93,7 @@ def write_planes(
         if rotation is not None:
             stream.set_display_rotation(rotation)
         marker = _field_marker(fields, pix_fmt, size, time_base) if fields else None
-        if fields is not None:
+        if fields is not None and not untold:
             context.field_order = 2 if fields == "tff" else 3
         for index, planes in enumerate(frames):
             frame = frame_of(planes, pix_fmt, width, height)

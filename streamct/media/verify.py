@@ -17,13 +17,13 @@ from streamct.errors import OutputError
 from streamct.media.alpha import alpha_decoder
 from streamct.media.aspect import held_aspect
 from streamct.media.encoders import carries_hdr, keeps_fields
+from streamct.media.fields import field_of, first_field
 from streamct.media.headers import holds_hdr
 from streamct.media.output import ROTATING_CONTAINERS, Y4M, OutputPlan, carries_tags
 from streamct.media.passthrough import CopiedStream
 from streamct.media.probe import (
     content_light,
     display_matrix,
-    first_field,
     mastering_display,
     reason,
     tags_of,
@@ -227,7 +227,8 @@ def _decode_ends(path: Path, index: int, clip: Clip, plan: OutputPlan) -> str | 
         if "yuva" in plan.pix_fmt and "yuva" not in first.format.name:
             return "its alpha is lost"
         order = int(stream.codec_context.field_order)
-        if clip.fields is not None and keeps_fields(plan.encoder) and first_field(first, order) != clip.fields:
+        told = (first_field(first, order), field_of(first))
+        if clip.fields is not None and keeps_fields(plan.encoder) and told != (clip.fields, clip.fields):
             return f"its {clip.fields} field does not come first any more"
         lit = carries_hdr(plan.encoder) or holds_hdr(plan.container)
         if clip.light is not None and lit and content_light(first) != clip.light:
