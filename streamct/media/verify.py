@@ -54,6 +54,7 @@ _LAST = 16
 @dataclass(slots=True)
 class _Found:
     packets: int = 0
+    size: int = 0
     times: list[Fraction] = field(default_factory=list)
 
 
@@ -121,6 +122,7 @@ def _differences(
         if packet.size:
             entry = found[packet.stream.index]
             entry.packets += 1
+            entry.size += packet.size
             if packet.pts is not None:
                 entry.times.append(packet.pts * packet.time_base)
     return (
@@ -195,16 +197,19 @@ def _others(
 ) -> str | None:
     offset = min(video) - first
     for wanted in copied:
-        is_ = found[wanted.index]
-        kind = container.streams[wanted.index].type
-        name = f"{wanted.kind} stream {wanted.index}"
-        if kind != wanted.kind:
-            return f"stream {wanted.index} is {kind} instead of {wanted.kind}"
+        stream = container.streams[wanted.index % len(container.streams)]
+        is_ = found[stream.index]
+        name = f"{wanted.kind} stream {stream.index}"
+        if stream.type != wanted.kind:
+            return f"stream {stream.index} is {stream.type} instead of {wanted.kind}"
         exact = wanted.kind in ("audio", "video")
-        if is_.packets < wanted.packets or (exact and is_.packets > wanted.packets):
+        if wanted.recut:
+            if is_.size != wanted.size:
+                return f"{name} has {is_.size} instead of {wanted.size} bytes of samples"
+        elif is_.packets < wanted.packets or (exact and is_.packets > wanted.packets):
             return f"{name} has {is_.packets} instead of {wanted.packets} packets"
         if wanted.kind == "audio" and wanted.first is not None and is_.times and plan.container != "avi":
-            base = container.streams[wanted.index].time_base or Fraction(0)
+            base = stream.time_base or Fraction(0)
             apart = abs(min(is_.times) - wanted.first - offset)
             if apart > 2 * max(_CLOCKS.get(plan.container, Fraction(0)), base):
                 return f"{name} is {float(apart) * 1000:.1f} ms off against the pictures"
