@@ -77,9 +77,10 @@ def write_planes(
     container_options: dict[str, str] | None = None,
     fields: str | None = None,
     untold: bool = False,
+    stereo: str | None = None,
 ) -> Path:
     """One video stream with just these samples. tags: matrix, primaries, transfer, range. fields: "tff" or "bff".
-    untold: only the frames tell their order, not the headers."""
+    untold: only the frames tell their order, not the headers. stereo: the mode in which they hold two views."""
     width, height = size
     with av.open(str(path), "w", container_options=container_options or {}) as container:
         stream = container.add_stream(
@@ -92,6 +93,8 @@ def write_planes(
             context.sample_aspect_ratio = aspect
         if rotation is not None:
             stream.set_display_rotation(rotation)
+        if stereo is not None:
+            stream.metadata["stereo_mode"] = stereo
         marker = _field_marker(fields, pix_fmt, size, time_base) if fields else None
         if fields is not None and not untold:
             context.field_order = 2 if fields == "tff" else 3

@@ -119,6 +119,9 @@ class Passthrough:
             if source.index == self._clip.stream:
                 graded = video()
                 _copy_tags(source, graded, self._plan.container)
+                views = source.metadata.get("stereo_mode", "mono")
+                if views != "mono" and self._plan.container not in ("matroska", "webm"):
+                    self.notes.append(f"{self._plan.kind} do not tell here that pictures hold two views ({views})")
                 if self._trim is not None:
                     self._trim.retime(graded, self._clip)
                 continue
