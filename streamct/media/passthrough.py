@@ -10,11 +10,13 @@ from fractions import Fraction
 from typing import Any, cast
 
 import av
+from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from streamct.errors import DamagedInputError
+from streamct.media.adts import header_of, lacks_header
 from streamct.media.demuxer import Demuxer
 from streamct.media.output import OutputPlan, supported_codecs
 from streamct.media.priming import SampleClock, cut_at_end, primed, primings, sample_clock
@@ -351,10 +353,16 @@ class Passthrough:
             if source.index in self._primings:
                 with primed(source, self._primings[source.index]) as template:
                     return output.add_stream_from_template(template, opaque=True), None
-            return output.add_stream_from_template(source, opaque=True), None
+            added = output.add_stream_from_template(source, opaque=True)
         except ValueError:
             self._left_out(source, f"{name} streams")
             return None
+        if container == "matroska" and self._plan.piped and lacks_header(source):
+            assert isinstance(source, AudioStream)
+            header = header_of(source, self._first_packet(source))
+            if header is not None:
+                added.codec_context.extradata = header
+        return added, None
 
     def _attach_cover(self, output: av.container.OutputContainer, source: Stream) -> None:
         codec = source.codec_context.codec.canonical_name
