@@ -18,7 +18,7 @@ from streamct.media.alpha import alpha_decoder
 from streamct.media.beginnings import Beginning
 from streamct.media.demuxer import Demuxer
 from streamct.media.ebml import missing_bytes
-from streamct.media.formats import FULL_RANGE_ALIASES, convert
+from streamct.media.formats import FULL_RANGE_ALIASES, convert, graded_format
 from streamct.media.lost import LostPictures, looks_for_lost
 from streamct.media.lost_hevc import LostInHevc
 from streamct.media.probe import open_input, reason, video_stream
@@ -224,12 +224,18 @@ class Reader:
 
     def _direct(self, frame: av.VideoFrame) -> av.VideoFrame:
         clip = self._clip
+        name = frame.format.name
+        if name != clip.source_format and graded_format(name).name != clip.format.name:
+            self._warn(
+                f"the pixel format changes from {clip.source_format} to {name}; all frames are converted to the first "
+                "one's"
+            )
         if (frame.width, frame.height) != (clip.width, clip.height):
             self._warn(
                 f"the picture's size changes from {clip.width}x{clip.height} to {frame.width}x{frame.height}; "
                 "all frames are scaled to the first one's"
             )
-        elif FULL_RANGE_ALIASES.get(frame.format.name, frame.format.name) == clip.format.name:
+        elif FULL_RANGE_ALIASES.get(name, name) == clip.format.name:
             return frame
         return convert(frame, clip.format.name, clip.coding, self._converter, (clip.width, clip.height))
 

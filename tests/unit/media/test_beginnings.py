@@ -73,7 +73,8 @@ def test_one_packet_is_said_as_one(tmp_path: Path) -> None:
     with Reader(probe(path)) as reader:
         assert sum(1 for _ in reader) == 30
     assert reader.warnings == [
-        f"{path}: the first packet can't be decoded and is left out: it needs a picture from before the file's beginning"
+        f"{path}: the first packet can't be decoded and is left out: it needs a picture from before the file's "
+        "beginning"
     ]
 
 
