@@ -226,7 +226,7 @@ class PictureReader:
         """Nothing is held open."""
 
     def __iter__(self) -> Iterator[Frame]:
-        clip, count = self._clip, 0
+        clip = self._clip
         picture: Picture | None = None
         for index in range(len(self._pictures)):
             try:
@@ -240,8 +240,7 @@ class PictureReader:
             else:
                 self._check(index, picture)
             pts, length = self._pictures.time(index)
-            yield Frame(_planes(picture, clip), clip.format, count, pts, clip.time_base, length, key=True)
-            count += 1
+            yield Frame(_planes(picture, clip), clip.format, index, pts, clip.time_base, length, key=True)
 
     def _check(self, index: int, picture: Picture) -> None:
         clip, name = self._clip, self._pictures.name(index)
