@@ -76,8 +76,11 @@ def write_planes(
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
     fields: str | None = None,
+    untold: bool = False,
+    stereo: str | None = None,
 ) -> Path:
-    """One video stream with just these samples. tags: matrix, primaries, transfer, range. fields: "tff" or "bff"."""
+    """One video stream with just these samples. tags: matrix, primaries, transfer, range. fields: "tff" or "bff".
+    untold: only the frames tell their order, not the headers. stereo: the mode in which they hold two views."""
     width, height = size
     with av.open(str(path), "w", container_options=container_options or {}) as container:
         stream = container.add_stream(
@@ -90,8 +93,10 @@ def write_planes(
             context.sample_aspect_ratio = aspect
         if rotation is not None:
             stream.set_display_rotation(rotation)
+        if stereo is not None:
+            stream.metadata["stereo_mode"] = stereo
         marker = _field_marker(fields, pix_fmt, size, time_base) if fields else None
-        if fields is not None:
+        if fields is not None and not untold:
             context.field_order = 2 if fields == "tff" else 3
         for index, planes in enumerate(frames):
             frame = frame_of(planes, pix_fmt, width, height)
@@ -166,13 +171,7 @@ def write_rich(
         if attachment:
             container.add_attachment("font.ttf", "application/x-truetype-font", b"not really a font" * 10)
         if chapters:
-            halves = [(0, int(seconds * 500)), (int(seconds * 500), int(seconds * 1000))]
-            container.set_chapters(
-                [
-                    {"id": n, "start": a, "end": b, "time_base": Fraction(1, 1000), "metadata": {"title": f"part {n}"}}
-                    for n, (a, b) in enumerate(halves)
-                ]
-            )
+            _add_chapters(container, int(seconds * 1000))
         for index in range(frames):
             frame = frame_of(moving_planes(index, width, height), "yuv420p", width, height)
             frame.pts, frame.time_base = index, Fraction(1, 25)
@@ -236,13 +235,20 @@ def write_sound(path: Path) -> Path:
     return path
 
 
-def write_with_cover(path: Path, *, video: bool) -> Path:
-    """A sound track and a cover picture, with or without a real video."""
+def write_with_cover(
+    path: Path, *, video: bool, first: bool = False, chapters: bool = False, timecode: str | None = None
+) -> Path:
+    """A sound track and a cover picture, with or without a real video. first: the cover comes before all others."""
     width, height = 64, 48
     with av.open(str(path), "w") as container:
+        cover = container.add_stream("mjpeg", rate=25, width=16, height=16) if first else None
         stream = container.add_stream("libx264", rate=25, width=width, height=height) if video else None
         sound = container.add_stream("aac", rate=48000, layout="mono")
-        cover = container.add_stream("mjpeg", rate=25, width=16, height=16)
+        cover = cover or container.add_stream("mjpeg", rate=25, width=16, height=16)
+        if stream is not None and timecode is not None:
+            stream.metadata["timecode"] = timecode
+        if chapters:
+            _add_chapters(container, 320)
         cover.pix_fmt = "yuvj420p"
         cover.disposition = av.stream.Disposition.attached_pic
         picture = frame_of(moving_planes(0, 16, 16), "yuvj420p", 16, 16)
@@ -257,6 +263,16 @@ def write_with_cover(path: Path, *, video: bool) -> Path:
             container.mux(stream.encode(None))
         _write_noise(container, sound, 0.3, 0)
     return path
+
+
+def _add_chapters(container: av.container.OutputContainer, milliseconds: int) -> None:
+    half = milliseconds // 2
+    container.set_chapters(
+        [
+            {"id": n, "start": a, "end": b, "time_base": Fraction(1, 1000), "metadata": {"title": f"part {n}"}}
+            for n, (a, b) in enumerate([(0, half), (half, milliseconds)])
+        ]
+    )
 
 
 def shift_audio(source: Path, target: Path, seconds: int) -> Path:

@@ -33,6 +33,8 @@ class Excerpt(Reader):
     hurried: leave out frames that no other frame is made from.
     """
 
+    _from_beginning = False
+
     def __init__(self, clip: Clip, threads: int | None = None, hurried: bool = False) -> None:
         super().__init__(clip, threads, tolerate=True)
         self._stream.thread_type = threading_of(tolerate=False)

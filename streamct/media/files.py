@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -38,7 +39,7 @@ HOST = _host()
 
 
 def check_target(target: Path, sources: tuple[Path, ...], overwrite: bool) -> None:
-    """Refuse a target that is one of the sources, exists without leave, or can't be written to.
+    """Refuse a target that is one of the sources, exists without leave, is no file, or can't be written to.
 
     Raises:
         OutputError: any of these.
@@ -48,9 +49,30 @@ def check_target(target: Path, sources: tuple[Path, ...], overwrite: bool) -> No
             raise OutputError(f"{target}: is an input of this run; an input is never overwritten. Name another output.")
     if target.is_dir():
         raise OutputError(f"{target}: is a folder. Name a file.")
+    _check_kind(target)
     if target.exists() and not overwrite:
         raise OutputError(f"{target}: exists already. Pass --overwrite (-y) to replace it, or name another output.")
-    check_folder(target)
+    check_folder(followed(target))
+
+
+def followed(target: Path) -> Path:
+    """The file that a link leads to, whether that exists or not; what is no link as it is."""
+    return Path(os.path.realpath(target)) if target.is_symlink() else target
+
+
+def _check_kind(target: Path) -> None:
+    """Refuse what a finished file would replace, though it is none: only a file can appear whole."""
+    try:
+        mode = target.stat().st_mode
+    except OSError:
+        return
+    if stat.S_ISFIFO(mode):
+        raise OutputError(
+            f"{target}: is a named pipe, and a file would take its place. Name a file, or write a video into the pipe "
+            f"with -o - > {target}"
+        )
+    if stat.S_ISSOCK(mode) or stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise OutputError(f"{target}: is a device or a socket, and a file would take its place. Name a file.")
 
 
 def check_folder(target: Path) -> None:
@@ -109,13 +131,15 @@ def fingerprint(path: Path) -> str:
 def written_whole(target: Path) -> Iterator[Path]:
     """A temporary name beside `target`; renamed to it when the block ends well, removed when it does not.
 
-    Leftovers of processes that no longer live are removed first.
+    Leftovers of processes that no longer live are removed first. Of a link, the file that it leads to is the target.
 
     Raises:
-        OutputError: no space, or the folder can't be written to.
+        OutputError: no space, the folder can't be written to, or the target is no file but a pipe or a device.
     """
+    _check_kind(target)
+    ending, target = target.suffix, followed(target)
     sweep(target.parent, target)
-    temporary = beside(target, ending=target.suffix)
+    temporary = beside(target, ending=ending)
     try:
         with writing(target):
             yield temporary

@@ -27,6 +27,9 @@ _MASTERING, _RED_X, _LIGHTEST, _DARKEST = 0x55D0, 0x55D1, 0x55D9, 0x55DA
 _SITES = {1: (1, 2), 2: (2, 2), 3: (1, 1)}
 """Horizontal and vertical place of chroma samples by AVChromaLocation."""
 _IS_VIDEO, _PIXELS, _ASPECT = 1, 0, 3
+_STEREO = 0x53B8
+_VIEWS = {1: (2, 1), 2: (1, 2), 3: (1, 2), 6: (1, 2), 7: (1, 2), 8: (2, 1), 9: (2, 1), 11: (2, 1)}
+"""How many views lie beside and above each other in a picture, by StereoMode; in those not listed each fills it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +188,13 @@ def _described(head: bytes, video: Element, told: Told, webm: bool) -> bytes:
 
 def _display(head: bytes, parts: list[Element], aspect: Fraction, webm: bool) -> bytes:
     sizes = {e.name: int.from_bytes(head[e.data : e.stop], "big") for e in parts}
-    width, height = sizes[_PIXEL_WIDTH], sizes[_PIXEL_HEIGHT]
-    if aspect == 1:
+    across, down = _VIEWS.get(sizes.get(_STEREO, 0), (1, 1))  # the display is as large as one of the two views
+    width, height = Fraction(sizes[_PIXEL_WIDTH], across), Fraction(sizes[_PIXEL_HEIGHT], down)
+    if aspect == 1 and across == down == 1:
         return b"" if webm else _number(_DISPLAY_UNIT, _PIXELS)
     shown = width * aspect
-    if shown.denominator == 1 or webm:
-        return _number(_DISPLAY_WIDTH, max(1, round(shown))) + _number(_DISPLAY_HEIGHT, height)
+    if shown.denominator == height.denominator == 1 or webm:
+        return _number(_DISPLAY_WIDTH, max(1, round(shown))) + _number(_DISPLAY_HEIGHT, max(1, round(height)))
     shape = shown / height  # whole pixels don't tell it, but the shape of the whole picture does
     return b"".join(
         _number(name, number)

@@ -24,6 +24,8 @@ class PassageReader(Reader):
         DamagedInputError: the frames that come are not those that the packets announce, or corrupt.
     """
 
+    _from_beginning = False
+
     def __init__(self, clip: Clip, passage: Passage, threads: int | None = None) -> None:
         super().__init__(clip, threads)
         self._passage = passage

@@ -10,11 +10,13 @@ from fractions import Fraction
 from typing import Any, cast
 
 import av
+from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from streamct.errors import DamagedInputError
+from streamct.media.adts import header_of, lacks_header
 from streamct.media.demuxer import Demuxer
 from streamct.media.output import OutputPlan, supported_codecs
 from streamct.media.priming import SampleClock, cut_at_end, primed, primings, sample_clock
@@ -31,6 +33,7 @@ _DELAYING = {"matroska", "webm"}
 """Containers that tell how many samples of a sound are not to be heard."""
 _SAMPLE_EXACT = {"mp4", "mov"}
 """Containers in which a sound's clock counts samples."""
+_FILMS = {"mp4", "mov"}
 _FINEST_CLOCK = 10_000_000
 _TEXT = {"mov_text", "subrip", "text", "webvtt"}
 
@@ -39,6 +42,9 @@ _COVERS = {
     "tiff": ("image/tiff", "tif"),
 }  # fmt: skip
 """Kinds of pictures that Matroska's readers take for cover art, and the usual ending of their names."""
+
+_FILM_COVERS = {"mjpeg", "png", "bmp"}
+"""Those that MP4 has a number for."""
 
 _SPOKEN_IN_MOV = {
     "deu": "ger", "fre": "fra", "nld": "dut", "swe": "sve", "isl": "ice", "ell": "gre", "cze": "ces", "slo": "slk",
@@ -53,13 +59,17 @@ Rewrite = Callable[[bytes], bytes | None]
 class CopiedStream:
     """A stream in the output that was copied: its index there, how many packets, when the first is due.
 
-    first: smallest presentation time in seconds, None without packets.
+    index: as it is found when the file is read; negative: from the end, where -1 is the last one. first: smallest
+    presentation time in seconds, None without packets. size: of all packets in bytes. recut: it is raw samples, which
+    come in other packets when the file is read again.
     """
 
     index: int
     kind: str
     packets: int = 0
     first: Fraction | None = None
+    size: int = 0
+    recut: bool = False
 
 
 class Passthrough:
@@ -90,6 +100,7 @@ class Passthrough:
         self._input = None if alone else open_input(clip.path) if demuxer is None else demuxer.container
         self._targets: dict[int, tuple[Stream, Rewrite | None]] = {}
         self._copied: dict[int, CopiedStream] = {}
+        self._covers: list[int] = []
         self._primings: dict[int, int] = {}
         self._clocks: dict[int, SampleClock] = {}
         self._packets: Iterator[Packet] | None = None
@@ -110,6 +121,9 @@ class Passthrough:
             if source.index == self._clip.stream:
                 graded = video()
                 _copy_tags(source, graded, self._plan.container)
+                views = source.metadata.get("stereo_mode", "mono")
+                if views != "mono" and self._plan.container not in ("matroska", "webm"):
+                    self.notes.append(f"{self._plan.kind} do not tell here that pictures hold two views ({views})")
                 if self._trim is not None:
                     self._trim.retime(graded, self._clip)
                 continue
@@ -121,7 +135,9 @@ class Passthrough:
             if added is not None:
                 _copy_tags(source, added[0], self._plan.container)
                 self._targets[source.index] = added
-                self._copied[source.index] = CopiedStream(added[0].index, source.type)
+                self._copied[source.index] = CopiedStream(added[0].index, source.type, recut=_is_recut(source))
+                if _is_cover(source):
+                    self._covers.append(added[0].index)
                 clock = sample_clock(source) if self._plan.container in _SAMPLE_EXACT else None
                 if clock is not None:
                     self._clocks[source.index] = clock
@@ -160,6 +176,8 @@ class Passthrough:
                     if not told.packets and told.kind != "attachment"
                 ]
             self._drop_empty()
+            for told in self._copied.values():
+                told.index = self.found_at(told.index)
 
     def _next(self) -> Packet | None:
         while (packet := self._following()) is not None:
@@ -210,7 +228,7 @@ class Passthrough:
         }
 
     def _drop_empty(self) -> None:
-        if self._plan.container not in ("mp4", "mov"):
+        if self._plan.container not in _FILMS:
             return
         empty = {n: told for n, told in self._copied.items() if not told.packets and told.kind != "attachment"}
         for source, told in empty.items():  # the muxer writes no track without packets
@@ -218,8 +236,19 @@ class Passthrough:
                 self.notes.append(f"stream {source} ({told.kind}) is left out: it is empty")
             self.dropped.append(told.index)
             del self._copied[source]
-        for told in self._copied.values():
-            told.index -= sum(index < told.index for index in self.dropped)
+
+    def found_at(self, index: int) -> int:
+        """The index under which a stream of the output is found when that is read again, as `CopiedStream` has it.
+
+        A film's tracks without packets are not written, and its cover art is no track: it comes last, behind the tracks
+        that the muxer makes of chapters and timecode.
+        """
+        if self._plan.container not in _FILMS:
+            return index
+        covers = [cover for cover in self._covers if cover not in self.dropped]
+        if index in covers:
+            return covers.index(index) - len(covers)
+        return index - sum(other < index for other in (*self.dropped, *covers))
 
     def close(self) -> None:
         """Close the input."""
@@ -280,6 +309,7 @@ class Passthrough:
         if told.kind == "audio" and self._file.format.name.startswith("mov"):
             cut_at_end(packet)
         told.packets += 1
+        told.size += packet.size
         if packet.pts is not None:
             time = packet.pts * packet.time_base
             told.first = time if told.first is None else min(told.first, time)
@@ -303,7 +333,7 @@ class Passthrough:
                 return None  # written again from the chapters
             self._left_out(source, "data streams")
             return None
-        if _is_cover(source) and container != "mp4":
+        if _is_cover(source) and (container != "mp4" or source.codec_context.codec.canonical_name not in _FILM_COVERS):
             self._left_out(source, "cover art")
             return None
         if source.type == "video" and not _is_cover(source):
@@ -323,10 +353,16 @@ class Passthrough:
             if source.index in self._primings:
                 with primed(source, self._primings[source.index]) as template:
                     return output.add_stream_from_template(template, opaque=True), None
-            return output.add_stream_from_template(source, opaque=True), None
+            added = output.add_stream_from_template(source, opaque=True)
         except ValueError:
             self._left_out(source, f"{name} streams")
             return None
+        if container == "matroska" and self._plan.piped and lacks_header(source):
+            assert isinstance(source, AudioStream)
+            header = header_of(source, self._first_packet(source))
+            if header is not None:
+                added.codec_context.extradata = header
+        return added, None
 
     def _attach_cover(self, output: av.container.OutputContainer, source: Stream) -> None:
         codec = source.codec_context.codec.canonical_name
@@ -388,6 +424,10 @@ def left_out(clip: Clip, plan: OutputPlan) -> tuple[str, ...]:
 
 def _is_cover(stream: Stream) -> bool:
     return isinstance(stream, VideoStream) and is_cover(stream)
+
+
+def _is_recut(stream: Stream) -> bool:
+    return stream.codec_context is not None and stream.codec_context.codec.canonical_name.startswith("pcm_")
 
 
 def _plain_text(sample: bytes) -> bytes | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import av
 from av.bitstream import BitStreamFilterContext
@@ -23,6 +23,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from streamct.errors import InputError, NoVideoError
 from streamct.media.alpha import alpha_decoder, says_alpha
+from streamct.media.fields import first_field
 from streamct.media.formats import graded_format, is_full_range_by_name, is_readable
 from streamct.media.matroska import chroma_site
 from streamct.media.pipes import STDIN
@@ -33,9 +34,6 @@ av.logging.set_level(None)
 logging.getLogger("libav").setLevel(logging.CRITICAL + 1)  # for the moments in which `chroma_location` listens
 _told = threading.Lock()
 
-_TOP_FIRST, _BOTTOM_FIRST = {2, 4}, {3, 5}
-"""Of AVFieldOrder: by the field that is displayed first. TB and BT stand for 9 and 14 in MOV (Apple's TN2162) and in
-Matroska (RFC 9559): fields in alternate lines, those of the first line early or late. FFmpeg marks its own files so."""
 _H26X_LOCATIONS = {n: n + 1 for n in range(6)}
 _CHROMA_FIELDS = {
     "h264": ("chroma_sample_loc_type_top_field", _H26X_LOCATIONS),
@@ -296,13 +294,6 @@ def _with_known_data(frame: av.VideoFrame) -> av.VideoFrame:
     found = graph.vpull()
     assert isinstance(found, av.VideoFrame)
     return found
-
-
-def first_field(frame: av.VideoFrame, order: int) -> Literal["top", "bottom"] | None:
-    """The field that is shown first, None for progressive pictures. order: of the codec, as AVFieldOrder."""
-    if order in _BOTTOM_FIRST:
-        return "bottom"
-    return "top" if order in _TOP_FIRST or frame.interlaced_frame else None
 
 
 @contextmanager

@@ -15,9 +15,10 @@ from av.video.stream import VideoStream
 
 from streamct.errors import DamagedInputError
 from streamct.media.alpha import alpha_decoder
+from streamct.media.beginnings import Beginning
 from streamct.media.demuxer import Demuxer
 from streamct.media.ebml import missing_bytes
-from streamct.media.formats import FULL_RANGE_ALIASES, convert
+from streamct.media.formats import FULL_RANGE_ALIASES, convert, graded_format
 from streamct.media.lost import LostPictures, looks_for_lost
 from streamct.media.lost_hevc import LostInHevc
 from streamct.media.probe import open_input, reason, video_stream
@@ -56,6 +57,9 @@ class Reader:
         DamagedInputError: fewer frames than declared, corrupt frames, or a decoder error; tolerated: no frame.
     """
 
+    _from_beginning = True
+    """Whether the first packet it reads is the file's."""
+
     def __init__(
         self,
         clip: Clip,
@@ -70,6 +74,7 @@ class Reader:
         self._broken: set[int | None] = set()
         self._lost: LostPictures | LostInHevc | None = None
         self._restarts: Restarts | None = None
+        self._beginning = Beginning()
         self._moved = 0
         self._first_moved = ""
         self._sliced = False
@@ -152,6 +157,7 @@ class Reader:
         count, end = 0, None
         self._lost = looks_for_lost(self._clip.codec, self._stream.codec_context.extradata)
         for packet in self._packets():
+            self._beginning.look(packet)
             if self._lost is not None:
                 self._lost.look(packet)
             if self._clip.codec == "ffv1" and packet.size:
@@ -159,6 +165,8 @@ class Reader:
             try:
                 frames = self._decoder.decode(packet)
             except (av.FFmpegError, OSError) as cause:
+                if self._from_beginning and self._beginning.waits:
+                    continue
                 if packet.is_corrupt and self._clip.frames is not None:
                     continue  # cut off, as the last one of a truncated file: the count of frames will tell
                 where = "" if end is None else f" after {timecode(float(end * self._clip.time_base))}"
@@ -170,6 +178,7 @@ class Reader:
             for frame in frames:
                 assert isinstance(frame, av.VideoFrame)
                 count, end = count + 1, frame.pts
+                self._beginning.decoded(frame.pts)
                 yield frame
 
     def _check_slices(self, packet: Packet[VideoStream]) -> None:
@@ -215,17 +224,27 @@ class Reader:
 
     def _direct(self, frame: av.VideoFrame) -> av.VideoFrame:
         clip = self._clip
+        name = frame.format.name
+        if name != clip.source_format and graded_format(name).name != clip.format.name:
+            self._warn(
+                f"the pixel format changes from {clip.source_format} to {name}; all frames are converted to the first "
+                "one's"
+            )
         if (frame.width, frame.height) != (clip.width, clip.height):
             self._warn(
                 f"the picture's size changes from {clip.width}x{clip.height} to {frame.width}x{frame.height}; "
                 "all frames are scaled to the first one's"
             )
-        elif FULL_RANGE_ALIASES.get(frame.format.name, frame.format.name) == clip.format.name:
+        elif FULL_RANGE_ALIASES.get(name, name) == clip.format.name:
             return frame
         return convert(frame, clip.format.name, clip.coding, self._converter, (clip.width, clip.height))
 
     def _check(self, count: int, last: int | None, corrupt: int, first_corrupt: int | None, spoilt: int) -> None:
         clip = self._clip
+        early = self._beginning.lost if self._from_beginning else 0
+        if early:
+            self._warn(self._beginning.said)
+        expected = None if clip.frames is None else clip.frames - early
         damage = list(self._failures[:1])
         if len(self._failures) > 1:
             damage[0] += f" and {len(self._failures) - 1} times more"
@@ -233,16 +252,14 @@ class Reader:
             at = timecode(float((self._lost.first or 0) * clip.time_base))
             some = "1 picture is" if self._lost.lost == 1 else f"{self._lost.lost} pictures are"
             shown = f"; {spoilt} of {count} frames are made without" if spoilt else ""
-            if clip.frames is not None and count < clip.frames:
-                shown += f"; {clip.frames - count} of {clip.frames} frames can't be made without"
+            if expected is not None and count < expected:
+                shown += f"; {expected - count} of {expected} frames can't be made without"
             damage.append(f"at least {some} missing that others are made from, the first before {at}{shown}")
-        elif clip.frames is not None and count < clip.frames:
+        elif expected is not None and count < expected:
             end = timecode(float((last or 0) * clip.time_base))
             of = f" of {timecode(float(clip.duration))}" if clip.duration else ""
             truncated = "; the file is probably truncated" if not damage else ""
-            damage.append(
-                f"{count} of {clip.frames} frames could be decoded (the pictures end at {end}{of}){truncated}"
-            )
+            damage.append(f"{count} of {expected} frames could be decoded (the pictures end at {end}{of}){truncated}")
         missing = missing_bytes(clip.path) if self._demuxer is None else self._demuxer.missing_bytes()
         if missing and not damage:
             damage.append(f"it is truncated: {missing} bytes of what its header announces are missing")

@@ -202,7 +202,7 @@ def _clip(path: Path, pictures: Pictures, tick: Fraction, rate: Fraction, codec:
 class PictureReader:
     """Pictures -> Frames, as `Reader` does for a video. Use as a context manager and iterate once.
 
-    tolerate: leave out what can't be read and tell it in `warnings`.
+    tolerate: show the picture before again for what can't be read, so that none is missing, and tell it in `warnings`.
 
     Raises (while iterating):
         DamagedInputError: a picture can't be read; tolerated: none can. InputError: one is of another size.
@@ -226,19 +226,21 @@ class PictureReader:
         """Nothing is held open."""
 
     def __iter__(self) -> Iterator[Frame]:
-        clip, count = self._clip, 0
+        clip = self._clip
+        picture: Picture | None = None
         for index in range(len(self._pictures)):
             try:
                 picture = self._pictures.read(index)
             except DamagedInputError as error:
                 if not self._tolerate:
                     raise DamagedInputError(f"{error} Or grade the others with --tolerate-corrupt.") from error
-                self._warn(str(error))
-                continue
-            self._check(index, picture)
+                if picture is None:
+                    raise
+                self._warn(f"{error} The picture before it takes its place.")
+            else:
+                self._check(index, picture)
             pts, length = self._pictures.time(index)
-            yield Frame(_planes(picture, clip), clip.format, count, pts, clip.time_base, length, key=True)
-            count += 1
+            yield Frame(_planes(picture, clip), clip.format, index, pts, clip.time_base, length, key=True)
 
     def _check(self, index: int, picture: Picture) -> None:
         clip, name = self._clip, self._pictures.name(index)

@@ -168,6 +168,8 @@ class Trim:
 class _Sought(Reader):
     """Frames from `begin` on, found from the keyframe before `target`."""
 
+    _from_beginning = False
+
     def __init__(
         self, clip: Clip, place: tuple[int, int], threads: int | None, tolerate: bool, hwaccel: HWAccel | None
     ) -> None:

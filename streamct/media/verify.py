@@ -17,13 +17,13 @@ from streamct.errors import OutputError
 from streamct.media.alpha import alpha_decoder
 from streamct.media.aspect import held_aspect
 from streamct.media.encoders import carries_hdr, keeps_fields
+from streamct.media.fields import field_of, first_field
 from streamct.media.headers import holds_hdr
 from streamct.media.output import ROTATING_CONTAINERS, Y4M, OutputPlan, carries_tags
 from streamct.media.passthrough import CopiedStream
 from streamct.media.probe import (
     content_light,
     display_matrix,
-    first_field,
     mastering_display,
     reason,
     tags_of,
@@ -54,6 +54,7 @@ _LAST = 16
 @dataclass(slots=True)
 class _Found:
     packets: int = 0
+    size: int = 0
     times: list[Fraction] = field(default_factory=list)
 
 
@@ -121,6 +122,7 @@ def _differences(
         if packet.size:
             entry = found[packet.stream.index]
             entry.packets += 1
+            entry.size += packet.size
             if packet.pts is not None:
                 entry.times.append(packet.pts * packet.time_base)
     return (
@@ -195,16 +197,19 @@ def _others(
 ) -> str | None:
     offset = min(video) - first
     for wanted in copied:
-        is_ = found[wanted.index]
-        kind = container.streams[wanted.index].type
-        name = f"{wanted.kind} stream {wanted.index}"
-        if kind != wanted.kind:
-            return f"stream {wanted.index} is {kind} instead of {wanted.kind}"
+        stream = container.streams[wanted.index % len(container.streams)]
+        is_ = found[stream.index]
+        name = f"{wanted.kind} stream {stream.index}"
+        if stream.type != wanted.kind:
+            return f"stream {stream.index} is {stream.type} instead of {wanted.kind}"
         exact = wanted.kind in ("audio", "video")
-        if is_.packets < wanted.packets or (exact and is_.packets > wanted.packets):
+        if wanted.recut:
+            if is_.size != wanted.size:
+                return f"{name} has {is_.size} instead of {wanted.size} bytes of samples"
+        elif is_.packets < wanted.packets or (exact and is_.packets > wanted.packets):
             return f"{name} has {is_.packets} instead of {wanted.packets} packets"
         if wanted.kind == "audio" and wanted.first is not None and is_.times and plan.container != "avi":
-            base = container.streams[wanted.index].time_base or Fraction(0)
+            base = stream.time_base or Fraction(0)
             apart = abs(min(is_.times) - wanted.first - offset)
             if apart > 2 * max(_CLOCKS.get(plan.container, Fraction(0)), base):
                 return f"{name} is {float(apart) * 1000:.1f} ms off against the pictures"
@@ -227,7 +232,8 @@ def _decode_ends(path: Path, index: int, clip: Clip, plan: OutputPlan) -> str | 
         if "yuva" in plan.pix_fmt and "yuva" not in first.format.name:
             return "its alpha is lost"
         order = int(stream.codec_context.field_order)
-        if clip.fields is not None and keeps_fields(plan.encoder) and first_field(first, order) != clip.fields:
+        told = (first_field(first, order), field_of(first))
+        if clip.fields is not None and keeps_fields(plan.encoder) and told != (clip.fields, clip.fields):
             return f"its {clip.fields} field does not come first any more"
         lit = carries_hdr(plan.encoder) or holds_hdr(plan.container)
         if clip.light is not None and lit and content_light(first) != clip.light:

@@ -101,7 +101,7 @@ class Writer:
     @property
     def index(self) -> int:
         """Of the graded stream in the output."""
-        return self._stream.index - sum(other < self._stream.index for other in self._others.dropped)
+        return self._others.found_at(self._stream.index)
 
     @property
     def notes(self) -> tuple[str, ...]:

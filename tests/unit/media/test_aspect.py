@@ -52,6 +52,35 @@ def test_the_pixel_aspect_is_kept_exactly(tmp_path: Path, name: str, codec: str,
     assert strictly_read(tmp_path / name) == 4
 
 
+@pytest.mark.parametrize("aspect", [Fraction(1), Fraction(10, 11)])
+@pytest.mark.parametrize("name", ["b.mkv", "b.webm"])
+@pytest.mark.parametrize("mode", ["left_right", "top_bottom", "bottom_top", "right_left"])
+def test_two_views_in_a_picture_keep_their_order_and_their_aspect(
+    tmp_path: Path, mode: str, name: str, aspect: Fraction
+) -> None:
+    path = tmp_path / "a.mkv"
+    frames = [streams.moving_planes(n, 88, 48) for n in range(2)]
+    streams.write_planes(path, "yuv420p", frames, (88, 48), codec="libx264", aspect=aspect, stereo=mode)
+    tell(path, [Told(aspect)])
+    assert (probe(path).sample_aspect, told_stereo(path)) == (aspect, mode)
+    _, notes = rewrite(path, tmp_path / name, codec="vp9" if name == "b.webm" else "h264")
+    assert (probe(tmp_path / name).sample_aspect, told_stereo(tmp_path / name)) == (aspect, mode)
+    assert not [note for note in notes if "aspect" in note or "views" in note]
+
+
+def test_where_two_views_can_not_be_told_apart_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    frames = [streams.moving_planes(n, 64, 48) for n in range(2)]
+    streams.write_planes(path, "yuv420p", frames, (64, 48), codec="libx264", stereo="left_right")
+    _, notes = rewrite(path, tmp_path / "b.mp4")
+    assert ".mp4 files do not tell here that pictures hold two views (left_right)" in notes
+
+
+def told_stereo(path: Path) -> str | None:
+    with av.open(str(path)) as container:
+        return container.streams.video[0].metadata.get("stereo_mode")
+
+
 def test_an_unknown_pixel_aspect_stays_unknown(tmp_path: Path) -> None:
     rewrite(source(tmp_path / "a.mkv", None, "ffv1"), tmp_path / "b.mkv")
     assert probe(tmp_path / "b.mkv").sample_aspect is None

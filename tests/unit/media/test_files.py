@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -128,3 +129,56 @@ def test_an_existing_target_needs_leave(tmp_path: Path) -> None:
 def test_a_folder_is_no_target(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"is a folder\. Name a file"):
         check_target(tmp_path, (), overwrite=True)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_named_pipe_stays_one_and_the_way_to_write_into_it_is_told(tmp_path: Path, overwrite: bool) -> None:
+    pipe = tmp_path / "b.mkv"
+    os.mkfifo(pipe)
+    (tmp_path / "link.mkv").symlink_to(pipe)
+    for target in (pipe, tmp_path / "link.mkv"):
+        advice = re.escape(f"{target}: is a named pipe, and a file would take its place. Name a file, or write a video")
+        with pytest.raises(OutputError, match=rf"{advice} into the pipe with -o - > {re.escape(str(target))}"):
+            check_target(target, (), overwrite)
+        with pytest.raises(OutputError, match=advice), written_whole(target):
+            pass
+    assert pipe.is_fifo()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["b.mkv", "link.mkv"]
+
+
+def test_a_device_is_no_target() -> None:
+    with pytest.raises(OutputError, match="/dev/null: is a device or a socket"):
+        check_target(Path("/dev/null"), (), overwrite=True)
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_through_a_link_the_file_that_it_leads_to_is_written_and_the_link_stays(tmp_path: Path, old: bool) -> None:
+    (tmp_path / "far").mkdir()
+    real, link = tmp_path / "far" / "data", tmp_path / "b.webm"
+    if old:
+        real.write_bytes(b"old")
+    link.symlink_to(Path("far") / "data")
+    check_target(link, (), overwrite=True)
+    with written_whole(link) as temporary:
+        assert (temporary.parent, temporary.suffix) == (real.parent, ".webm")
+        temporary.write_bytes(b"new")
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+    assert [entry.name for entry in real.parent.iterdir()] == ["data"]
+
+
+def test_what_a_killed_run_left_behind_a_link_is_cleared(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    link = tmp_path / "b.webm"
+    link.symlink_to(tmp_path / "far" / "data")
+    litter = tmp_path / "far" / f".data.{HOST}-{2**22 + 1}.partial.webm"
+    litter.write_bytes(b"x")
+    with written_whole(link) as temporary:
+        temporary.write_bytes(b"new")
+    assert [entry.name for entry in litter.parent.iterdir()] == ["data"]
+
+
+def test_a_link_into_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "b.mkv").symlink_to(tmp_path / "nowhere" / "c.mkv")
+    with pytest.raises(OutputError, match=r"nowhere does not exist\. Create it first"):
+        check_target(tmp_path / "b.mkv", (), overwrite=True)

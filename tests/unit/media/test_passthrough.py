@@ -120,6 +120,22 @@ def test_a_cover_picture_is_copied(tmp_path: Path) -> None:
     assert pictures[0] == pictures[1]
 
 
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize(("chaptered", "timecode"), [(True, None), (False, "01:02:03:04"), (True, "01:02:03:04")])
+def test_cover_art_is_found_behind_the_tracks_of_chapters_and_timecode(
+    tmp_path: Path, first: bool, chaptered: bool, timecode: str | None
+) -> None:
+    path = streams.write_with_cover(tmp_path / "a.mp4", video=True, first=first, chapters=chaptered, timecode=timecode)
+    plan, notes = rewrite(path)
+    assert not any("stream" in note for note in notes)
+    assert [kind[:2] for kind in described(plan.path)] == [kind[:2] for kind in described(path)]
+    assert chapters(plan.path) == chapters(path)
+    hashes = [streams.packet_hashes(file, ("audio", "video"))[-1] for file in (path, plan.path)]
+    assert hashes[0] == hashes[1]
+    with av.open(str(plan.path)) as container:
+        assert container.streams.video[0].metadata.get("timecode") == timecode
+
+
 def test_sound_that_starts_late_or_ends_late_keeps_its_times(tmp_path: Path) -> None:
     path = streams.write_rich(tmp_path / "a.mkv", frames=5, audios=("aac",))
     late = streams.shift_audio(path, tmp_path / "late.mkv", seconds=2)

@@ -185,6 +185,22 @@ def test_a_change_of_size_is_scaled_to_the_first_and_said(tmp_path: Path) -> Non
     assert any("changes from 64x48 to 32x24" in line for line in reader.warnings)
 
 
+def test_a_change_of_the_pixel_format_is_converted_to_the_first_and_said(tmp_path: Path) -> None:
+    parts = []
+    for pix_fmt in ("yuv420p", "yuv444p"):
+        frames = [streams.random_planes(pix_fmt, 64, 48, seed=n) for n in range(3)]
+        path = streams.write_planes(
+            tmp_path / f"{pix_fmt}.h264", pix_fmt, frames, (64, 48), codec="libx264", options={"bf": "0"}
+        )
+        parts.append(path.read_bytes())
+    (tmp_path / "a.h264").write_bytes(b"".join(parts))
+    with Reader(probe(tmp_path / "a.h264")) as reader:
+        shapes = [[plane.shape for plane in frame.planes] for frame in reader]
+    assert shapes == [[(48, 64), (24, 32), (24, 32)]] * 6
+    changed = "the pixel format changes from yuv420p to yuv444p; all frames are converted to the first one's"
+    assert f"{tmp_path / 'a.h264'}: {changed}" in reader.warnings
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(0, "00:00:00.000"), (4.8667, "00:00:04.867"), (3661.5, "01:01:01.500")])
 def test_times_are_written_as_hours_minutes_seconds(seconds: float, text: str) -> None:
     assert timecode(seconds) == text

@@ -164,16 +164,23 @@ def test_what_fits_no_file_or_is_no_picture_is_said(tmp_path: Path) -> None:
         grade(tmp_path / "in" / "f_%05d.png", tmp_path / "a_%d.exr")
 
 
-def test_a_damaged_picture_is_named_and_left_out_on_demand_with_the_numbers_kept(tmp_path: Path) -> None:
-    sequence(tmp_path / "in", "f_%d.png", 1, 4)
-    bad = tmp_path / "in" / "f_3.png"
-    bad.write_bytes(bad.read_bytes()[:400])
+def test_a_damaged_picture_is_named_and_on_demand_the_one_before_takes_its_place(tmp_path: Path) -> None:
+    codes = sequence(tmp_path / "in", "f_%d.png", 1, 5)
+    for number in (3, 4):
+        bad = tmp_path / "in" / f"f_{number}.png"
+        bad.write_bytes(bad.read_bytes()[:400])
     with pytest.raises(DamagedInputError, match=r"f_3\.png: .*damaged or incomplete.*--tolerate-corrupt"):
         grade(tmp_path / "in" / "f_%d.png", tmp_path / "in" / "g_%d.png")
-    assert names(tmp_path / "in") == [f"f_{n}.png" for n in range(1, 5)]
+    assert names(tmp_path / "in") == [f"f_{n}.png" for n in range(1, 6)]
     report = grade(tmp_path / "in" / "f_%d.png", tmp_path / "in" / "g_%d.png", tolerate_corrupt=True)
-    assert report.frames == 3
-    assert [name for name in names(tmp_path / "in") if name.startswith("g")] == ["g_1.png", "g_2.png", "g_4.png"]
+    assert report.frames == 5
+    written = [tmp_path / "in" / f"g_{number}.png" for number in range(1, 6)]
+    for path, number in zip(written, (1, 2, 2, 2, 5), strict=True):
+        assert np.array_equal(codes_of(path, 255), codes[number - 1])
+    said = [line for line in report.warnings if line.endswith("The picture before it takes its place.")]
+    assert [f"f_{number}.png: " in line for number, line in zip((3, 4), said, strict=True)] == [True, True]
+    again = grade(tmp_path / "in" / "g_%d.png", tmp_path / "a.mkv")
+    assert again.frames == 5
 
 
 def test_a_picture_of_another_size_is_refused(tmp_path: Path) -> None:

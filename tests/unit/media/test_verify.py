@@ -218,3 +218,35 @@ def test_a_copied_stream_that_is_lost_cut_or_moved_is_found(tmp_path: Path) -> N
     ):
         with pytest.raises(OutputError, match=message):
             verify(clip, plan, plan.path, 0, times, [wrong, good[1]])
+
+
+def in_one_packet(source: Path, target: Path) -> Path:
+    """A copy of a clip whose sound is a single packet."""
+    with av.open(str(source)) as before, av.open(str(target), "w") as after:
+        copies = {s.index: after.add_stream_from_template(s, opaque=True) for s in before.streams}
+        packets = [packet for packet in before.demux() if packet.size]
+        sound = [packet for packet in packets if packet.stream.type == "audio"]
+        whole = av.Packet(b"".join(bytes(packet) for packet in sound))
+        whole.pts = whole.dts = sound[0].pts
+        whole.time_base, whole.stream = sound[0].time_base, copies[sound[0].stream.index]
+        after.mux(whole)
+        for packet in packets:
+            if packet.stream.type == "video":
+                packet.stream = copies[packet.stream.index]
+                after.mux(packet)
+    return target
+
+
+def test_raw_sound_that_is_cut_into_other_packets_passes_and_lost_samples_do_not(tmp_path: Path) -> None:
+    path = in_one_packet(streams.write_rich(tmp_path / "a.mkv", audios=("pcm_s16le",)), tmp_path / "one.mkv")
+    with av.open(str(path)) as container:
+        sizes = [packet.size for packet in container.demux(audio=0) if packet.size]
+    plan, _ = rewrite(path, tmp_path / "b.mov")
+    assert streams.packet_hashes(plan.path) == streams.packet_hashes(path)
+    assert len(streams.packet_times(plan.path, "audio")) != len(sizes)
+    clip = probe(path)
+    with Reader(clip) as reader:
+        times = [frame.pts for frame in reader]
+    short = CopiedStream(1, "audio", len(sizes), size=sum(sizes) + 2, recut=True)
+    with pytest.raises(OutputError, match=rf"audio stream 1 has {sum(sizes)} instead of {sum(sizes) + 2} bytes"):
+        verify(clip, plan, plan.path, 0, times, [short])
