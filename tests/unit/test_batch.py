@@ -445,7 +445,7 @@ def test_a_dry_run_tells_what_would_be_done_and_writes_nothing(root: Path) -> No
 class Losing:
     """An executor whose worker dies with every job on one file."""
 
-    name, workers, alive = "losing", 1, 1
+    name, workers, alive, lacking = "losing", 1, 1, ""
 
     def __init__(self, culprit: str) -> None:
         self._culprit = culprit
