@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from streamct.color.proxy import picture_proxy_rgb, planes_proxy_rgb, proxy_size
 from streamct.errors import InputError, ReferenceError, UsageError
+from streamct.grade.cutlist import beyond, read_cuts
 from streamct.media.image import PICTURE_EXTENSIONS, read_picture
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
@@ -41,8 +42,9 @@ class Evaluation:
     """How a result compares with its source, and with its reference where one was given.
 
     frames: of the source; 1 for a picture. stills: how many of them `difference`, `distance` and `iqa` are means
-    over. distance: None without a reference. flicker: None for pictures. iqa: score of each no-reference quality
-    metric for (source, result), None if not asked for. notes: what limits the figures.
+    over, but for the edit, which is that of all frames. distance: None without a reference. flicker: None for
+    pictures. iqa: score of each no-reference quality metric for (source, result), None if not asked for. notes: what
+    limits the figures.
     """
 
     source: Path
@@ -77,17 +79,19 @@ def evaluate(
     result: Path | str,
     reference: Path | str | None = None,
     *,
+    cuts: Path | str | None = None,
     iqa: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure a graded picture or video against its source, and its colours against a reference picture's.
 
-    iqa: also score quality with the package pyiqa, which the user installs. Memory does not grow with length.
+    cuts: a list of frames, times or an EDL that says where the shots of a video begin; None: they are found. iqa: also
+    score quality with the package pyiqa, which the user installs. Memory does not grow with length.
 
     Raises:
         UsageError: a picture against a video, or OpenCV (videos) or pyiqa (iqa) is not installed.
         InputError: a file can't be used, or sizes or frame counts differ; the message names both.
-        ReferenceError: the reference can't be read.
+        ReferenceError: the reference can't be read. TrackError: the list of cuts can't be used.
     """
     source, result = Path(source), Path(result)
     reference = None if reference is None else Path(reference)
@@ -99,7 +103,9 @@ def evaluate(
         raise UsageError(f"{picture} is a picture and {video} a video; give two of one kind.")
     tell = progress or (lambda event: None)
     if not kinds[0]:
-        return _evaluate_clips(source, result, reference, wanted, scorer, tell)
+        return _evaluate_clips(source, result, reference, wanted, None if cuts is None else Path(cuts), scorer, tell)
+    if cuts is not None:
+        raise UsageError(f"--cuts {cuts}: a picture has no shots. Leave it out.")
     before, after = read_picture(source).rgb, read_picture(result).rgb
     _check_size(source, before.shape[1::-1], result, after.shape[1::-1])
     tell(Event("start", total=1))
@@ -114,6 +120,7 @@ def _evaluate_clips(
     result: Path,
     reference: Path | None,
     wanted: NDArray[np.float32] | None,
+    cuts: Path | None,
     scorer: Scorer | None,
     tell: Progress,
 ) -> Evaluation:
@@ -125,7 +132,8 @@ def _evaluate_clips(
     size = proxy_size(clips[0].width, clips[0].height, _PROXY)
     still_size = proxy_size(clips[0].width, clips[0].height, MEASURED_EDGE)
     step = _still_step(clips[0])
-    stills, meter = _Stills(wanted, scorer), FlickerMeter()
+    listed = None if cuts is None else read_cuts(cuts, clips[0], _first_pts(clips[0]))
+    stills, meter = _Stills(wanted, scorer), FlickerMeter(cuts=listed)
     tell(Event("start", total=clips[0].frames))
     counts = [0, 0]
     with ExitStack() as stack:
@@ -136,17 +144,27 @@ def _evaluate_clips(
                 continue
             if frames[0].index % step == 0:
                 stills.add(*(_rgb(frame, clip, still_size) for frame, clip in zip(frames, clips, strict=True)))
-            meter.push(*(_rgb(frame, clip, size) for frame, clip in zip(frames, clips, strict=True)))
+            rgb = [_rgb(frame, clip, size) for frame, clip in zip(frames, clips, strict=True)]
+            meter.push(rgb[0], rgb[1], pts=frames[0].pts)
             tell(Event("progress", done=counts[0], total=clips[0].frames))
         _check_count(source, counts[0], result, counts[1])
         notes = [line for reader in readers for line in reader.warnings]
     for clip in clips:
         if clip.coding.transfer != "srgb":
             notes.append(f"{clip.path}: {clip.coding.transfer.upper()} values were measured as if they were sRGB")
+    if (late := beyond(cuts, listed, counts[0])) is not None:
+        notes.append(late)
+    flicker = meter.finish()
+    changed = replace(stills.difference(), edit=flicker.edit)
     return Evaluation(
-        source, result, reference, counts[0], len(stills), stills.difference(), stills.distance(), meter.finish(),
-        stills.iqa(), tuple(notes),
+        source, result, reference, counts[0], len(stills), changed, stills.distance(), flicker, stills.iqa(),
+        tuple(notes),
     )  # fmt: skip
+
+
+def _first_pts(clip: Clip) -> int:
+    with Reader(clip, _DECODER_THREADS) as reader:
+        return next((frame.pts for frame in reader), 0)
 
 
 def _still_step(clip: Clip) -> int:

@@ -23,6 +23,9 @@ def evaluate(
     reference: Annotated[
         Path | None, typer.Option("--ref", help="The reference picture: also measure the distance to its colours.")
     ] = None,
+    cuts: Annotated[
+        Path | None, typer.Option("--cuts", help="Where a video's shots begin, as for `video`. Else found.")
+    ] = None,
     iqa: Annotated[
         bool, typer.Option("--iqa", help="Also BRISQUE, CLIP-IQA+, CNNIQA, DBCNN, MUSIQ, NIMA (needs pyiqa).")
     ] = False,
@@ -40,7 +43,7 @@ def evaluate(
     from streamct.evaluation import evaluate as measure
 
     with Display("frame", quiet=quiet, as_json=False) as display:
-        found = measure(source, result, reference, iqa=iqa, progress=display)
+        found = measure(source, result, reference, cuts=cuts, iqa=iqa, progress=display)
     if as_json:
         typer.echo(json.dumps(found.as_dict()))
         return
@@ -59,8 +62,9 @@ def _table(found: Evaluation) -> str:
 
 def _still_rows(found: Evaluation) -> list[Row]:
     d = found.difference
+    over = " over all frames" if found.flicker is not None else ""
     rows = [
-        ("edit", f"{d.edit:.4f}", f"mean |result - source| of R'G'B'; CIEDE2000 {d.delta_e:.2f}"),
+        ("edit", f"{d.edit:.4f}", f"mean |result - source| of R'G'B'{over}; CIEDE2000 {d.delta_e:.2f}"),
         ("consistency L", f"{d.consistency_l:.3e}", "lower is better"),
         ("consistency RGB", f"{d.consistency_rgb:.1f}", "lower is better"),
         ("fading a", f"{d.fading_a:.2e}", f"as published; of |a| {d.fading_abs_a:.2e}"),

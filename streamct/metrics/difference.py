@@ -117,7 +117,8 @@ def banding(source: NDArray[np.floating], result: NDArray[np.floating]) -> float
     """Contours that a grade draws into smooth areas.
 
     source, result: (h, w, 3) R'G'B' in 0..1. Over all horizontal and vertical neighbours that differ by less than
-    1.5/255 in every channel of the source, by one 8-bit code at most: the 99.9th percentile of the result's step (largest channel), 0..1.
+    1.5/255 in every channel of the source, by one 8-bit code at most: the 99.9th percentile of the result's step
+    (largest channel), 0..1.
     """
     steps = []
     for axis in (0, 1):

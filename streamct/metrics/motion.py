@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamct.grade.cuts import LOOK, is_cut
+from streamct.grade.changes import Changes
+from streamct.grade.cuts import LOOK, Cuts, ListedCuts
 from streamct.metrics.drift import DriftMeter
 from streamct.metrics.flow import Motion, motion_between, warp
 from streamct.model import FloatArray
@@ -76,7 +77,9 @@ class _Seen:
     source: FloatArray
     result: FloatArray
     replayed: FloatArray | None
+    pts: int
     change: float
+    earlier: tuple[float, ...]
 
     @property
     def edit(self) -> FloatArray:
@@ -87,10 +90,16 @@ class FlickerMeter:
     """Measures one video from proxies pushed in order; holds a few of them at a time.
 
     motion: how movement is found, between two source proxies. every: of so many pairs one is looked at for movement;
-    0: none is, and edit_warp and warp_error are 0.
+    0: none is, and edit_warp and warp_error are 0. cuts: where the user says shots begin; None: they are found as the
+    grader finds them.
     """
 
-    def __init__(self, motion: Callable[[FloatArray, FloatArray], Motion] = motion_between, every: int = 1) -> None:
+    def __init__(
+        self,
+        motion: Callable[[FloatArray, FloatArray], Motion] = motion_between,
+        every: int = 1,
+        cuts: ListedCuts | None = None,
+    ) -> None:
         self._motion = motion
         self._every = every
         self._recent: deque[_Seen] = deque()
@@ -102,16 +111,18 @@ class FlickerMeter:
         self._along: list[tuple[float, float, float]] = []
         self._drifts: list[float] = []
         self._cuts: list[int] = []
+        self._judge = Cuts(cuts)
+        self._changes = Changes()
         self._noise = NoiseMeter()
         self._shown = DriftMeter()
 
-    def push(self, source: FloatArray, result: FloatArray, replayed: FloatArray | None = None) -> None:
+    def push(
+        self, source: FloatArray, result: FloatArray, replayed: FloatArray | None = None, pts: int | None = None
+    ) -> None:
         """Take the next frame: R'G'B' (h, w, 3) of source and result, and the source in the grade of the frame
-        before, if that is known (for the drift)."""
-        change = 0.0
-        if self._recent:
-            change = float(np.abs(source - self._recent[-1].source).mean()) * 3 * 255
-        self._recent.append(_Seen(source, result, replayed, change))
+        before, if that is known (for the drift). pts: for cuts that are listed by time; its number by default."""
+        pts = self._pushed if pts is None else pts
+        self._recent.append(_Seen(source, result, replayed, pts, *self._changes.of(np.asarray(source, np.float64))))
         self._pushed += 1
         if self._at + LOOK < self._pushed:
             self._measure()
@@ -121,6 +132,7 @@ class FlickerMeter:
         while self._at < self._pushed:
             self._measure()
         self._recent.clear()
+        self._changes = Changes()
         self._begin = self._pushed
         self._noise.cut()
         self._shown.cut()
@@ -155,9 +167,7 @@ class FlickerMeter:
         here = self._recent[self._at - first]
         self._edits.append(float(np.abs(here.edit).mean()))
         if self._at > self._begin:
-            low = max(self._at - LOOK, self._begin)
-            around = list(self._recent)[low - first : self._at + LOOK + 1 - first]
-            if is_cut([seen.change for seen in around], self._at - low):
+            if self._judge.at(self._at, dict(enumerate(self._recent, first))):
                 self._cuts.append(self._at)
                 self._noise.cut()
                 self._shown.cut()
@@ -166,6 +176,7 @@ class FlickerMeter:
         self._noise.push(here.source, here.result)
         if not self._drifts:
             self._shown.push(here.source, here.result)
+        self._judge.forget(self._at)
         self._at += 1
         while self._pushed - len(self._recent) < self._at - LOOK - 1:
             self._recent.popleft()

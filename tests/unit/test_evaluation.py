@@ -59,6 +59,29 @@ def test_a_steady_offset_is_found_as_edit_and_not_as_flicker(tmp_path: Path) -> 
     assert (found.flicker.edit_warp, found.flicker.max_jump) == pytest.approx((0, 0), abs=1e-12)
 
 
+def test_the_edit_of_a_video_is_one_number_over_all_its_frames(tmp_path: Path) -> None:
+    # Of 40 frames every third is measured as a still; only those after each are changed.
+    source = clip(tmp_path / "in.mkv", [np.full((48, 64, 3), 100, np.uint8)] * 40)
+    result = clip(tmp_path / "out.mkv", [np.full((48, 64, 3), 100 + 40 * (t % 3 == 1), np.uint8) for t in range(40)])
+    found = evaluate(source, result)
+    assert found.flicker is not None
+    assert found.difference.edit == found.flicker.edit == pytest.approx(13 / 40 * 40 / 255, abs=1 / 255)
+    assert found.flicker.edit_warp_share == pytest.approx(found.flicker.edit_warp / found.difference.edit)
+
+
+def test_shots_of_a_video_may_be_listed(tmp_path: Path, frames: list[np.ndarray]) -> None:
+    source = clip(tmp_path / "in.mkv", frames)
+    cuts = tmp_path / "cuts.txt"
+    cuts.write_text("4\n00:00:00.500\n20\n")  # at 24 frames/s
+    found = evaluate(source, source, cuts=cuts)
+    assert found.flicker is not None
+    assert (found.flicker.cuts, found.flicker.pairs) == ((4, 12), 17)
+    assert any("1 of its cuts lie behind the clip's 20 frames" in note for note in found.notes)
+    still = picture(tmp_path / "in.png", frames[0])
+    with pytest.raises(UsageError, match="a picture has no shots"):
+        evaluate(still, still, cuts=cuts)
+
+
 def test_a_flashing_result_is_found_as_flicker(tmp_path: Path) -> None:
     source = clip(tmp_path / "in.mkv", [np.full((48, 64, 3), 100, np.uint8)] * 6)
     result = clip(tmp_path / "out.mkv", [np.full((48, 64, 3), 100 + 20 * (t % 2), np.uint8) for t in range(6)])
