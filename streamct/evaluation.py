@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -16,8 +16,9 @@ from streamct.color.proxy import picture_proxy_rgb, planes_proxy_rgb, proxy_size
 from streamct.errors import InputError, ReferenceError, UsageError
 from streamct.grade.cutlist import beyond, read_cuts
 from streamct.media.image import PICTURE_EXTENSIONS, read_picture
-from streamct.media.probe import probe
-from streamct.media.reader import Reader
+from streamct.media.pipes import DASH
+from streamct.media.sequence import pattern_of
+from streamct.media.source import Source, open_source
 from streamct.metrics.difference import Difference, difference
 from streamct.metrics.distance import Distance, content, distance_of, spread
 from streamct.metrics.flow import opencv
@@ -95,11 +96,13 @@ def evaluate(
     """
     source, result = Path(source), Path(result)
     reference = None if reference is None else Path(reference)
-    wanted = None if reference is None else read_picture(reference, ReferenceError).rgb
+    wanted = None if reference is None else _wanted(reference)
     scorer = Scorer() if iqa else None
-    kinds = [path.suffix.lower() in PICTURE_EXTENSIONS for path in (source, result)]
+    kinds = [_is_picture(path) for path in (source, result)]
     if kinds[0] != kinds[1]:
         picture, video = (source, result) if kinds[0] else (result, source)
+        with open_source(video, None):
+            pass  # or it is said why it is none
         raise UsageError(f"{picture} is a picture and {video} a video; give two of one kind.")
     tell = progress or (lambda event: None)
     if not kinds[0]:
@@ -115,6 +118,18 @@ def evaluate(
     return Evaluation(source, result, reference, 1, 1, stills.difference(), stills.distance(), None, stills.iqa())
 
 
+def _wanted(reference: Path) -> NDArray[np.float32]:
+    """A reference picture, (h, w, 3)."""
+    try:
+        return read_picture(reference, ReferenceError).rgb
+    except ReferenceError as cause:
+        if reference.is_file() and reference.suffix.lower() not in PICTURE_EXTENSIONS:
+            raise ReferenceError(
+                f"{reference}: is no picture, and only to a picture the distance is measured."
+            ) from cause
+        raise
+
+
 def _evaluate_clips(
     source: Path,
     result: Path,
@@ -125,19 +140,32 @@ def _evaluate_clips(
     tell: Progress,
 ) -> Evaluation:
     opencv()
-    clips = probe(source), probe(result)
+    with open_source(source, None) as first, open_source(result, None) as second:
+        return _evaluate_sources((first, second), reference, wanted, cuts, scorer, tell)
+
+
+def _evaluate_sources(
+    sources: tuple[Source, Source],
+    reference: Path | None,
+    wanted: NDArray[np.float32] | None,
+    cuts: Path | None,
+    scorer: Scorer | None,
+    tell: Progress,
+) -> Evaluation:
+    clips = sources[0].clip, sources[1].clip
+    source, result = clips[0].path, clips[1].path
     _check_size(source, (clips[0].width, clips[0].height), result, (clips[1].width, clips[1].height))
     if clips[0].frames is not None and clips[1].frames is not None:
         _check_count(source, clips[0].frames, result, clips[1].frames)
     size = proxy_size(clips[0].width, clips[0].height, _PROXY)
     still_size = proxy_size(clips[0].width, clips[0].height, MEASURED_EDGE)
     step = _still_step(clips[0])
-    listed = None if cuts is None else read_cuts(cuts, clips[0], _first_pts(clips[0]))
+    listed = None if cuts is None else read_cuts(cuts, clips[0], _first_pts(sources[0]))
     stills, meter = _Stills(wanted, scorer), FlickerMeter(cuts=listed)
     tell(Event("start", total=clips[0].frames))
     counts = [0, 0]
     with ExitStack() as stack:
-        readers = [stack.enter_context(Reader(clip, _DECODER_THREADS)) for clip in clips]
+        readers = [stack.enter_context(closing(one.reader(False, _DECODER_THREADS))) for one in sources]
         for frames in zip_longest(*readers):
             counts = [n + (frame is not None) for n, frame in zip(counts, frames, strict=True)]
             if None in frames:
@@ -162,8 +190,15 @@ def _evaluate_clips(
     )  # fmt: skip
 
 
-def _first_pts(clip: Clip) -> int:
-    with Reader(clip, _DECODER_THREADS) as reader:
+def _is_picture(path: Path) -> bool:
+    """Whether a file is one picture, by its name; a pattern of numbered pictures is a video."""
+    if path == DASH:
+        raise UsageError("-: what comes from a pipe can't be measured. Give two files.")
+    return path.suffix.lower() in PICTURE_EXTENSIONS and (path.exists() or pattern_of(path) is None)
+
+
+def _first_pts(source: Source) -> int:
+    with closing(source.reader(False, _DECODER_THREADS)) as reader:
         return next((frame.pts for frame in reader), 0)
 
 

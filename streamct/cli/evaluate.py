@@ -13,15 +13,19 @@ from streamct.cli.report import Display
 
 if TYPE_CHECKING:
     from streamct.evaluation import Evaluation
+    from streamct.metrics.motion import Flicker
 
 Row = tuple[str, str, str]
 
 
 def evaluate(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="The picture or video that was graded.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SRC", help="The picture or video that was graded, or frame_%05d.png.")
+    ],
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="What came out; same size, same frames.")],
     reference: Annotated[
-        Path | None, typer.Option("--ref", help="The reference picture: also measure the distance to its colours.")
+        Path | None,
+        typer.Option("--ref", help="A reference that is a picture: also measure the distance to its colours."),
     ] = None,
     cuts: Annotated[
         Path | None, typer.Option("--cuts", help="Where a video's shots begin, as for `video`. Else found.")
@@ -35,7 +39,7 @@ def evaluate(
 ) -> None:
     """Measure a graded picture or video: the paper's figures, contours, clipping, lost detail, flicker.
 
-    Videos need OpenCV for optical flow: pip install 'streamct\\[evaluate]'. A file does not hold its grades, so their
+    Videos need OpenCV for optical flow: pip install opencv-python-headless. A file does not hold its grades, so their
     drift is told from the colours that neighbouring frames share: half to nine tenths of it, and the encoder's.
 
     Example:  streamct evaluate in.mp4 graded.mp4 --ref ref.jpg
@@ -75,8 +79,10 @@ def _still_rows(found: Evaluation) -> list[Row]:
     ]
     if found.distance is not None:
         s = found.distance
-        rows.append(("distance ab", f"{s.ab:.2f}", f"{s.ab_share:.2f} of the source's {s.ab_source:.2f}"))
-        rows.append(("distance Lab", f"{s.lab:.2f}", f"{s.lab_share:.2f} of the source's {s.lab_source:.2f}"))
+        for name, value, share, own in (
+            ("distance ab", s.ab, s.ab_share, s.ab_source), ("distance Lab", s.lab, s.lab_share, s.lab_source)
+        ):  # fmt: skip
+            rows.append((name, f"{value:.2f}", f"{'-' if share is None else f'{share:.2f}'} of the source's {own:.2f}"))
     if found.iqa is not None:
         from streamct.metrics.iqa import IQA_METRICS
 
@@ -102,7 +108,18 @@ def _flicker_rows(found: Evaluation) -> list[Row]:
         ("drift", drift, told),
         ("edit-warp", f"{f.edit_warp:.4f}", f"{f.edit_warp_share:.3f} of the edit"),
         ("max jump", f"{f.max_jump:.4f}", where),
-        ("noise gain", gain, "" if f.noise_gain is not None else "not a tripod shot"),
+        ("noise gain", gain, _no_gain(f)),
         ("warp error", f"{f.warp_error:.2e}", f"source {f.warp_error_source:.2e}"),
         ("pairs of frames", str(f.pairs), f"cuts left out: {cuts}"),
     ]
+
+
+def _no_gain(found: Flicker) -> str:
+    """Why there is no gain of noise."""
+    if found.noise_gain is not None:
+        return ""
+    from streamct.metrics.motion import TRIPOD_SHARE
+
+    if found.still is None:
+        return "no shot is long enough"
+    return "no noise" if found.still >= TRIPOD_SHARE else "not a tripod shot"

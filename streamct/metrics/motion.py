@@ -21,7 +21,7 @@ _BLOCK, _LEAST = 8, 4
 """Frames over which noise is measured at once, and the fewest."""
 _STILL = 2 / 255
 """Temporal standard deviation of the source below which a pixel only holds noise."""
-_TRIPOD_SHARE = 0.5
+TRIPOD_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Flicker:
     the flow, where visible (Lai et al. 2018, Eq. 8-9), of result and source. drift: mean |G_t(s_t) - G_(t-1)(s_t)|;
     None where the grades are not known. drift_seen: what the pixels show of it, see `DriftMeter`; None where the grades
     are known, or no two frames share colours. pairs: neighbouring frames that were compared. cuts: frames that begin a
-    shot.
+    shot. still: share of the pixels that only hold noise or none at all, None if no shot has the four frames that tell.
     """
 
     edit: float
@@ -50,6 +50,7 @@ class Flicker:
     drift_seen: float | None
     pairs: int
     cuts: tuple[int, ...]
+    still: float | None = None
 
     @property
     def edit_warp_share(self) -> float:
@@ -160,6 +161,7 @@ class FlickerMeter:
             drift_seen=None if self._drifts else self._shown.drift(),
             pairs=len(jumps),
             cuts=tuple(self._cuts),
+            still=self._noise.still(),
         )
 
     def _measure(self) -> None:
@@ -237,10 +239,16 @@ class NoiseMeter:
         self._source += float(source[still].sum())
         self._result += float(result[still].sum())
 
-    def gain(self) -> float | None:
-        """Deviation of the result over the source's; None if less than half of all pixels are still."""
+    def still(self) -> float | None:
+        """Share of the pixels that are still; None if there were too few frames to tell."""
         self.cut()
-        if self._source == 0 or self._still < _TRIPOD_SHARE * self._seen:
+        return self._still / self._seen if self._seen else None
+
+    def gain(self) -> float | None:
+        """Deviation of the result over the source's; None if that has none, or less than half of all pixels are
+        still."""
+        self.cut()
+        if self._source == 0 or self._still < TRIPOD_SHARE * self._seen:
             return None
         return float(np.sqrt(self._result / self._source))
 

@@ -211,5 +211,42 @@ def test_the_table_names_every_figure(tmp_path: Path, frames: list[np.ndarray]) 
     ]  # fmt: skip
 
 
+def test_figures_that_there_are_not_have_a_reason_in_the_table(tmp_path: Path, frames: list[np.ndarray]) -> None:
+    still = clip(tmp_path / "in.mkv", frames[:1] * 6)
+    shown = CliRunner().invoke(app, ["evaluate", str(still), str(still)])
+    assert "no noise" in next(line for line in shown.stdout.splitlines() if line.startswith("noise gain"))
+    one, other = picture(tmp_path / "in.png", frames[0]), picture(tmp_path / "out.png", 255 - frames[0])
+    shown = CliRunner().invoke(app, ["evaluate", str(one), str(other), "--ref", str(one)])
+    line = next(line for line in shown.stdout.splitlines() if line.startswith("distance ab"))
+    assert line.endswith("- of the source's 0.00")
+
+
+def test_numbered_pictures_are_a_video_on_either_side(tmp_path: Path, frames: list[np.ndarray]) -> None:
+    video = write_clip(tmp_path / "in.mkv", frames[:5], codec="ffv1", pix_fmt="bgr0")
+    for number, frame in enumerate(frames[:5], 1):
+        picture(tmp_path / f"g_{number:05d}.png", frame)
+    numbered = tmp_path / "g_%05d.png"
+    for source, result in ((video, numbered), (numbered, video), (numbered, numbered)):
+        found = evaluate(source, result)
+        assert (found.source, found.result, found.frames) == (source, result, 5)
+        assert found.difference.edit < 1e-9
+        assert found.flicker is not None
+        assert found.flicker.pairs == 4
+
+
+def test_what_is_no_video_is_not_called_one(tmp_path: Path, frames: list[np.ndarray]) -> None:
+    (tmp_path / "gen.py").write_text("print()")
+    with pytest.raises(InputError, match=r"gen\.py: can't be opened as a video"):
+        evaluate(tmp_path / "gen.py", picture(tmp_path / "in.png", frames[0]))
+    with pytest.raises(UsageError, match="what comes from a pipe"):
+        evaluate("-", tmp_path / "in.png")
+
+
+def test_a_reference_that_is_no_picture_is_told_so(tmp_path: Path, frames: list[np.ndarray]) -> None:
+    source = picture(tmp_path / "in.png", frames[0])
+    with pytest.raises(ReferenceError, match=r"ref\.mkv: is no picture, and only to a picture"):
+        evaluate(source, source, clip(tmp_path / "ref.mkv", frames))
+
+
 def test_evaluate_is_part_of_the_public_api() -> None:
     assert streamct.evaluate is evaluate

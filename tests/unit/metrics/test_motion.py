@@ -193,6 +193,15 @@ def test_a_picture_that_moves_in_most_places_has_no_static_noise() -> None:
     assert meter.finish().noise_gain is None
 
 
+@pytest.mark.parametrize(("noise", "frames", "still"), [(0.0, 6, 1), (0.1, 6, 0), (0.0, 3, None)])
+def test_how_much_stands_still_tells_why_there_is_no_noise_gain(noise: float, frames: int, still: float | None) -> None:
+    meter = FlickerMeter(standing)
+    for frame in range(frames):
+        meter.push(flat(0.5 + noise * (-1) ** frame), flat(0.6))
+    found = meter.finish()
+    assert (found.noise_gain, found.still) == (None, still)
+
+
 def test_measuring_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="no frame"):
         FlickerMeter(standing).finish()
