@@ -10,7 +10,7 @@ from typing import Any
 from streamct.by_map import unmasked
 from streamct.comparison import USUAL_SECONDS, Comparison, preview_path
 from streamct.errors import UsageError
-from streamct.grade.cutlist import beyond
+from streamct.grade.cutlist import beyond, idle
 from streamct.grade.foreground import Foreground
 from streamct.grade.mapped import MapBaker
 from streamct.grade.mattes import Mattes
@@ -203,7 +203,7 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
     used = apart or save_masks is not None
     segmenting = network if mask is None and used and kept.saved is None else None
     if asked.cuts is not None and settings.time.mode == "off" and segmenting is None:
-        say.warning(f"--cuts {asked.cuts}: changes nothing, for --temporal off grades every frame by itself")
+        say.warning(idle(asked.cuts))
     shots = kept.cuts if held is None else held.baker.cuts
     mattes = clip_mattes(clip, settings, given if used else NoSegmenter(), segmenting, shots)
     if palettes is not None and (warning := kept.warning(palettes, mask is not None, network, settings)) is not None:

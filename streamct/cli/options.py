@@ -142,7 +142,8 @@ Cuts = Annotated[
     Path | None,
     _option(
         "--cuts",
-        help="Where shots begin: a list of frames (from 0), hh:mm:ss.mmm or hh:mm:ss:ff, or an EDL. Else found.",
+        help="Where shots begin: a list of frames (from 0), hh:mm:ss.mmm or hh:mm:ss:ff, or an EDL. Else found; a "
+        "flash of up to 4 frames is no cut.",
         panel=TIME,
     ),
 ]

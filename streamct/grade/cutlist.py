@@ -98,6 +98,11 @@ def _from_edl(path: Path, lines: list[str], clip: Clip) -> ListedCuts:
     return ListedCuts(frozenset(frames))
 
 
+def idle(path: Path) -> str:
+    """What to say of a list of cuts in the mode `off`, where no mask needs it either."""
+    return f"--cuts {path}: changes nothing, for --temporal off grades every frame by itself"
+
+
 def beyond(path: Path | None, cuts: ListedCuts | None, frames: int) -> str | None:
     """What to say of cuts that a clip turned out to be too short for; None if they all lie in it, or there is no list.
 
