@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from streamct.errors import MaskError, OutputError, UsageError
 from streamct.grade.bake import ONE, Looked
+from streamct.grade.cutlist import beyond
 from streamct.grade.lookfile import Input, MapFile, MappedShot, PaletteFile, palette_file
 from streamct.grade.looktext import document_text, write_document
 from streamct.grade.mapped import mappings_of, reference_of, shots_of
@@ -208,6 +209,8 @@ def _of_clip(
         stack.callback(mattes.close)
         say.start(clip.frames)
         track = kept.find(seen.palettes, mattes, settings, say, whole=whole)
+        if (warning := beyond(cuts, kept.cuts, track.frames)) is not None:
+            say.warning(warning)
         if mask is not None:
             given.end(track.frames)
     first = track.shots[0].pts

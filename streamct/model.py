@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -88,6 +89,11 @@ class MasteringDisplay:
     primaries: tuple[tuple[Fraction, Fraction], tuple[Fraction, Fraction], tuple[Fraction, Fraction]]
     white: tuple[Fraction, Fraction]
     luminance: tuple[Fraction, Fraction]
+
+
+def timecode_base(rate: Fraction) -> int:
+    """How many frames a second of timecode counts: the nearest whole rate, a half counting up (29.97: 30, 12.5: 13)."""
+    return max(1, math.floor(rate + Fraction(1, 2)))
 
 
 @dataclass(frozen=True, slots=True)

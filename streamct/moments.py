@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 
 from streamct.errors import UsageError
-from streamct.model import Clip
+from streamct.model import Clip, timecode_base
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
 _CODE = re.compile(r"(\d+):(\d\d):(\d\d):(\d+)")
@@ -33,9 +33,9 @@ def parse_time(text: str, flag: str = "--at", rate: Fraction | None = None) -> F
     if rate is None:
         raise UsageError(f"{flag} {text}: the frame rate is not known. Write seconds, or hh:mm:ss.mmm.")
     hours, minutes, seconds, frames = (int(part) for part in code.groups())
-    if frames >= round(rate):
+    if frames >= timecode_base(rate):
         raise UsageError(f"{flag} {text}: at {float(rate):.6g} frames/s a second has no frame {frames}. Check it.")
-    return ((hours * 60 + minutes) * 60 + seconds) * Fraction(round(rate)) / rate + frames / rate
+    return ((hours * 60 + minutes) * 60 + seconds) * timecode_base(rate) / rate + frames / rate
 
 
 def as_seconds(moment: Moment | None, flag: str, clip: Clip) -> Fraction | None:

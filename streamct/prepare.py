@@ -10,6 +10,7 @@ from typing import Any
 from streamct.by_map import unmasked
 from streamct.comparison import USUAL_SECONDS, Comparison, preview_path
 from streamct.errors import UsageError
+from streamct.grade.cutlist import beyond, idle
 from streamct.grade.foreground import Foreground
 from streamct.grade.mapped import MapBaker
 from streamct.grade.mattes import Mattes
@@ -201,6 +202,8 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
             say.warning(no_split(seen.share))
     used = apart or save_masks is not None
     segmenting = network if mask is None and used and kept.saved is None else None
+    if asked.cuts is not None and settings.time.mode == "off" and segmenting is None:
+        say.warning(idle(asked.cuts))
     shots = kept.cuts if held is None else held.baker.cuts
     mattes = clip_mattes(clip, settings, given if used else NoSegmenter(), segmenting, shots)
     if palettes is not None and (warning := kept.warning(palettes, mask is not None, network, settings)) is not None:
@@ -234,6 +237,9 @@ def reported(
     foreground: what was counted of it, None if nothing."""
     plan = ready.plan
     if (warning := never_split(foreground, ready.palettes, ready.settings)) is not None:
+        say.warning(warning)
+    cuts = ready.kept.cuts if ready.trim is None else None
+    if (warning := beyond(asked.cuts, cuts, frames)) is not None:
         say.warning(warning)
     for line in [] if ready.network is None else ready.network.told():
         say.warning(line)

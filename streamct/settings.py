@@ -164,20 +164,35 @@ def load(
 ) -> Settings:
     """Preset, then config file, then `overrides` (`section__field` -> value; None is left out).
 
-    labels: what messages call an override, `section__field` -> e.g. "--strength".
+    labels: what messages call an override, `section__field` -> e.g. "--strength". A preset's crf and encoder preset
+    are meant for x264 and x265; they don't count where another codec is asked for.
 
     Raises:
         SettingsError: unknown preset, key or value, or a file that can't be read.
     """
     values: dict[str, Any] = {}
-    if preset is not None:
-        values = _read(preset_path(preset))
-    if config is not None:
-        values = _merge(values, _read(config))
-        _build(values, str(config))
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
+    own = {} if config is None else _read(config)
+    if preset is not None:
+        values = _for_codec(_read(preset_path(preset)), _merge(own, _nested(given)).get("output"))
+    if config is not None:
+        values = _merge(values, own)
+        _build(values, str(config))
     named = {key.replace("__", "."): (labels or {}).get(key, "") for key in given}
     return _build(_merge(values, _nested(given)), "settings", named)
+
+
+_X26X = ("auto", "h264", "x264", "avc", "hevc", "h265", "x265", "libx264", "libx264rgb", "libx265")
+
+
+def _for_codec(preset: dict[str, Any], asked: Any) -> dict[str, Any]:
+    """A preset without what it says of the encoder, where `asked` ([output] of the user) names one that has none of
+    this."""
+    codec = asked.get("codec") if isinstance(asked, Mapping) else None
+    if not isinstance(codec, str) or codec.lower() in _X26X or "output" not in preset:
+        return preset
+    kept = {key: value for key, value in preset["output"].items() if key not in ("crf", "encoder_preset")}
+    return {**preset, "output": kept}
 
 
 def preset_path(name: str) -> Path:

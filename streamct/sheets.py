@@ -13,7 +13,7 @@ from streamct.color.correspondence import Correspondence, correspond
 from streamct.color.histogram import Counter
 from streamct.color.palette import extract, extract_joint
 from streamct.errors import OutputError, UsageError
-from streamct.grade.cutlist import read_cuts
+from streamct.grade.cutlist import idle, read_cuts
 from streamct.grade.lookfile import MapFile
 from streamct.grade.mapped import MapBaker, shown_palette
 from streamct.grade.regions import SPLIT_SHARES, Colours, Regions, add_colours
@@ -114,6 +114,8 @@ def write_sheet(
         if cuts is not None:
             with Excerpt(clip) as excerpt:
                 listed = read_cuts(cuts, clip, excerpt.first)
+            if network is None and all(own.time.mode == "off" for _, own in named):
+                say.warning(idle(cuts))
         rows, colours = Previewer(clip, chosen, say, masked, listed, low, high).rows(count, at)
     towards = map.name if map is not None else asked.name if asked is not None else ""
     names = [path.name for path in (mask, ref_mask) if path is not None]

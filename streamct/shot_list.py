@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from streamct.color.cdl import Cdl, edl_lines
+from streamct.model import timecode_base
 
 _USUAL_RATE = 25
 _MOST_EVENTS = 999
@@ -28,7 +29,7 @@ class ShotEntry:
 
 def timecode(frame: int, rate: Fraction | None) -> str:
     """`hh:mm:ss:ff` of a frame number: non-drop, counted at the whole rate next to `rate` (None: 25)."""
-    base = max(1, round(rate)) if rate else _USUAL_RATE
+    base = timecode_base(rate) if rate else _USUAL_RATE
     seconds, rest = divmod(frame, base)
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{rest:02d}"
 

@@ -17,6 +17,7 @@ from streamct.errors import DamagedInputError, OutputError, StreamctError
 from streamct.execute import Executor, Job, Shared, Task, values
 from streamct.execute.engine import Engine, open_executor
 from streamct.execute.schedule import State, run_tasks
+from streamct.grade.cutlist import beyond
 from streamct.grade.cuts import ListedCuts
 from streamct.grade.foreground import Foreground, together
 from streamct.grade.mattes import Given, Mattes, Replayed
@@ -369,6 +370,8 @@ def _in_spans(
         (said,) = values((yield [Job(join_parts, (shared, paths, firsts), f"{name}: join", 0)]))
     _tell_new(said, say)
     if (warning := never_split(counted, recipe.palettes, recipe.settings)) is not None:
+        say.warning(warning)
+    if (warning := beyond(asked.cuts, recipe.cuts, frames)) is not None:
         say.warning(warning)
     if asked.save_masks is not None and not divided.masks and not fell_back(asked.settings, recipe.settings):
         say.warning(f"{asked.save_masks}: no masks were saved, because there is no segmenter")

@@ -13,15 +13,22 @@ from streamct.cli.report import Display
 
 if TYPE_CHECKING:
     from streamct.evaluation import Evaluation
+    from streamct.metrics.motion import Flicker
 
 Row = tuple[str, str, str]
 
 
 def evaluate(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="The picture or video that was graded.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SRC", help="The picture or video that was graded, or frame_%05d.png.")
+    ],
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="What came out; same size, same frames.")],
     reference: Annotated[
-        Path | None, typer.Option("--ref", help="The reference picture: also measure the distance to its colours.")
+        Path | None,
+        typer.Option("--ref", help="A reference that is a picture: also measure the distance to its colours."),
+    ] = None,
+    cuts: Annotated[
+        Path | None, typer.Option("--cuts", help="Where a video's shots begin, as for `video`. Else found.")
     ] = None,
     iqa: Annotated[
         bool, typer.Option("--iqa", help="Also BRISQUE, CLIP-IQA+, CNNIQA, DBCNN, MUSIQ, NIMA (needs pyiqa).")
@@ -32,7 +39,7 @@ def evaluate(
 ) -> None:
     """Measure a graded picture or video: the paper's figures, contours, clipping, lost detail, flicker.
 
-    Videos need OpenCV for optical flow: pip install 'streamct\\[evaluate]'. A file does not hold its grades, so their
+    Videos need OpenCV for optical flow: pip install opencv-python-headless. A file does not hold its grades, so their
     drift is told from the colours that neighbouring frames share: half to nine tenths of it, and the encoder's.
 
     Example:  streamct evaluate in.mp4 graded.mp4 --ref ref.jpg
@@ -40,7 +47,7 @@ def evaluate(
     from streamct.evaluation import evaluate as measure
 
     with Display("frame", quiet=quiet, as_json=False) as display:
-        found = measure(source, result, reference, iqa=iqa, progress=display)
+        found = measure(source, result, reference, cuts=cuts, iqa=iqa, progress=display)
     if as_json:
         typer.echo(json.dumps(found.as_dict()))
         return
@@ -59,8 +66,9 @@ def _table(found: Evaluation) -> str:
 
 def _still_rows(found: Evaluation) -> list[Row]:
     d = found.difference
+    over = " over all frames" if found.flicker is not None else ""
     rows = [
-        ("edit", f"{d.edit:.4f}", f"mean |result - source| of R'G'B'; CIEDE2000 {d.delta_e:.2f}"),
+        ("edit", f"{d.edit:.4f}", f"mean |result - source| of R'G'B'{over}; CIEDE2000 {d.delta_e:.2f}"),
         ("consistency L", f"{d.consistency_l:.3e}", "lower is better"),
         ("consistency RGB", f"{d.consistency_rgb:.1f}", "lower is better"),
         ("fading a", f"{d.fading_a:.2e}", f"as published; of |a| {d.fading_abs_a:.2e}"),
@@ -71,8 +79,10 @@ def _still_rows(found: Evaluation) -> list[Row]:
     ]
     if found.distance is not None:
         s = found.distance
-        rows.append(("distance ab", f"{s.ab:.2f}", f"{s.ab_share:.2f} of the source's {s.ab_source:.2f}"))
-        rows.append(("distance Lab", f"{s.lab:.2f}", f"{s.lab_share:.2f} of the source's {s.lab_source:.2f}"))
+        for name, value, share, own in (
+            ("distance ab", s.ab, s.ab_share, s.ab_source), ("distance Lab", s.lab, s.lab_share, s.lab_source)
+        ):  # fmt: skip
+            rows.append((name, f"{value:.2f}", f"{'-' if share is None else f'{share:.2f}'} of the source's {own:.2f}"))
     if found.iqa is not None:
         from streamct.metrics.iqa import IQA_METRICS
 
@@ -98,7 +108,18 @@ def _flicker_rows(found: Evaluation) -> list[Row]:
         ("drift", drift, told),
         ("edit-warp", f"{f.edit_warp:.4f}", f"{f.edit_warp_share:.3f} of the edit"),
         ("max jump", f"{f.max_jump:.4f}", where),
-        ("noise gain", gain, "" if f.noise_gain is not None else "not a tripod shot"),
+        ("noise gain", gain, _no_gain(f)),
         ("warp error", f"{f.warp_error:.2e}", f"source {f.warp_error_source:.2e}"),
         ("pairs of frames", str(f.pairs), f"cuts left out: {cuts}"),
     ]
+
+
+def _no_gain(found: Flicker) -> str:
+    """Why there is no gain of noise."""
+    if found.noise_gain is not None:
+        return ""
+    from streamct.metrics.motion import TRIPOD_SHARE
+
+    if found.still is None:
+        return "no shot is long enough"
+    return "no noise" if found.still >= TRIPOD_SHARE else "not a tripod shot"

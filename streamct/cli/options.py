@@ -140,7 +140,12 @@ Start = Annotated[
 Stop = Annotated[str | None, _option("--to", help="End before this time; counted likewise.", panel=TIME)]
 Cuts = Annotated[
     Path | None,
-    _option("--cuts", help="Where shots begin: a list of frames or timecodes, or an EDL. Else found.", panel=TIME),
+    _option(
+        "--cuts",
+        help="Where shots begin: a list of frames (from 0), hh:mm:ss.mmm or hh:mm:ss:ff, or an EDL. Else found; a "
+        "flash of up to 4 frames is no cut.",
+        panel=TIME,
+    ),
 ]
 Track = Annotated[
     Path | None, _option("--track", help="With --temporal shot: a saved track, which spares a pass.", panel=TIME)

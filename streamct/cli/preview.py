@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _VARIED = (
     "preset", "strength", "chroma", "lightness", "palette-size", "correspondence", "propagation", "assignment", "reach",
-    "temporal", "radius",
+    "temporal", "radius", "protect-skin",
 )  # fmt: skip
 
 
@@ -156,6 +156,7 @@ def _variants(
     lists = []
     for choice in choices:
         key, _, values = choice.partition("=")
+        key = key.replace("_", "-")
         if key not in _VARIED or not values:
             raise UsageError(f"--variants {choice}: should be KEY=A,B with one of {', '.join(_VARIED)}.")
         lists.append([(key, value) for value in values.split(",")])

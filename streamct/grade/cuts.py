@@ -1,9 +1,10 @@
 """Scene cuts from the change between neighbouring proxies.
 
 The rule of PySceneDetect's AdaptiveDetector: a cut stands out from the changes around it, so pans, fades and
-noise, which change every frame, are none. Nor is a flash of up to three frames, after which the picture is what it
-was before. Finite support: the verdict on a frame needs `LOOK` frames on either side. A list of cuts given by the
-user replaces all this.
+noise, which change every frame, are none. Nor is a flash of up to `LOOK` frames, after which the picture is what it
+was before; a longer one is a shot of its own, and so is one in which a clip begins or ends: nothing tells it from a
+shot that is cut off. Finite support: the verdict on a frame needs `LOOK` frames on either side, and how they differ
+from each other and from the frame before them. A list of cuts given by the user replaces all this.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 LOOK = 4
+BACK = LOOK + 1
+"""How far apart the frames before and behind the longest flash are: so far back frames are compared."""
 _LEAST, _RATIO, _FLOOR = 15.0, 3.0, 0.5
 _ALIKE = 0.3
 
@@ -22,7 +25,7 @@ def is_cut(changes: Sequence[float], at: int, earlier: Sequence[Sequence[float]]
 
     changes: change of each frame to the one before, in 0..255 codes summed over channels; those within `LOOK`
     of `at` count. A cut changes at least 15 codes, three times the mean of its neighbourhood, and most of
-    all in it (ties: the first). earlier: change of each frame to those 2, 3, ... up to `LOOK` before: where any
+    all in it (ties: the first). earlier: change of each frame to those 2, 3, ... up to `BACK` before: where any
     frame after the cut differs from any before by less than 0.3 of the change at the cut, it was a flash.
     """
     here = changes[at]
@@ -34,7 +37,7 @@ def is_cut(changes: Sequence[float], at: int, earlier: Sequence[Sequence[float]]
         return False
     if here < _RATIO * (sum(others) / max(len(others), 1) + _FLOOR):
         return False
-    for after in range(at, min(at + LOOK, len(earlier))):
+    for after in range(at, min(at + BACK, len(earlier))):
         for before, change in enumerate(earlier[after], 2):
             if after - before < at and change < _ALIKE * here:
                 return False

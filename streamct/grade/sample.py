@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
@@ -12,13 +11,12 @@ from numpy.typing import NDArray
 from streamct.color.apply import Content
 from streamct.color.cells import srgb_cells
 from streamct.color.histogram import Counter
-from streamct.color.jit import kernel
 from streamct.color.lab import coded_to_lab
 from streamct.color.lut import columns_of
 from streamct.color.proxy import picture_proxy_rgb, planes_proxy_rgb, proxy_size
 from streamct.color.shown import shown
 from streamct.grade.borders import find_content, find_picture_content
-from streamct.grade.cuts import LOOK
+from streamct.grade.changes import Changes
 from streamct.grade.regions import Regions, count_cells, count_regions
 from streamct.model import Coding, FloatArray, Frame, PixelFormat
 from streamct.segment.matte import resized
@@ -33,10 +31,8 @@ class FrameSample:
     """What the grade of a clip needs to know of one frame.
 
     index, pts: the frame's. regions: its colours inside the black border. content: the picture inside the
-    border, None for a black frame. change: mean absolute difference of the proxy's R'G'B' to the previous
-    frame's, summed over channels, in 0..255 codes (0 for the first). earlier: the same to the frames 2, 3, ... up to
-    `cuts.LOOK` before, on every fourth proxy pixel; shorter where the clip begins. columns: those of the Lut that
-    the frame needs; None: all.
+    border, None for a black frame. change, earlier: difference of the proxy to those before, see `Changes`; `earlier`
+    is shorter where the clip begins. columns: those of the Lut that the frame needs; None: all.
     """
 
     index: int
@@ -48,7 +44,6 @@ class FrameSample:
     columns: NDArray[np.bool_] | None = None
 
 
-_THINNED = 4
 _STILL = Coding("rgb", full_range=True)
 
 
@@ -89,8 +84,7 @@ class Sampler:
         self._columns = columns
         self._only = only
         self._counter = Counter(wide=(coding.transfer, coding.primaries) != ("srgb", "bt709"))
-        self._previous: FloatArray | None = None
-        self._thinned: deque[FloatArray] = deque(maxlen=LOOK)
+        self._changes = Changes()
 
     def look(self, frame: Frame) -> Look:
         """Look at the next frame."""
@@ -98,11 +92,7 @@ class Sampler:
         rgb = planes_proxy_rgb(
             frame.planes, self._layout, self._coding, *proxy_size(width, height, self._settings.proxy_size)
         )
-        change = 0.0 if self._previous is None else _difference(rgb, self._previous)
-        self._previous = rgb
-        thinned = rgb[::_THINNED, ::_THINNED].copy()
-        earlier = tuple(_difference(thinned, other) for other in list(self._thinned)[-2::-1])
-        self._thinned.append(thinned)
+        change, earlier = self._changes.of(rgb)
         content = find_content(frame.planes, self._layout, self._coding)
         columns = None
         if self._columns and (self._only is None or frame.index in self._only):
@@ -123,24 +113,6 @@ class Sampler:
         """The sample of the next frame, whose mask is known already."""
         look = self.look(frame)
         return self.count(look, None if mask is None else mask(look.rgb.shape[1], look.rgb.shape[0]))
-
-
-def _difference(first: FloatArray, second: FloatArray) -> float:
-    """Mean absolute difference of two proxies (h, w, 3), in codes, summed over channels."""
-    return _distance(first.reshape(-1), second.reshape(-1)) / first.size * 3 * 255
-
-
-@kernel
-def _distance(first: FloatArray, second: FloatArray) -> float:
-    """Sum of absolute differences, in eight sums side by side: a fixed order that vectorises."""
-    sums = np.zeros(8)
-    whole = first.shape[0] // 8 * 8
-    for i in range(0, whole, 8):
-        for k in range(8):
-            sums[k] += abs(first[i + k] - second[i + k])
-    for i in range(whole, first.shape[0]):
-        sums[0] += abs(first[i] - second[i])
-    return float(sums.sum())
 
 
 def sample_picture(

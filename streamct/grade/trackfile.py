@@ -111,8 +111,10 @@ def load_track(path: Path, clip: Clip) -> SavedTrack:
         header = json.loads(bytes(arrays["header"]))
     except FileNotFoundError:
         raise TrackError(f"{path}: no such track. --save-track writes one.") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as cause:
-        raise TrackError(f"{path}: is no track ({cause}). --save-track writes one.") from cause
+    except OSError as cause:
+        raise TrackError(f"{path}: can't be read as a track ({cause.strerror or cause}).") from cause
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as cause:
+        raise TrackError(f"{path}: is no track, or a damaged one. --save-track writes one.") from cause
     if not isinstance(header, dict) or header.get("format") != _FORMAT:
         raise TrackError(f"{path}: is no track. --save-track writes one.")
     if header.get("version") != _VERSION:

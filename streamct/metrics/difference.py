@@ -16,7 +16,8 @@ from streamct.metrics.structure import structure
 from streamct.model import FloatArray
 
 _LIGHTNESS_BINS, _RGB_BINS = 20, 10
-_SMOOTH = 2 / 255
+_SMOOTH = 1.5 / 255
+"""Between one 8-bit code and two, so that no rounding decides which of them a step is."""
 _HALF_CODE = 0.5 / 255
 
 
@@ -116,7 +117,8 @@ def banding(source: NDArray[np.floating], result: NDArray[np.floating]) -> float
     """Contours that a grade draws into smooth areas.
 
     source, result: (h, w, 3) R'G'B' in 0..1. Over all horizontal and vertical neighbours that differ by less than
-    2/255 in every channel of the source: the 99.9th percentile of the result's step (largest channel), 0..1.
+    1.5/255 in every channel of the source, by one 8-bit code at most: the 99.9th percentile of the result's step
+    (largest channel), 0..1.
     """
     steps = []
     for axis in (0, 1):

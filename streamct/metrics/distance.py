@@ -33,14 +33,14 @@ class Distance:
     lab_source: float
 
     @property
-    def ab_share(self) -> float:
-        """What is left of the source's own ab distance: 1 untouched, 0 the reference's colours."""
-        return self.ab / self.ab_source if self.ab_source else 1.0
+    def ab_share(self) -> float | None:
+        """What is left of the source's own ab distance: 1 untouched, 0 the reference's colours; None if it had none."""
+        return self.ab / self.ab_source if self.ab_source else None
 
     @property
-    def lab_share(self) -> float:
+    def lab_share(self) -> float | None:
         """The same in Lab."""
-        return self.lab / self.lab_source if self.lab_source else 1.0
+        return self.lab / self.lab_source if self.lab_source else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamct.grade.cuts import LOOK, is_cut
+from streamct.grade.changes import Changes
+from streamct.grade.cuts import LOOK, Cuts, ListedCuts
 from streamct.metrics.drift import DriftMeter
 from streamct.metrics.flow import Motion, motion_between, warp
 from streamct.model import FloatArray
@@ -20,7 +21,7 @@ _BLOCK, _LEAST = 8, 4
 """Frames over which noise is measured at once, and the fewest."""
 _STILL = 2 / 255
 """Temporal standard deviation of the source below which a pixel only holds noise."""
-_TRIPOD_SHARE = 0.5
+TRIPOD_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Flicker:
     the flow, where visible (Lai et al. 2018, Eq. 8-9), of result and source. drift: mean |G_t(s_t) - G_(t-1)(s_t)|;
     None where the grades are not known. drift_seen: what the pixels show of it, see `DriftMeter`; None where the grades
     are known, or no two frames share colours. pairs: neighbouring frames that were compared. cuts: frames that begin a
-    shot.
+    shot. still: share of the pixels that only hold noise or none at all, None if no shot has the four frames that tell.
     """
 
     edit: float
@@ -49,6 +50,7 @@ class Flicker:
     drift_seen: float | None
     pairs: int
     cuts: tuple[int, ...]
+    still: float | None = None
 
     @property
     def edit_warp_share(self) -> float:
@@ -76,7 +78,9 @@ class _Seen:
     source: FloatArray
     result: FloatArray
     replayed: FloatArray | None
+    pts: int
     change: float
+    earlier: tuple[float, ...]
 
     @property
     def edit(self) -> FloatArray:
@@ -87,10 +91,16 @@ class FlickerMeter:
     """Measures one video from proxies pushed in order; holds a few of them at a time.
 
     motion: how movement is found, between two source proxies. every: of so many pairs one is looked at for movement;
-    0: none is, and edit_warp and warp_error are 0.
+    0: none is, and edit_warp and warp_error are 0. cuts: where the user says shots begin; None: they are found as the
+    grader finds them.
     """
 
-    def __init__(self, motion: Callable[[FloatArray, FloatArray], Motion] = motion_between, every: int = 1) -> None:
+    def __init__(
+        self,
+        motion: Callable[[FloatArray, FloatArray], Motion] = motion_between,
+        every: int = 1,
+        cuts: ListedCuts | None = None,
+    ) -> None:
         self._motion = motion
         self._every = every
         self._recent: deque[_Seen] = deque()
@@ -102,16 +112,18 @@ class FlickerMeter:
         self._along: list[tuple[float, float, float]] = []
         self._drifts: list[float] = []
         self._cuts: list[int] = []
+        self._judge = Cuts(cuts)
+        self._changes = Changes()
         self._noise = NoiseMeter()
         self._shown = DriftMeter()
 
-    def push(self, source: FloatArray, result: FloatArray, replayed: FloatArray | None = None) -> None:
+    def push(
+        self, source: FloatArray, result: FloatArray, replayed: FloatArray | None = None, pts: int | None = None
+    ) -> None:
         """Take the next frame: R'G'B' (h, w, 3) of source and result, and the source in the grade of the frame
-        before, if that is known (for the drift)."""
-        change = 0.0
-        if self._recent:
-            change = float(np.abs(source - self._recent[-1].source).mean()) * 3 * 255
-        self._recent.append(_Seen(source, result, replayed, change))
+        before, if that is known (for the drift). pts: for cuts that are listed by time; its number by default."""
+        pts = self._pushed if pts is None else pts
+        self._recent.append(_Seen(source, result, replayed, pts, *self._changes.of(np.asarray(source, np.float64))))
         self._pushed += 1
         if self._at + LOOK < self._pushed:
             self._measure()
@@ -121,6 +133,7 @@ class FlickerMeter:
         while self._at < self._pushed:
             self._measure()
         self._recent.clear()
+        self._changes = Changes()
         self._begin = self._pushed
         self._noise.cut()
         self._shown.cut()
@@ -148,6 +161,7 @@ class FlickerMeter:
             drift_seen=None if self._drifts else self._shown.drift(),
             pairs=len(jumps),
             cuts=tuple(self._cuts),
+            still=self._noise.still(),
         )
 
     def _measure(self) -> None:
@@ -155,9 +169,7 @@ class FlickerMeter:
         here = self._recent[self._at - first]
         self._edits.append(float(np.abs(here.edit).mean()))
         if self._at > self._begin:
-            low = max(self._at - LOOK, self._begin)
-            around = list(self._recent)[low - first : self._at + LOOK + 1 - first]
-            if is_cut([seen.change for seen in around], self._at - low):
+            if self._judge.at(self._at, dict(enumerate(self._recent, first))):
                 self._cuts.append(self._at)
                 self._noise.cut()
                 self._shown.cut()
@@ -166,6 +178,7 @@ class FlickerMeter:
         self._noise.push(here.source, here.result)
         if not self._drifts:
             self._shown.push(here.source, here.result)
+        self._judge.forget(self._at)
         self._at += 1
         while self._pushed - len(self._recent) < self._at - LOOK - 1:
             self._recent.popleft()
@@ -226,10 +239,16 @@ class NoiseMeter:
         self._source += float(source[still].sum())
         self._result += float(result[still].sum())
 
-    def gain(self) -> float | None:
-        """Deviation of the result over the source's; None if less than half of all pixels are still."""
+    def still(self) -> float | None:
+        """Share of the pixels that are still; None if there were too few frames to tell."""
         self.cut()
-        if self._source == 0 or self._still < _TRIPOD_SHARE * self._seen:
+        return self._still / self._seen if self._seen else None
+
+    def gain(self) -> float | None:
+        """Deviation of the result over the source's; None if that has none, or less than half of all pixels are
+        still."""
+        self.cut()
+        if self._source == 0 or self._still < TRIPOD_SHARE * self._seen:
             return None
         return float(np.sqrt(self._result / self._source))
 

@@ -59,6 +59,29 @@ def test_a_steady_offset_is_found_as_edit_and_not_as_flicker(tmp_path: Path) -> 
     assert (found.flicker.edit_warp, found.flicker.max_jump) == pytest.approx((0, 0), abs=1e-12)
 
 
+def test_the_edit_of_a_video_is_one_number_over_all_its_frames(tmp_path: Path) -> None:
+    # Of 40 frames every third is measured as a still; only those after each are changed.
+    source = clip(tmp_path / "in.mkv", [np.full((48, 64, 3), 100, np.uint8)] * 40)
+    result = clip(tmp_path / "out.mkv", [np.full((48, 64, 3), 100 + 40 * (t % 3 == 1), np.uint8) for t in range(40)])
+    found = evaluate(source, result)
+    assert found.flicker is not None
+    assert found.difference.edit == found.flicker.edit == pytest.approx(13 / 40 * 40 / 255, abs=1 / 255)
+    assert found.flicker.edit_warp_share == pytest.approx(found.flicker.edit_warp / found.difference.edit)
+
+
+def test_shots_of_a_video_may_be_listed(tmp_path: Path, frames: list[np.ndarray]) -> None:
+    source = clip(tmp_path / "in.mkv", frames)
+    cuts = tmp_path / "cuts.txt"
+    cuts.write_text("4\n00:00:00.500\n20\n")  # at 24 frames/s
+    found = evaluate(source, source, cuts=cuts)
+    assert found.flicker is not None
+    assert (found.flicker.cuts, found.flicker.pairs) == ((4, 12), 17)
+    assert any("1 of its cuts lie behind the clip's 20 frames" in note for note in found.notes)
+    still = picture(tmp_path / "in.png", frames[0])
+    with pytest.raises(UsageError, match="a picture has no shots"):
+        evaluate(still, still, cuts=cuts)
+
+
 def test_a_flashing_result_is_found_as_flicker(tmp_path: Path) -> None:
     source = clip(tmp_path / "in.mkv", [np.full((48, 64, 3), 100, np.uint8)] * 6)
     result = clip(tmp_path / "out.mkv", [np.full((48, 64, 3), 100 + 20 * (t % 2), np.uint8) for t in range(6)])
@@ -186,6 +209,43 @@ def test_the_table_names_every_figure(tmp_path: Path, frames: list[np.ndarray]) 
         "edit", "consistency L", "consistency RGB", "fading a", "fading b", "banding", "new clipping", "structure",
         "distance ab", "distance Lab", "drift", "edit-warp", "max jump", "noise gain", "warp error", "pairs of frames",
     ]  # fmt: skip
+
+
+def test_figures_that_there_are_not_have_a_reason_in_the_table(tmp_path: Path, frames: list[np.ndarray]) -> None:
+    still = clip(tmp_path / "in.mkv", frames[:1] * 6)
+    shown = CliRunner().invoke(app, ["evaluate", str(still), str(still)])
+    assert "no noise" in next(line for line in shown.stdout.splitlines() if line.startswith("noise gain"))
+    one, other = picture(tmp_path / "in.png", frames[0]), picture(tmp_path / "out.png", 255 - frames[0])
+    shown = CliRunner().invoke(app, ["evaluate", str(one), str(other), "--ref", str(one)])
+    line = next(line for line in shown.stdout.splitlines() if line.startswith("distance ab"))
+    assert line.endswith("- of the source's 0.00")
+
+
+def test_numbered_pictures_are_a_video_on_either_side(tmp_path: Path, frames: list[np.ndarray]) -> None:
+    video = write_clip(tmp_path / "in.mkv", frames[:5], codec="ffv1", pix_fmt="bgr0")
+    for number, frame in enumerate(frames[:5], 1):
+        picture(tmp_path / f"g_{number:05d}.png", frame)
+    numbered = tmp_path / "g_%05d.png"
+    for source, result in ((video, numbered), (numbered, video), (numbered, numbered)):
+        found = evaluate(source, result)
+        assert (found.source, found.result, found.frames) == (source, result, 5)
+        assert found.difference.edit < 1e-9
+        assert found.flicker is not None
+        assert found.flicker.pairs == 4
+
+
+def test_what_is_no_video_is_not_called_one(tmp_path: Path, frames: list[np.ndarray]) -> None:
+    (tmp_path / "gen.py").write_text("print()")
+    with pytest.raises(InputError, match=r"gen\.py: can't be opened as a video"):
+        evaluate(tmp_path / "gen.py", picture(tmp_path / "in.png", frames[0]))
+    with pytest.raises(UsageError, match="what comes from a pipe"):
+        evaluate("-", tmp_path / "in.png")
+
+
+def test_a_reference_that_is_no_picture_is_told_so(tmp_path: Path, frames: list[np.ndarray]) -> None:
+    source = picture(tmp_path / "in.png", frames[0])
+    with pytest.raises(ReferenceError, match=r"ref\.mkv: is no picture, and only to a picture"):
+        evaluate(source, source, clip(tmp_path / "ref.mkv", frames))
 
 
 def test_evaluate_is_part_of_the_public_api() -> None:

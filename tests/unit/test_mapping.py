@@ -51,6 +51,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_listed_cuts_behind_the_end_are_told(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "cuts.txt").write_text(f"4\n{FRAMES}\n")
+    found = write_map(folder / "in.mkv", folder / "ref.png", tmp_path / "map.json", FILM, cuts=tmp_path / "cuts.txt")
+    assert any(f"lie behind the clip's {FRAMES} frames" in line for line in found.warnings)
+    assert [shot.start for shot in read_map(tmp_path / "map.json").shots] == [0, 4]
+
+
 def planes(path: Path) -> np.ndarray:
     return np.array([np.stack(frame) for _, frame in decoded(path)])
 

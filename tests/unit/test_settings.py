@@ -37,6 +37,19 @@ def test_every_preset_loads(name: str) -> None:
     assert preset_path(name).name == f"{name}.toml"
 
 
+@pytest.mark.parametrize("codec", ["ffv1", "prores", "vp9", "h264_nvenc"])
+def test_what_a_preset_says_of_the_encoder_is_for_x264_and_x265_only(codec: str, tmp_path: Path) -> None:
+    assert (load("draft").output.crf, load("draft").output.encoder_preset) == (23, "ultrafast")
+    (tmp_path / "own.toml").write_text(f'[output]\ncodec = "{codec}"\n')
+    for settings in (load("draft", overrides={"output__codec": codec}), load("draft", tmp_path / "own.toml")):
+        assert (settings.output.crf, settings.output.encoder_preset) == (None, None)
+        assert settings.output.quality == load("draft").output.quality
+    kept = load("draft", overrides={"output__codec": "X265"})
+    assert (kept.output.crf, kept.output.encoder_preset) == (23, "ultrafast")
+    own = load("draft", overrides={"output__codec": codec, "output__crf": 30.0})
+    assert (own.output.crf, own.output.encoder_preset) == (30, None)
+
+
 def test_every_shipped_preset_file_is_a_known_preset() -> None:
     assert {path.stem for path in preset_path("film").parent.glob("*.toml")} == set(PRESETS)
 

@@ -103,6 +103,16 @@ def test_keyframes_are_found_by_seeking(folder: Path) -> None:
     assert len({frame.pts for frame in found}) == len(found)
 
 
+def test_a_list_of_cuts_that_changes_nothing_on_a_sheet_is_told(folder: Path, tmp_path: Path) -> None:
+    cuts = tmp_path / "cuts.txt"
+    cuts.write_text("2\n")
+    for mode, told in (("off", True), ("window", False)):
+        settings = QUICK.updated(time__mode=mode)
+        out = tmp_path / f"{mode}.png"
+        report = write_sheet(folder / "in.mp4", folder / "ref.png", out, settings, at=("0",), cuts=cuts)
+        assert any("changes nothing" in line for line in report.warnings) == told
+
+
 def test_variants_stand_side_by_side(folder: Path, tmp_path: Path) -> None:
     variants = [("strength 0", QUICK.updated(mapping__strength=0)), ("paper", load("paper")), ("draft", load("draft"))]
     report = write_sheet(folder / "in.mp4", folder / "ref.png", tmp_path / "s.png", QUICK, at=("1",), variants=variants)

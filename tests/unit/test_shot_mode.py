@@ -13,6 +13,7 @@ from networks import RedIsForeground
 from streamct import run, tracks
 from streamct.errors import OutputError, TrackError, UsageError
 from streamct.media.image import save_png
+from streamct.media.probe import probe
 from streamct.pipeline import grade_video
 from streamct.settings import Settings
 
@@ -131,6 +132,34 @@ def test_listed_cuts_are_where_the_grade_changes(clip: Path, reference: Path, tm
     grade_video(clip, reference, tmp_path / "b.mkv", window, cuts=tmp_path / "cuts.txt")
     grade_video(clip, reference, tmp_path / "c.mkv", window)
     np.testing.assert_array_equal(planes(tmp_path / "b.mkv"), planes(tmp_path / "c.mkv"))
+
+
+def test_listed_cuts_behind_the_end_of_a_clip_of_unknown_length_are_told(
+    clip: Path, reference: Path, tmp_path: Path
+) -> None:
+    assert probe(clip).frames is None  # Matroska does not say
+    cuts = tmp_path / "cuts.txt"
+    cuts.write_text(f"4\n{FRAMES - 1}\n{FRAMES}\n9000\n")
+    window = Settings().updated(output__codec="ffv1", time__radius=4)
+    for number, settings in enumerate((SHOT, window)):
+        said = grade_video(clip, reference, tmp_path / f"{number}.mkv", settings, cuts=cuts).warnings
+        assert [line for line in said if "cuts.txt" in line] == [
+            f"{cuts}: 2 of its cuts lie behind the clip's {FRAMES} frames, the first at frame {FRAMES}. "
+            "Is it the list of another clip?"
+        ]
+    cuts.write_text(f"{FRAMES - 1}\n")
+    said = grade_video(clip, reference, tmp_path / "in time.mkv", window, cuts=cuts).warnings
+    assert not any("cuts.txt" in line for line in said)
+
+
+def test_a_list_of_cuts_that_changes_nothing_is_told(clip: Path, reference: Path, tmp_path: Path) -> None:
+    cuts = tmp_path / "cuts.txt"
+    cuts.write_text("4\n")
+    off = Settings().updated(output__codec="ffv1", time__mode="off")
+    said = grade_video(clip, reference, tmp_path / "out.mkv", off, cuts=cuts).warnings
+    assert [line for line in said if "changes nothing" in line] == [
+        f"--cuts {cuts}: changes nothing, for --temporal off grades every frame by itself"
+    ]
 
 
 def test_tracks_need_the_mode_shot_and_a_place(clip: Path, reference: Path, tmp_path: Path) -> None:

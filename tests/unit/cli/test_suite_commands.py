@@ -55,6 +55,16 @@ def test_a_look_that_lut_wrote_is_what_apply_renders(folder: Path, tmp_path: Pat
     assert apart.mean() < 0.5 / 255
 
 
+def test_preview_takes_protection_of_skin_for_a_variant(folder: Path, tmp_path: Path) -> None:
+    for key, number in (("protect-skin", 0), ("protect_skin", 1)):
+        out = tmp_path / f"{number}.png"
+        done = run(
+            "preview", folder / "in.mp4", folder / "ref.png", "--variants", f"{key}=true,false", "--at", "0", "-o", out
+        )
+        assert done.exit_code == 0, done.output
+        assert out.exists()
+
+
 def test_preview_takes_variants_as_they_are_written(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     done = run("preview", folder / "in.mp4", folder / "ref.png", "--variants", "preset=film,draft", "strength=0.5,1",

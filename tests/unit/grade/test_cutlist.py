@@ -62,12 +62,65 @@ def test_an_edl_tells_cuts_by_its_picture_events_record_in(tmp_path: Path) -> No
     assert listed(tmp_path, EDL).frames == {0, 48, 4 * 24 + 5}
 
 
+@pytest.mark.parametrize("channels", ["B", "AA/V", "A2/V", "AV", "V1", "VA1", "aa/v"])
+def test_every_event_with_a_picture_counts_whatever_it_brings_along(channels: str, tmp_path: Path) -> None:
+    assert listed(tmp_path, EDL.replace("REEL2    B ", f"REEL2 {channels} ")).frames == {0, 48, 4 * 24 + 5}
+
+
+@pytest.mark.parametrize("channels", ["A", "A2", "AA", "NONE"])
+def test_events_of_sound_alone_begin_no_shot(channels: str, tmp_path: Path) -> None:
+    assert listed(tmp_path, EDL.replace("REEL2    B ", f"REEL2 {channels} ")).frames == {0, 48}
+
+
+@pytest.mark.parametrize("reel", ["MY REEL", "A V C", "", "12 24"])
+def test_a_reels_name_may_hold_spaces_or_be_missing(reel: str, tmp_path: Path) -> None:
+    assert listed(tmp_path, EDL.replace("  AX       V ", f"  {reel}  V ")).frames == {0, 48, 4 * 24 + 5}
+
+
+def test_an_edl_that_says_drop_frame_counts_so_with_colons_too(tmp_path: Path) -> None:
+    ntsc = replace(CLIP, rate=Fraction(30000, 1001), frames=None, duration=None)
+    event = "{:03}  AX  V  C  00:00:00:00 00:00:02:00 {} 02:00:00:00\n"
+    text = event.format(1, "01:00:00:00") + event.format(2, "01:01:00:02")
+    assert listed(tmp_path, "FCM: DROP FRAME\n" + text, ntsc).frames == {0, 1800}
+    assert listed(tmp_path, "FCM: NON-DROP FRAME\n" + text, ntsc).frames == {0, 1802}
+    assert listed(tmp_path, text, ntsc).frames == {0, 1802}
+
+
+def test_timecodes_of_half_a_frame_rate_count_up_to_the_next_whole_one(tmp_path: Path) -> None:
+    half = replace(CLIP, rate=Fraction(25, 2), duration=None)
+    assert listed(tmp_path, "00:00:01:00\n00:00:00:12", half).frames == {13, 12}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            EDL.replace("00:00:10:00 00:00:12:00 01:00:02:00", "00:00:12:00 01:00:02:00"),
+            "line 7: '002 .*no event",
+        ),
+        (EDL.replace("REEL2    V     D    012", "REEL2"), "line 7: '002 .* is no event of an EDL"),
+        (EDL.replace("01:00:04:05", "01:00:04.05"), r"line 8: '01:00:04\.05': is no cut"),
+        (EDL.replace("NON-DROP", "DROP"), "line 4: '01:00:00:00': is drop-frame, which only 29.97"),
+        ("TITLE: sound\n001  AX  A  C  00:00:00:00 00:00:02:00 01:00:00:00 01:00:02:00", "without an event of the"),
+    ],
+)
+def test_an_event_that_can_not_be_read_is_named_and_never_left_out(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(TrackError, match=message):
+        listed(tmp_path, text)
+
+
+def test_numbers_that_drop_frame_leaves_out_are_refused(tmp_path: Path) -> None:
+    ntsc = replace(CLIP, rate=Fraction(30000, 1001), frames=None, duration=None)
+    with pytest.raises(TrackError, match="'00:01:00;00': is no timecode: drop-frame leaves"):
+        listed(tmp_path, "00:01:00;00", ntsc)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("24\nhello", r"cuts\.txt: line 2: 'hello': is no cut\. Write a frame number"),
         ("-3", "line 1: '-3': is no cut"),
-        ("1\n2\n300", r"line 3: '300': is frame 300, but in\.mp4 has 300 frames"),
+        ("1\n2\n300", r"line 3: is frame 300, but in\.mp4 has 300 frames"),
         ("00:00:20.000", "line 1: .* lies after the clip's end"),
         ("00:00:01:24", "is no timecode at 23.976 frames/s"),
         ("00:61:01:00", "is no timecode"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import few
 
-from streamct.grade.cuts import LOOK, is_cut
+from streamct.grade.cuts import BACK, LOOK, is_cut
 
 
 def cuts(values: np.ndarray) -> list[int]:
@@ -19,7 +19,7 @@ def cuts(values: np.ndarray) -> list[int]:
         return float(np.abs(frames[i] - frames[j]).mean())
 
     changes = [difference(i, max(i - 1, 0)) for i in range(len(frames))]
-    earlier = [[difference(i, i - k) for k in range(2, LOOK + 1) if i >= k] for i in range(len(frames))]
+    earlier = [[difference(i, i - k) for k in range(2, BACK + 1) if i >= k] for i in range(len(frames))]
     return [i for i in range(len(frames)) if is_cut(changes, i, earlier)]
 
 
@@ -50,12 +50,25 @@ def test_of_cuts_closer_than_the_look_only_the_greatest_counts() -> None:
     assert cuts(still((20, 10), (200, 2), (250, 10))) == [10]
 
 
-@pytest.mark.parametrize("length", [1, 2, 3])
+@pytest.mark.parametrize("length", range(1, LOOK + 1))
 @pytest.mark.parametrize("level", [255, 0])
 def test_a_flash_is_no_cut(length: int, level: float) -> None:
     clip = still((100, 12), (level, length), (100, 12))
     assert cuts(clip) == []
     assert cuts(clip + noise(len(clip), 3)) == []
+
+
+@pytest.mark.parametrize("noisy", [0, 3])
+@pytest.mark.parametrize("length", range(LOOK + 1, LOOK + 4))
+def test_a_longer_flash_is_a_shot_and_the_next_begins_behind_it(length: int, noisy: float) -> None:
+    clip = still((100, 40), (255, length), (100, 40))
+    assert cuts(clip + noise(len(clip), noisy)) == [40, 40 + length]
+
+
+@pytest.mark.parametrize("length", range(1, LOOK + 3))
+def test_a_flash_in_which_a_clip_begins_or_ends_is_a_shot(length: int) -> None:
+    assert cuts(still((255, length), (100, 20))) == [length]
+    assert cuts(still((100, 20), (255, length))) == [20]
 
 
 def test_a_flash_that_dies_away_is_no_cut() -> None:
@@ -97,11 +110,11 @@ def test_a_small_step_is_no_cut() -> None:
 @few
 @given(st.lists(st.integers(0, 255), min_size=30, max_size=60), st.data())
 def test_the_verdict_depends_on_frames_within_the_look_only(values: list[int], data: st.DataObject) -> None:
-    at = data.draw(st.integers(LOOK + 1, len(values) - LOOK - 1))
+    at = data.draw(st.integers(BACK, len(values) - LOOK - 1))
     frames = np.array(values, float)
     whole = at in cuts(frames)
     changed = frames.copy()
-    # The change of frame at - LOOK and how it compares to the three before it still count.
-    changed[: max(at - LOOK - LOOK, 0)] = 255 - changed[: max(at - LOOK - LOOK, 0)]
+    changed[: at - BACK] = 255 - changed[: at - BACK]
     changed[at + LOOK + 1 :] = 255 - changed[at + LOOK + 1 :]
     assert (at in cuts(changed)) == whole
+    assert (BACK in cuts(frames[at - BACK : at + LOOK + 1])) == whole

@@ -14,7 +14,7 @@ from streamct.color.apply import Content
 from streamct.color.coding import rgb_to_code
 from streamct.color.histogram import FULL, Counter, Histogram, Points
 from streamct.color.lab import lab_to_coded, srgb_to_lab
-from streamct.grade.cuts import LOOK
+from streamct.grade.cuts import LOOK, Cuts
 from streamct.grade.regions import Regions, add_colours, count_regions, palettes_of
 from streamct.grade.sample import FrameSample, Sampler, sample_picture
 from streamct.model import Coding, Frame, PixelFormat
@@ -56,10 +56,20 @@ def test_the_change_is_in_8_bit_codes_summed_over_channels() -> None:
 
 
 def test_changes_to_earlier_frames_tell_a_flash_from_a_cut() -> None:
-    found = samples(*[flat(level / 219) for level in (50, 50, 200, 50, 60, 70)])
+    found = samples(*[flat(level / 219) for level in (50, 50, 200, 50, 60, 70, 80)])
     steps = [[round(c * 219 / 765) for c in sample.earlier] for sample in found]
-    assert steps == [[], [], [150], [0, 0], [140, 10, 10], [20, 130, 20]]
-    assert max(len(s) for s in steps) == LOOK - 1
+    assert steps == [[], [], [150], [0, 0], [140, 10, 10], [20, 130, 20, 20], [20, 30, 120, 30]]
+    assert max(len(s) for s in steps) == LOOK
+
+
+@pytest.mark.parametrize(("length", "begun"), [(1, []), (LOOK, []), (LOOK + 1, [12, 12 + LOOK + 1])])
+def test_frames_of_a_flash_as_they_are_sampled_cut_no_shot(length: int, begun: list[int]) -> None:
+    noise = np.random.default_rng(0)
+    still = np.linspace(0.2, 0.6, 32)[:, None, None] + np.zeros((32, 48, 3))
+    pictures = [np.clip((still + 0.5 * (12 <= i < 12 + length)) + noise.normal(0, 0.01, still.shape), 0, 1)
+                for i in range(30)]  # fmt: skip
+    seen, judge = {sample.index: sample for sample in samples(*pictures)}, Cuts()
+    assert [i for i in seen if judge.at(i, seen)] == begun
 
 
 WIDE_CODINGS = [Coding("bt2020", False, transfer, "bt2020") for transfer in ("srgb", "pq", "hlg")]

@@ -107,7 +107,7 @@ def test_a_renamed_clip_keeps_its_track(saved: Path, clip: Clip) -> None:
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 broken"])
 def test_what_is_no_track_is_refused(content: bytes, clip: Clip, tmp_path: Path) -> None:
     (tmp_path / "no.npz").write_bytes(content)
-    with pytest.raises(TrackError, match=r"no\.npz: is no track"):
+    with pytest.raises(TrackError, match=r"no\.npz: is no track, or a damaged one\. --save-track writes one\.$"):
         load_track(tmp_path / "no.npz", clip)
     with pytest.raises(TrackError, match="no such track"):
         load_track(tmp_path / "missing.npz", clip)

@@ -65,8 +65,16 @@ def test_fading_of_absolute_values_is_fading_to_grey() -> None:
 
 
 def test_banding_is_the_step_between_neighbours_that_were_smooth() -> None:
-    # 0.500 -> 0.504 is smooth (under 2/255 = 0.0078) and steps by 0.05 in the result; 0.504 -> 0.6 is an edge.
+    # 0.500 -> 0.504 is smooth (under 1.5/255 = 0.0059) and steps by 0.05 in the result; 0.504 -> 0.6 is an edge.
     assert banding(grey([0.5, 0.504, 0.6]), grey([0.5, 0.55, 0.9])) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_neighbours_of_8_bit_pictures_are_smooth_up_to_a_step_of_one_code(kind: type[np.floating]) -> None:
+    for step, smooth in ((1, True), (2, False)):
+        for code in range(255 - step + 1):
+            source = (np.array([[code, code + step]], kind) / kind(255))[..., None].repeat(3, axis=-1)
+            assert (banding(source, grey([0.2, 0.6])) > 0) == smooth, (code, step)
 
 
 def test_banding_of_a_picture_without_smooth_neighbours_is_zero() -> None:

@@ -58,8 +58,11 @@ def test_untouched_is_a_share_of_one_and_the_reference_itself_of_zero() -> None:
     assert reached.lab_source == untouched.lab_source > 0
 
 
-def test_a_source_that_has_the_references_colours_already_is_untouched() -> None:
-    assert distance(noise(1), noise(1), noise(1)).ab_share == 1
+def test_of_a_source_that_has_the_references_colours_already_no_share_is_left() -> None:
+    for result in (noise(1), noise(2) ** 2):
+        found = distance(noise(1), result, noise(1))
+        assert (found.ab_source, found.lab_source) == (0, 0)
+        assert (found.ab_share, found.lab_share) == (None, None)
 
 
 def test_black_borders_are_not_colours_of_the_picture() -> None:

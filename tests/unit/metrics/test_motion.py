@@ -9,6 +9,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from streamct.errors import UsageError
+from streamct.grade.cuts import LOOK, ListedCuts
 from streamct.metrics import FlickerMeter, Motion, motion_between, warp
 
 SHAPE = (4, 5)
@@ -94,6 +95,27 @@ def test_pairs_across_a_cut_are_left_out() -> None:
     assert found.edit == pytest.approx(0.15)
 
 
+@pytest.mark.parametrize("length", [1, 2, 3, LOOK])
+def test_a_flash_of_the_source_is_no_cut_and_its_pairs_count(length: int) -> None:
+    meter = FlickerMeter(standing)
+    for frame in range(20):
+        level = 0.9 if 8 <= frame < 8 + length else 0.2
+        meter.push(flat(level), flat(level - (0.1 if frame < 10 else 0.15)))
+    found = meter.finish()
+    assert (found.cuts, found.pairs) == ((), 19)
+    assert (found.max_jump, found.max_jump_frame) == (pytest.approx(0.05), 10)
+
+
+def test_cuts_that_the_user_lists_replace_those_that_are_found() -> None:
+    for listed, begun in ((ListedCuts(frozenset({0, 5, 99})), (5,)), (ListedCuts(ticks=frozenset({1011})), (6,))):
+        meter = FlickerMeter(standing, cuts=listed)
+        for frame in range(20):
+            level = 0.2 if frame < 10 else 0.7
+            meter.push(flat(level), flat(level + 0.1), pts=1000 + 2 * frame)
+        found = meter.finish()
+        assert (found.cuts, found.pairs) == (begun, 18)
+
+
 def test_the_frame_of_the_largest_jump_is_counted_over_cuts() -> None:
     meter = FlickerMeter(standing)
     for frame in range(20):
@@ -169,6 +191,15 @@ def test_a_picture_that_moves_in_most_places_has_no_static_noise() -> None:
         picture[:3] += 0.05 * (-1) ** frame
         meter.push(picture, picture)
     assert meter.finish().noise_gain is None
+
+
+@pytest.mark.parametrize(("noise", "frames", "still"), [(0.0, 6, 1), (0.1, 6, 0), (0.0, 3, None)])
+def test_how_much_stands_still_tells_why_there_is_no_noise_gain(noise: float, frames: int, still: float | None) -> None:
+    meter = FlickerMeter(standing)
+    for frame in range(frames):
+        meter.push(flat(0.5 + noise * (-1) ** frame), flat(0.6))
+    found = meter.finish()
+    assert (found.noise_gain, found.still) == (None, still)
 
 
 def test_measuring_nothing_is_refused() -> None:
