@@ -16,7 +16,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from streamct.media.trim import Trim
-from streamct.model import Clip
+from streamct.model import Clip, timecode_base
 
 _LATE = Fraction(5)
 """Seconds behind the part in which a packet of it may still come, between those of other streams."""
@@ -96,7 +96,7 @@ class StreamTrim:
         """Move the timecode of the graded stream, if it has one, to the first frame of the part."""
         code = stream.metadata.get("timecode")
         if code is not None and clip.rate is not None:
-            moved = later(code, self._trim.skipped, round(clip.rate))
+            moved = later(code, self._trim.skipped, timecode_base(clip.rate))
             if moved is not None:
                 stream.metadata["timecode"] = moved
 
