@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, cast
 
 import av
@@ -22,7 +23,7 @@ from streamct.media.probe import is_cover, open_input, reason
 from streamct.media.restarts import Restarts, restarts_of
 from streamct.media.trim import Trim
 from streamct.media.trim_streams import StreamTrim
-from streamct.media.tryout import lost_keys, takes
+from streamct.media.tryout import held_keys, takes
 from streamct.model import Clip
 
 _CONTAINER_KEYS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
@@ -110,6 +111,7 @@ class Passthrough:
             if source.index == self._clip.stream:
                 graded = video()
                 _copy_tags(source, graded, self._plan.container)
+                self._name_reel(graded)
                 if self._trim is not None:
                     self._trim.retime(graded, self._clip)
                 continue
@@ -129,10 +131,11 @@ class Passthrough:
         if self._plan.container == "matroska":  # where they are attachments, and those come last
             for source in covers:
                 self._attach_cover(output, source)
-        kept = {key: value for key, value in self._file.metadata.items() if key.lower() not in _CONTAINER_KEYS}
+        kept, (_, lost) = self._metadata
         output.metadata.update(kept)
-        if lost := lost_keys(self._plan.container, kept):
-            self.notes.append(f"metadata are left out: {self._plan.kind} hold no {', '.join(lost)}")
+        if lost:
+            hold = "have no usual place for" if self._plan.container in ("mp4", "mov") else "hold no"
+            self.notes.append(f"metadata are left out: {self._plan.kind} {hold} {', '.join(lost)}")
         chapters = self._file.chapters()
         if self._trim is not None:
             chapters = self._trim.chapters(chapters)
@@ -177,6 +180,24 @@ class Passthrough:
             if packet.stream.index in self._targets:
                 return packet
         return None
+
+    @cached_property
+    def _metadata(self) -> tuple[dict[str, str], tuple[dict[str, str], list[str]]]:
+        """The file's own metadata, and how the output holds them."""
+        kept = {key: value for key, value in self._file.metadata.items() if key.lower() not in _CONTAINER_KEYS}
+        films = self._file.format.name.startswith("mov")
+        return kept, held_keys(self._plan.container, kept, films)
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Of the muxer, so that it takes all that is copied."""
+        return {} if self._input is None else self._metadata[1][0]
+
+    def _name_reel(self, graded: VideoStream) -> None:
+        """A film's timecode track, which is made anew from what the graded one tells, also names the reel."""
+        for source in self._file.streams.data:
+            if "reel_name" in source.metadata and source.metadata.get("timecode") == graded.metadata.get("timecode"):
+                graded.metadata.setdefault("reel_name", source.metadata["reel_name"])
 
     @property
     def clock(self) -> int:

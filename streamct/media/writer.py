@@ -76,6 +76,7 @@ class Writer:
         try:
             with writing(plan.path):
                 options = {"movie_timescale": str(self._others.clock)} if plan.container in ("mp4", "mov") else {}
+                options |= self._others.options
                 options |= room(told_of(clip, plan.pix_fmt), plan.container)
                 if plan.container == Y4M:
                     options["strict"] = "-1"  # which more than 8 bits need

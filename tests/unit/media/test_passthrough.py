@@ -241,18 +241,64 @@ def test_languages_are_kept_in_a_spelling_that_the_container_knows(tmp_path: Pat
     ]
 
 
-def test_metadata_that_a_film_can_not_hold_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "a.mp4"
-    with av.open(str(path), "w", container_options={"movflags": "use_metadata_tags"}) as container:
-        container.metadata.update({"title": "A day at sea", "com.android.version": "14"})
+def film(path: Path, metadata: dict[str, str], named: bool = False, **of_stream: str) -> Path:
+    options = {"movflags": "use_metadata_tags"} if named else {}
+    with av.open(str(path), "w", container_options=options) as container:
+        container.metadata.update(metadata)
         stream = container.add_stream("libx264", rate=25, width=64, height=48)
+        stream.metadata.update(of_stream)
         for index in range(3):
             frame = streams.frame_of(streams.moving_planes(index, 64, 48), "yuv420p", 64, 48)
             frame.pts = index
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    assert "metadata are left out: .mp4 files hold no com.android.version" in rewrite(path)[1]
-    assert rewrite(path, tmp_path / "b.mkv")[1] == ()
-    for name, key in (("a.graded.mp4", "title"), ("b.mkv", "com.android.version")):
+    return path
+
+
+def entries(path: Path) -> dict[str, str]:
+    with av.open(str(path)) as container:
+        return dict(container.metadata)
+
+
+FROM_A_CAMERA = {
+    "title": "A day at sea",
+    "artist": "nobody",
+    "com.apple.quicktime.make": "Apple",
+    "com.apple.quicktime.creationdate": "2024-01-01T00:00:00+0100",
+    "com.apple.quicktime.location.ISO6709": "+48.1+011.5/",
+    "com.android.version": "14",
+    "REPLAYGAIN_TRACK_GAIN": "-3 dB",
+}
+
+
+@pytest.mark.parametrize("source", [".mp4", ".mov"])
+@pytest.mark.parametrize("target", [".mp4", ".mov", ".mkv"])
+def test_what_a_camera_writes_into_a_film_is_kept_under_its_names(tmp_path: Path, source: str, target: str) -> None:
+    path = film(tmp_path / f"a{source}", FROM_A_CAMERA, named=True)
+    assert rewrite(path, tmp_path / f"b{target}")[1] == ()
+    found = {key.lower(): value for key, value in entries(tmp_path / f"b{target}").items()}
+    assert {key: found.get(key.lower()) for key in FROM_A_CAMERA} == FROM_A_CAMERA
+
+
+def test_usual_metadata_stay_where_players_look_for_them(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", {"title": "A day at sea"})
+    rewrite(path, tmp_path / "b.mp4")
+    assert b"\xa9nam" in (tmp_path / "b.mp4").read_bytes()
+
+
+def test_metadata_of_another_kind_of_file_that_films_have_no_place_for_are_named(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mkv", {"title": "A day at sea", "MOOD": "calm"})
+    assert rewrite(path, tmp_path / "b.mp4")[1] == ("metadata are left out: .mp4 files have no usual place for MOOD",)
+    assert entries(tmp_path / "b.mp4")["title"] == "A day at sea"
+
+
+def test_a_timecode_and_its_reel_are_kept_as_a_track_and_nothing_says_that_they_are_lost(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mkv", {"timecode": "01:02:03:04"})
+    assert rewrite(path, tmp_path / "b.mov")[1] == ()
+    path = film(tmp_path / "c.mov", {"timecode": "01:02:03:04"}, reel_name="A001")
+    assert rewrite(path, tmp_path / "d.mov")[1] == ()
+    for name in ("b.mov", "d.mov"):
         with av.open(str(tmp_path / name)) as container:
-            assert key in {held.lower() for held in container.metadata}
+            (track,) = container.streams.data
+            assert track.metadata["timecode"] == "01:02:03:04"
+    assert track.metadata["reel_name"] == "A001"
