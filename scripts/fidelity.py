@@ -6,7 +6,8 @@ DATA holds clips/, odd/ and refs/ (see CONTRIBUTING.md). NAME: only files whose 
 graded with the preset draft into a scratch folder and compared with its source; one that is refused is listed with
 the reason. also: alpha, order of fields (tt: both from the top, tb: woven, ...), cover pictures. HDR: luminance of the
 mastering display and MaxCLL/MaxFALL, in cd/m2. meta: the file's own entries, such as its title. What differs is right
-only where the run said so, and metadata only where the output is another kind of file. The last line counts the verdicts; the exit code is 1 if anything is wrong.
+only where the run said so, and metadata only where the output is another kind of file. The last line counts the
+verdicts; the exit code is 1 if anything is wrong.
 """
 
 from __future__ import annotations

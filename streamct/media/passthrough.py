@@ -21,6 +21,7 @@ from streamct.media.output import OutputPlan, supported_codecs
 from streamct.media.priming import SampleClock, cut_at_end, primed, primings, sample_clock
 from streamct.media.probe import is_cover, open_input, reason
 from streamct.media.restarts import Restarts, restarts_of
+from streamct.media.roles import lost_roles
 from streamct.media.trim import Trim
 from streamct.media.trim_streams import StreamTrim
 from streamct.media.tryout import held_keys, takes
@@ -121,6 +122,11 @@ class Passthrough:
                     continue
             added = self._add(output, source)
             if added is not None:
+                if roles := lost_roles(self._plan.container, Disposition(source.disposition)):
+                    self.notes.append(
+                        f"stream {source.index} ({source.type}) loses its role: {self._plan.kind} have no place for "
+                        f"{', '.join(roles)}"
+                    )
                 _copy_tags(source, added[0], self._plan.container)
                 self._targets[source.index] = added
                 self._copied[source.index] = CopiedStream(added[0].index, source.type)

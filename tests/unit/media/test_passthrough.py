@@ -302,3 +302,12 @@ def test_a_timecode_and_its_reel_are_kept_as_a_track_and_nothing_says_that_they_
             (track,) = container.streams.data
             assert track.metadata["timecode"] == "01:02:03:04"
     assert track.metadata["reel_name"] == "A001"
+
+
+def test_a_role_that_a_container_does_not_tell_is_named_and_one_that_it_tells_is_kept(tmp_path: Path) -> None:
+    path = streams.write_rich(tmp_path / "a.mp4", audios=("aac", "aac"), chapters=False)
+    assert rewrite(path, tmp_path / "b.mov")[1] == (
+        "stream 2 (audio) loses its role: .mov files have no place for comment",
+    )
+    assert rewrite(path, tmp_path / "b.mkv")[1] == ()
+    assert described(tmp_path / "b.mkv")[2][2] & av.stream.Disposition.comment
