@@ -15,13 +15,14 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from streamct.errors import DamagedInputError
+from streamct.errors import DamagedInputError, OutputError
 from streamct.media.demuxer import Demuxer
-from streamct.media.output import OutputPlan, supported_codecs
+from streamct.media.output import Y4M, OutputPlan, supported_codecs
 from streamct.media.priming import SampleClock, cut_at_end, primed, primings, sample_clock
 from streamct.media.probe import is_cover, open_input, reason
 from streamct.media.restarts import Restarts, restarts_of
 from streamct.media.roles import lost_roles
+from streamct.media.timed_text import NAMES, TEXTS, Rewrite, as_mov_text, plain_text, without_gaps
 from streamct.media.trim import Trim
 from streamct.media.trim_streams import StreamTrim
 from streamct.media.tryout import held_keys, takes
@@ -34,7 +35,6 @@ _DELAYING = {"matroska", "webm"}
 _SAMPLE_EXACT = {"mp4", "mov"}
 """Containers in which a sound's clock counts samples."""
 _FINEST_CLOCK = 10_000_000
-_TEXT = {"mov_text", "subrip", "text", "webvtt"}
 
 _COVERS = {
     "mjpeg": ("image/jpeg", "jpg"), "png": ("image/png", "png"), "gif": ("image/gif", "gif"),
@@ -47,8 +47,6 @@ _SPOKEN_IN_MOV = {
     "rum": "ron", "mkd": "mac", "zho": "chi", "sqi": "alb",
 }  # fmt: skip
 """Other names of languages, under which FFmpeg finds the number that MOV has for them."""
-
-Rewrite = Callable[[bytes], bytes | None]
 
 
 @dataclass(slots=True)
@@ -71,8 +69,9 @@ class Passthrough:
     tolerate: damaged ones are copied as far as they can be read. demuxer: what to take them from instead of the file.
     alone: there are none. trim: the part of the clip that they are cut to.
 
-    Raises (from `advance`):
-        DamagedInputError: the input can't be read to its end.
+    Raises:
+        OutputError (from `attach`): all sound would be lost where another container keeps it.
+        DamagedInputError (from `advance`): the input can't be read to its end.
     """
 
     def __init__(
@@ -134,6 +133,7 @@ class Passthrough:
                 if clock is not None:
                     self._clocks[source.index] = clock
         assert graded is not None
+        self._check_sound()
         if self._plan.container == "matroska":  # where they are attachments, and those come last
             for source in covers:
                 self._attach_cover(output, source)
@@ -339,7 +339,7 @@ class Passthrough:
             )
         name = source.codec_context.name if source.codec_context is not None else ""
         codec = source.codec_context.codec.canonical_name if source.codec_context is not None else ""
-        if source.type == "subtitle" and codec in _TEXT:
+        if source.type == "subtitle" and codec in TEXTS:
             return self._add_text(output, source, codec)
         known = container == "mpegts" or codec in supported_codecs(container)
         if not known or not takes(container, self._plan.path.suffix, source):
@@ -382,11 +382,17 @@ class Passthrough:
         container = self._plan.container
         if codec in supported_codecs(container):
             if codec == "mov_text":
-                return output.add_stream_from_template(source, opaque=True), _without_gaps
+                return output.add_stream_from_template(source, opaque=True), without_gaps
             return output.add_stream_from_template(source, opaque=True), None
         if codec == "mov_text" and container == "matroska":
             self.notes.append(f"subtitle stream {source.index} becomes plain text (SubRip): Matroska has no mov_text")
-            return output.add_mux_stream("subrip", time_base=source.time_base), _plain_text
+            return output.add_mux_stream("subrip", time_base=source.time_base), plain_text
+        if container in ("mp4", "mov"):
+            self.notes.append(
+                f"subtitle stream {source.index} ({NAMES[codec]}) becomes mov_text, all that {self._plan.kind} take; "
+                "it keeps bold and italics, not places and other styles"
+            )
+            return as_mov_text(output, source)
         self._left_out(source, f"{codec} subtitles")
         return None
 
@@ -399,7 +405,32 @@ class Passthrough:
         return chapters > 0 and self._file.format.name.startswith("mov") and source.frames == chapters
 
     def _left_out(self, source: Stream, what: str) -> None:
-        self.notes.append(f"stream {source.index} ({source.type}) is left out: {self._plan.kind} take no {what}")
+        other = ""
+        if source.type in ("audio", "subtitle") and self._elsewhere(source):
+            other = "; --format matroska does" if self._plan.piped else "; .mkv files do"
+        self.notes.append(f"stream {source.index} ({source.type}) is left out: {self._plan.kind} take no {what}{other}")
+
+    def _elsewhere(self, source: Stream) -> bool:
+        """Whether Matroska takes what the output's container does not, which is not Y4M, that is all picture."""
+        return self._plan.container not in ("matroska", Y4M) and takes("matroska", ".mkv", source)
+
+    def _check_sound(self) -> None:
+        """A film is not to lose all of its sound where it need not.
+
+        Raises:
+            OutputError: the container takes none of it, and Matroska would.
+        """
+        sounds = [source for source in self._file.streams.audio if not self._is_empty(source)]
+        if any(source.index in self._targets for source in sounds):
+            return
+        better = [source for source in sounds if self._elsewhere(source)]
+        if better:
+            names = ", ".join(sorted({source.codec_context.codec.canonical_name for source in better}))
+            advice = "Choose --format matroska" if self._plan.piped else "Name the output .mkv"
+            raise OutputError(
+                f"{self._plan.path}: {self._plan.kind} take no {names} sound, and the video has no other: all of it "
+                f"would be lost. {advice}, which takes it as it is."
+            )
 
 
 def left_out(clip: Clip, plan: OutputPlan) -> tuple[str, ...]:
@@ -415,17 +446,6 @@ def left_out(clip: Clip, plan: OutputPlan) -> tuple[str, ...]:
 
 def _is_cover(stream: Stream) -> bool:
     return isinstance(stream, VideoStream) and is_cover(stream)
-
-
-def _plain_text(sample: bytes) -> bytes | None:
-    """The text of a 3GPP timed text sample (TS 26.245): its length in two bytes, then UTF-8."""
-    text = sample[2 : 2 + int.from_bytes(sample[:2], "big")]
-    return text or None
-
-
-def _without_gaps(sample: bytes) -> bytes | None:
-    """The sample unless it is empty: the muxer fills gaps between texts by itself."""
-    return sample if int.from_bytes(sample[:2], "big") else None
 
 
 def _copy_tags(source: Stream, target: Stream, container: str) -> None:

@@ -91,7 +91,11 @@ class Writer:
                 self._pipe.finish()
             raise
         self._threads = threads
-        self._stream = self._others.attach(self._container, self._add_video)
+        try:
+            self._stream = self._others.attach(self._container, self._add_video)
+        except BaseException:
+            self._others.close()
+            raise
         announce_alpha(self._stream, plan.codec, plan.pix_fmt)
         tracks = [stream for stream in self._container.streams.video if not is_cover(stream)]
         known = {index: Told(aspect) for index, aspect in self._others.aspects.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -9,6 +10,7 @@ import pytest
 import streams
 from rewrite import rewrite
 
+from streamct.errors import OutputError
 from streamct.media.output import resolve_output
 from streamct.media.probe import is_cover, probe
 from streamct.media.writer import Writer
@@ -100,12 +102,60 @@ def test_mov_text_becomes_plain_text_in_matroska_with_its_words_and_times(tmp_pa
     assert words[0][0] == b"line 0"
 
 
-def test_what_the_container_takes_not_is_left_out_and_said(tmp_path: Path) -> None:
-    path = streams.write_rich(tmp_path / "a.mkv", audios=("pcm_s16le", "aac"), subtitle="ass")
-    plan, notes = rewrite(path, tmp_path / "b.mp4")
-    assert ("audio", "aac") in [d[:2] for d in described(plan.path)]
-    assert any("(subtitle) is left out: .mp4 files take no ass subtitles" in note for note in notes)
-    assert all(note.startswith("stream ") for note in notes)
+@pytest.mark.parametrize(("ending", "spoken"), [(".mp4", "nld"), (".mov", "dut")])
+@pytest.mark.parametrize(
+    ("kind", "name", "payload"),
+    [
+        ("subrip", "SubRip", "A <i>slanted</i> word\nin two lines"),
+        ("webvtt", "WebVTT", "A <i>slanted</i> word\nin two lines"),
+        ("ass", "ASS", "0,0,Default,,0,0,0,,A {\\i1}slanted{\\i0} word\\Nin two lines"),
+    ],
+)
+def test_text_subtitles_become_those_of_a_film_with_their_words_times_and_italics(
+    tmp_path: Path, ending: str, spoken: str, kind: str, name: str, payload: str
+) -> None:
+    path = tmp_path / "a.mkv"
+    silent = streams.write_rich(tmp_path / "silent.mkv", audios=(), chapters=False)
+    times = [(0, 300), (300, 200), (300, 200), (700, 50)]  # two of them at once
+    with av.open(str(silent)) as before, av.open(str(path), "w") as after:
+        copy = after.add_stream_from_template(before.streams[0])
+        text = after.add_mux_stream(kind, time_base=Fraction(1, 1000))
+        text.metadata["language"] = "nld"
+        for packet in before.demux():
+            if packet.size:
+                packet.stream = copy
+                after.mux(packet)
+        for start, length in times:
+            packet = av.Packet(payload.encode())
+            packet.pts = packet.dts = start
+            packet.duration, packet.time_base, packet.stream = length, Fraction(1, 1000), text
+            after.mux(packet)
+    plan, notes = rewrite(path, tmp_path / f"b{ending}")
+    assert notes == (
+        f"subtitle stream 1 ({name}) becomes mov_text, all that {ending} files take; it keeps bold and italics, not "
+        "places and other styles",
+    )
+    assert described(plan.path)[1] == ("subtitle", "mov_text", int(av.stream.Disposition.default), spoken)
+    with av.open(str(plan.path)) as container:
+        samples = [(p.pts * p.time_base * 1000, bytes(p)) for p in container.demux(subtitles=0) if p.size > 2]
+    words = b"A slanted word\nin two lines"
+    assert [time for time, _ in samples] == [0, 300, 300, 700]
+    for _, sample in samples:
+        assert sample[: 2 + len(words)] == len(words).to_bytes(2, "big") + words
+        assert sample[2 + len(words) + 4 :][:4] == b"styl"
+        styles = sample[2 + len(words) + 10 :]
+        slanted = [styles[n : n + 7] for n in range(0, len(styles), 12) if styles[n + 6 : n + 7] == b"\2"]
+        assert slanted == [b"\0\2\0\x09\0\1\2"]
+
+
+@pytest.mark.parametrize(("codec", "ending"), [("flac", ".mov"), ("flac", ".ts"), ("opus", ".mov")])
+def test_a_film_does_not_lose_all_its_sound_where_another_file_would_keep_it(
+    tmp_path: Path, codec: str, ending: str
+) -> None:
+    path = streams.write_rich(tmp_path / "a.mkv", audios=({"opus": "libopus"}.get(codec, codec),), chapters=False)
+    with pytest.raises(OutputError, match=rf"{ending} files take no {codec} sound.*all of it would be lost.*\.mkv"):
+        rewrite(path, tmp_path / f"b{ending}")
+    assert [name.name for name in tmp_path.iterdir()] == ["a.mkv"]
 
 
 def test_a_cover_picture_is_copied(tmp_path: Path) -> None:
@@ -200,7 +250,10 @@ def test_sound_that_a_container_has_no_name_for_is_left_out_and_named_before_the
     film = probe(streams.write_rich(tmp_path / "a.mkv", audios=("aac", codec), chapters=False))
     plan = resolve_output(film, tmp_path / name, OutputSettings())
     with Writer(film, plan, tmp_path / f"temporary{plan.path.suffix}") as writer:
-        assert f"stream 2 (audio) is left out: {plan.path.suffix} files take no {kind} streams" in writer.notes
+        assert (
+            f"stream 2 (audio) is left out: {plan.path.suffix} files take no {kind} streams; .mkv files do"
+            in writer.notes
+        )
     rewrite(film.path, plan.path)  # what is left passes the check
     assert [kind for kind, *_ in described(plan.path)] == ["video", "audio"]
 
@@ -208,7 +261,7 @@ def test_sound_that_a_container_has_no_name_for_is_left_out_and_named_before_the
 def test_subtitles_that_a_transport_stream_has_no_name_for_are_left_out_and_said(tmp_path: Path) -> None:
     path = streams.write_rich(tmp_path / "a.mkv", audios=("aac",), subtitle="ass")
     _, notes = rewrite(path, tmp_path / "b.ts")
-    assert "stream 2 (subtitle) is left out: .ts files take no ass subtitles" in notes
+    assert "stream 2 (subtitle) is left out: .ts files take no ass subtitles; .mkv files do" in notes
     assert "metadata are left out: .ts files hold no ARTIST, COMMENT, title" in notes
 
 
