@@ -17,6 +17,9 @@ TEXTS = {"mov_text", "subrip", "text", "webvtt", "ass"}
 """Codecs of subtitles that are written, not drawn."""
 NAMES = {"subrip": "SubRip", "webvtt": "WebVTT", "ass": "ASS", "text": "plain text"}
 _CLOCK = Fraction(1, 1000)
+_STYLE_AT, _STYLE = 18, 12
+"""Where a track's description has its default style, and the length of one: two places, a font, a face, size, RGBA."""
+_USUAL = bytes((16, 255, 255, 255, 255))
 
 
 def as_mov_text(output: av.container.OutputContainer, source: Stream) -> tuple[Stream, Rewrite]:
@@ -42,9 +45,24 @@ def as_mov_text(output: av.container.OutputContainer, source: Stream) -> tuple[S
             sample = bytes(writer.encode_subtitle(texts)) if texts is not None else b""
         except av.FFmpegError:  # it holds no text that can be read
             return None
-        return sample if int.from_bytes(sample[:2], "big") else None
+        return _plainly_styled(sample, writer.extradata or b"") if int.from_bytes(sample[:2], "big") else None
 
     return stream, converted
+
+
+def _plainly_styled(sample: bytes, defaults: bytes) -> bytes:
+    """The sample with its styles in size and colour of the track's default, as which the encoder may write nonsense."""
+    at = 2 + int.from_bytes(sample[:2], "big")
+    if sample[at + 4 : at + 8] != b"styl":
+        return sample
+    usual = bytearray(defaults[_STYLE_AT + 7 : _STYLE_AT + _STYLE] or _USUAL)
+    if usual[0] == 0 or usual[4] == 0:  # nothing would be seen
+        usual[:] = _USUAL
+    out = bytearray(sample)
+    count = int.from_bytes(sample[at + 8 : at + 10], "big")
+    for record in range(at + 10, at + 10 + count * _STYLE, _STYLE):
+        out[record + 7 : record + _STYLE] = usual
+    return bytes(out)
 
 
 def _reader(name: str, extradata: bytes | None) -> SubtitleCodecContext:

@@ -146,6 +146,8 @@ def test_text_subtitles_become_those_of_a_film_with_their_words_times_and_italic
         styles = sample[2 + len(words) + 10 :]
         slanted = [styles[n : n + 7] for n in range(0, len(styles), 12) if styles[n + 6 : n + 7] == b"\2"]
         assert slanted == [b"\0\2\0\x09\0\1\2"]
+        assert styles[7] > 0  # a size
+        assert styles[11] == 255  # and no transparent colour
 
 
 @pytest.mark.parametrize(("codec", "ending"), [("flac", ".mov"), ("flac", ".ts"), ("opus", ".mov")])
