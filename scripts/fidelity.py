@@ -122,7 +122,9 @@ def unsaid(before: Seen, after: Seen, said: list[str]) -> list[str]:
     others = any(words in told for words in ("alpha is", "fields", "cover art"))
     checks = {
         "codec": after.codec == before.codec or f"{before.codec} video becomes {after.codec}" in told,
-        "format": plain or f"output is {after.format}" in told or f"becomes {after.format}" in told,
+        "format": plain
+        or f"output is {after.format}" in told
+        or any(f"{word} {after.format}" in told for word in ("becomes", "read as")),
         "alpha, fields or covers": after.also == before.also or others,
         "meta": all(any(key in line for line in named) for key in lost),
     }

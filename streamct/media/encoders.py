@@ -18,6 +18,7 @@ from streamct.errors import EncoderRefusalError, SettingsError
 from streamct.media.formats import DIRECT, FULL_RANGE_ALIASES, graded_format
 from streamct.media.hardware import encoders_by, hardware_codec
 from streamct.media.probe import listening, reason
+from streamct.media.siting import LEFT, TOP_LEFT, site_in
 from streamct.model import Clip, MasteringDisplay, PixelFormat
 from streamct.settings import OutputSettings
 
@@ -93,7 +94,6 @@ _DNXHR = {"DNXHR LB": "dnxhr_lb", "DNXHR SQ": "dnxhr_sq", "DNXHR HQ": "dnxhr_hq"
 _PARAMETERS = {"libx264": "x264-params", "libx265": "x265-params", "libsvtav1": "svtav1-params"}
 _INTERLACING = {"libx264": "+ildct+ilme", "prores_ks": "+ildct", "mpeg2video": "+ildct+ilme", "ffv1": ""}
 _INTERLACED_ONLY_IN_NAME = "keeps no fields apart; they stay woven and the output says progressive"
-_LEFT, _TOP_LEFT = 1, 3  # of AVChromaLocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def encoding(clip: Clip, encoder: str, settings: OutputSettings) -> Encoding:
     profile = _profile(clip, encoder, pix_fmt)
     if profile is not None:
         options["profile"] = profile
-    parameters = [*_small(clip, encoder), *_described(clip, encoder, notes)]
+    parameters = [*_small(clip, encoder), *_described(clip, encoder, pix_fmt, notes)]
     if parameters:
         name = _PARAMETERS[encoder]
         options[name] = ":".join([*([options[name]] if name in options else []), *parameters])
@@ -272,7 +272,7 @@ def _small(clip: Clip, encoder: str) -> list[str]:
     return narrow + ([_X265_SHORT] if clip.frames is not None and clip.frames < _SHORT else [])
 
 
-def _described(clip: Clip, encoder: str, notes: list[str]) -> list[str]:
+def _described(clip: Clip, encoder: str, pix_fmt: str, notes: list[str]) -> list[str]:
     """Parameters by which the encoder repeats what the source says of its samples and of its mastering."""
     parameters = []
     if clip.fields is not None:
@@ -280,11 +280,12 @@ def _described(clip: Clip, encoder: str, notes: list[str]) -> list[str]:
             notes.append(f"{encoder} {_INTERLACED_ONLY_IN_NAME}")
         if encoder == "libx264":
             parameters.append("tff=1" if clip.fields == "top" else "bff=1")
-    if clip.chroma_location > 0:
+    site = site_in(clip, pix_fmt) if "420" in pix_fmt else 0
+    if site > 0:
         if encoder in ("libx264", "libx265"):
-            parameters.append(f"chromaloc={clip.chroma_location - 1}")
-        elif encoder == "libsvtav1" and clip.chroma_location in (_LEFT, _TOP_LEFT):
-            where = "left" if clip.chroma_location == _LEFT else "topleft"
+            parameters.append(f"chromaloc={site - 1}")
+        elif encoder == "libsvtav1" and site in (LEFT, TOP_LEFT):
+            where = "left" if site == LEFT else "topleft"
             parameters.append(f"chroma-sample-position={where}")
     if encoder in _PARAMETERS:
         parameters += _mastering(encoder, clip.mastering, clip.light)

@@ -19,6 +19,7 @@ from streamct.media.image_read import WRITABLE_EXTENSIONS
 from streamct.media.image_write import DEEP_ENDINGS, check_writable
 from streamct.media.pipes import DASH, STDIN, STDOUT
 from streamct.media.sequence import SEQUENCE, pattern_of
+from streamct.media.siting import site_notes
 from streamct.media.tags import INTERMEDIATES, PRIMARIES_NAMES, contradictions, nearly
 from streamct.model import Clip, ColorTags
 from streamct.settings import OutputSettings
@@ -154,8 +155,7 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
         tags = replace(tags, range=_LIMITED_RANGE)
         if not clip.format.rgb:
             notes.append(f"{codec} video has limited range; the full range of the source is scaled into it")
-    if clip.source_format.startswith(("gray", "ya")) and clip.tags.range == 0 and tags.range == _FULL:
-        notes.append(f"grey becomes {chosen.pix_fmt} for its colours, tagged full range, as grey without a tag is read")
+    notes += _widened(clip, chosen.pix_fmt, tags)
     plan = OutputPlan(path, container, encoder, codec, chosen.pix_fmt, chosen.options, tags, piped=output == DASH)
     if tags != ColorTags() and not carries_tags(container, codec):
         notes.append(f"{plan.kind} carry no colour tags for {codec} video; players will guess them")
@@ -163,6 +163,7 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
         notes.append(f"{plan.kind} carry no rotation; the video will be shown as it is stored")
     held = held_aspect(clip.sample_aspect, container, codec, clip.width, clip.height)
     notes += aspect_notes(clip.sample_aspect, held, plan.kind, codec)
+    notes += site_notes(clip, encoder, codec, container, chosen.pix_fmt, plan.kind)
     lit = clip.mastering is not None or clip.light is not None
     if lit and not (carries_hdr(encoder) or holds_hdr(container)):
         notes.append(f"{plan.kind} carry no data of the mastering display for {codec} video; they are left out")
@@ -172,6 +173,22 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
     if container == Y4M:
         notes.append(f"{plan.kind} hold no times: every frame lasts 1/{clip.rate or DEFAULT_RATE} s")
     return replace(plan, notes=tuple(notes)), chosen.loses_depth
+
+
+def _widened(clip: Clip, pix_fmt: str, tags: ColorTags) -> list[str]:
+    """Lines that say what becomes of grey, and of more bits a sample than are graded."""
+    lines = []
+    if clip.source_format.startswith(("gray", "ya")):
+        untold = clip.tags.range == 0 and tags.range == _FULL
+        tagged = ", tagged full range, as grey without a tag is read" if untold else ""
+        lines.append(f"grey becomes {pix_fmt} for its colours{tagged}")
+    bits = max(component.bits for component in av.VideoFormat(clip.source_format).components)
+    if bits > clip.format.depth and clip.container != SEQUENCE:
+        lines.append(
+            f"{bits} bits a sample become {clip.format.depth}, the most that is graded: {clip.source_format} is read "
+            f"as {clip.format.name}"
+        )
+    return lines
 
 
 def _hardware(clip: Clip, output: Path | None, codec: str, settings: OutputSettings) -> OutputPlan:

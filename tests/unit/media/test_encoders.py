@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from rewrite import rewrite
 from streamct.errors import SettingsError
 from streamct.media.output import OutputPlan, resolve_output
 from streamct.media.probe import probe
+from streamct.media.reader import Reader
+from streamct.media.writer import Writer
 from streamct.model import MasteringDisplay
 from streamct.settings import OutputSettings
 
@@ -185,6 +188,63 @@ def test_matroska_tells_the_place_of_chroma_samples_for_codecs_that_do_not(tmp_p
     rewrite(tmp_path / "b.mkv", tmp_path / "c.mkv")
     assert probe(tmp_path / "b.mkv").chroma_location == probe(path).chroma_location
     assert probe(tmp_path / "c.mkv").chroma_location == probe(path).chroma_location
+
+
+def sited(path: Path, pix_fmt: str, location: int) -> Path:
+    """FFV1 in Matroska that says where its chroma samples lie."""
+    source = probe(made(path.with_name("unsited.mkv"), "ffv1", pix_fmt))
+    told = replace(source, chroma_location=location)
+    found = resolve_output(told, path, OutputSettings())
+    with Reader(told) as reader, Writer(told, found, path) as writer:
+        for frame in reader:
+            copy = writer.allocate(frame)
+            for to, samples in zip(copy.planes, frame.planes, strict=True):
+                to[...] = samples
+            writer.write(copy)
+        writer.close()
+    return path
+
+
+@pytest.mark.parametrize("location", [1, 2, 3])
+def test_matroska_tells_the_place_of_chroma_samples_of_422_too(tmp_path: Path, location: int) -> None:
+    path = sited(tmp_path / "a.mkv", "yuv422p", location)
+    assert probe(path).chroma_location == location
+    assert rewrite(path, tmp_path / "b.mkv")[1] == ()
+    assert probe(tmp_path / "b.mkv").chroma_location == location
+
+
+@pytest.mark.parametrize(("codec", "ending"), [("mpeg1video", ".mkv"), ("mjpeg", ".avi")])
+def test_what_a_codec_prescribes_is_told_by_another_one(tmp_path: Path, codec: str, ending: str) -> None:
+    pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    path = made(tmp_path / f"a{ending}", codec, pix_fmt)
+    assert probe(path).chroma_location == 2
+    for name, encoder in (("b.mp4", "h264"), ("b.mkv", "ffv1")):
+        notes = rewrite(path, tmp_path / name, codec=encoder)[1]
+        assert not any("chroma samples" in note for note in notes)
+        assert probe(tmp_path / name).chroma_location == 2
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "location", "name", "codec"),
+    [("yuv420p", 2, "b.avi", "ffv1"), ("yuv422p", 2, "b.mkv", "h264"), ("yuv420p", 2, "b.mkv", "av1"),
+     ("yuv422p", 1, "b.mov", "prores")],
+)  # fmt: skip
+def test_where_the_place_of_chroma_samples_can_not_be_told_that_is_said(
+    tmp_path: Path, pix_fmt: str, location: int, name: str, codec: str
+) -> None:
+    path = sited(tmp_path / "a.mkv", pix_fmt, location)
+    notes = [note for note in plan(path, tmp_path / name, codec=codec).notes if "chroma samples" in note]
+    where = {1: "left", 2: "center"}[location]
+    assert len(notes) == 1
+    assert notes[0].startswith(f"the place of chroma samples ({where}) is not told any more: {name[1:]} files")
+
+
+@pytest.mark.parametrize(
+    ("location", "tag"), [(0, b"C420jpeg"), (1, b"C420mpeg2"), (2, b"C420jpeg"), (3, b"C420paldv")]
+)
+def test_y4m_tells_the_place_of_chroma_samples(tmp_path: Path, location: int, tag: bytes) -> None:
+    rewrite(sited(tmp_path / "a.mkv", "yuv420p", location), tmp_path / "b.y4m")
+    assert tag in (tmp_path / "b.y4m").read_bytes()[:100].split()
 
 
 def test_an_unsaid_place_of_chroma_samples_stays_unsaid(tmp_path: Path) -> None:

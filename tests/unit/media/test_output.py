@@ -208,8 +208,10 @@ def test_grey_keeps_every_code_and_its_full_range_is_said_where_no_tag_did(tmp_p
     path = streams.write_planes(tmp_path / "a.mkv", "gray10le", frames, (32, 32), tags=(1, 1, 1, tag))
     found, notes = rewrite(path, tmp_path / "b.mkv")
     assert (found.pix_fmt, found.tags.range) == ("yuv444p10le", 2)
-    assert [note for note in notes if note.startswith("grey becomes yuv444p10le for its colours")] == list(notes)
-    assert len(notes) == (tag == 0)
+    assert notes == (
+        "grey becomes yuv444p10le for its colours"
+        + (", tagged full range, as grey without a tag is read" if tag == 0 else ""),
+    )
     with Reader(probe(tmp_path / "b.mkv")) as reader:
         for frame, (luma,) in zip(reader, frames, strict=True):
             np.testing.assert_array_equal(frame.planes[0], luma)
@@ -219,3 +221,25 @@ def test_an_encoder_that_refuses_says_why_in_its_own_words(clip: Clip, tmp_path:
     refused = r"the encoder mpeg2video refused 64x48 yuv420p \(MPEG-1/2 does not support \d+/1 fps\)\. Choose another"
     with pytest.raises(OutputError, match=refused):
         plan(clip, tmp_path / "b.mkv", codec="mpeg2video")
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "bits", "becomes"),
+    [
+        ("yuv420p16le", 16, "yuv420p12le"), ("gbrp16le", 16, "gbrp12le"), ("gbrp14le", 14, "gbrp12le"),
+        ("gray16le", 16, "yuv444p12le"), ("rgb48le", 16, "gbrp12le"), ("yuv422p14le", 14, "yuv422p12le"),
+    ],
+)  # fmt: skip
+def test_more_bits_than_are_graded_are_said_before_the_first_frame(
+    tmp_path: Path, pix_fmt: str, bits: int, becomes: str
+) -> None:
+    path = streams.write_planes(tmp_path / "a.mkv", pix_fmt, [streams.random_planes(pix_fmt, 32, 32)], (32, 32))
+    clip = probe(path)
+    notes = [note for note in plan(clip, tmp_path / "b.mkv").notes if "bits a sample" in note]
+    told = f"{bits} bits a sample become 12, the most that is graded: {clip.source_format} is read as {becomes}"
+    assert notes == [told]
+
+
+def test_as_many_bits_as_are_graded_are_not_spoken_of(tmp_path: Path) -> None:
+    for pix_fmt in ("yuv420p12le", "gbrp12le", "yuv422p10le", "yuv420p"):
+        assert plan(clip_of(tmp_path / f"{pix_fmt}.mkv", pix_fmt), tmp_path / "b.mkv").notes == ()
