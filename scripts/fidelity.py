@@ -119,7 +119,7 @@ def unsaid(before: Seen, after: Seen, said: list[str]) -> list[str]:
     named = [line.lower() for line in said if "metadata are left out" in line and before.container != after.container]
     lost = [key for key in before.entries if spelled(key, before.entries[key]) != spelled(key, after.entries.get(key))]
     plain = after.format.replace("yuvj", "yuv") == before.format.replace("yuvj", "yuv")
-    others = any(words in told for words in ("alpha is", "fields", "cover art"))
+    others = any(words in told for words in ("alpha is", "alpha:", "fields", "cover art"))
     checks = {
         "codec": after.codec == before.codec or f"{before.codec} video becomes {after.codec}" in told,
         "format": plain

@@ -166,6 +166,10 @@ def encoding(clip: Clip, encoder: str, settings: OutputSettings) -> Encoding:
     pix_fmt, loses_depth = _pixel_format(clip, encoder, settings.pix_fmt, notes)
     options = _options(encoder, settings)
     profile = _profile(clip, encoder, pix_fmt)
+    if encoder == "dnxhd" and clip.profile == "DNXHD":
+        notes.append(
+            f"DNxHD becomes {(profile or '').upper().replace('DNXHR_', 'DNxHR ')}, which has no fixed data rates"
+        )
     if profile is not None:
         options["profile"] = profile
     parameters = [*_small(clip, encoder), *_described(clip, encoder, pix_fmt, notes)]

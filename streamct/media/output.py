@@ -13,6 +13,8 @@ from streamct.errors import EncoderRefusalError, OutputError, UsageError
 from streamct.media.alpha import holds_alpha
 from streamct.media.aspect import aspect_notes, held_aspect
 from streamct.media.encoders import AUTO, carries_hdr, codec_of, encoder_named, encoding, followers
+from streamct.media.fallback import ALPHA_NOTE, fallback_note, why_not
+from streamct.media.formats import graded_format
 from streamct.media.hardware import SOFTWARE, hardware_codec
 from streamct.media.headers import holds_hdr
 from streamct.media.image_read import WRITABLE_EXTENSIONS
@@ -114,13 +116,18 @@ def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) ->
         return _plan(clip, output, encoder_named(settings.codec), settings)[0]
     plans: list[OutputPlan] = []
     refused: OutputError | None = None
+    why: str | None = None
     for encoder in followers(clip):
         try:
             plan, loses_depth = _plan(clip, output, encoder, settings)
         except OutputError as error:
             refused = refused or error
+            if codec_of(encoder) == clip.codec:
+                why = why_not(error, clip, "this output" if output in (None, DASH) else f"{output.suffix} files")
             continue
         plans.append(plan)
+        if loses_depth and plan.codec == clip.codec:
+            why = f"{encoder} takes no more than {graded_format(plan.pix_fmt).depth} bits a sample here"
         if not loses_depth or (plan.codec == clip.codec and plan.codec in INTERMEDIATES):  # even with fewer bits
             break
     if not plans:
@@ -131,8 +138,7 @@ def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) ->
         if plan.codec == "h264" and "444" in plan.pix_fmt:
             return replace(plan, notes=(*plan.notes, _HARD_TO_PLAY))
     elif plan.codec != clip.codec:
-        note = f"{clip.codec} video becomes {plan.codec}: nothing here writes the former as it is"
-        return replace(plan, notes=(note, *plan.notes))
+        return replace(plan, notes=(fallback_note(clip, plan.codec, why), *plan.notes))
     return plan
 
 
@@ -148,6 +154,8 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
     if "yuva" in chosen.pix_fmt and not holds_alpha(container, codec):
         chosen = replace(chosen, pix_fmt=chosen.pix_fmt.replace("yuva", "yuv", 1))
         notes.append(f"alpha is left out: only Matroska and WebM hold that of {codec} video")
+    elif clip.format.alpha and not graded_format(chosen.pix_fmt).alpha:
+        notes.append(ALPHA_NOTE)
     if clip.unread_alpha:
         notes.append(f"alpha is left out: nothing here decodes that of this {clip.codec} video")
     tags = _tags(clip, chosen.pix_fmt)
@@ -315,6 +323,8 @@ def _default_path(source: Path, codec: str, notes: list[str]) -> tuple[Path, str
     path = source.with_name(f"{source.stem}.graded{named}")
     if ending in _CONTAINERS and ending in _DEFAULT_ENDINGS:
         notes.append(f"{ending} files can't hold {codec} video with exact times; writing {path.name}")
+    elif ending in _CONTAINERS:
+        notes.append(f"{ending} files are written only where -o names one; writing {path.name}")
     else:
         notes.append(f"nothing here writes {ending or 'such'} files; writing {path.name}")
     return path, container

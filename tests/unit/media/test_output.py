@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -139,7 +140,8 @@ def test_the_pixel_format_is_the_sources_or_the_nearest_and_a_change_is_said(
     if lost is None:
         assert found.notes == ()
     else:
-        (note,) = found.notes
+        note, *advice = found.notes
+        assert [line.split(":")[0] for line in advice] == (["to keep its alpha"] if lost == "alpha" else [])
         assert f"does not take {source}; the output is {target}" in note
         assert (lost in note) if lost else ("loses" not in note)
 
@@ -243,3 +245,14 @@ def test_more_bits_than_are_graded_are_said_before_the_first_frame(
 def test_as_many_bits_as_are_graded_are_not_spoken_of(tmp_path: Path) -> None:
     for pix_fmt in ("yuv420p12le", "gbrp12le", "yuv422p10le", "yuv420p"):
         assert plan(clip_of(tmp_path / f"{pix_fmt}.mkv", pix_fmt), tmp_path / "b.mkv").notes == ()
+
+
+@pytest.mark.parametrize("ending", [".y4m", ".flv"])
+def test_kinds_of_files_that_are_written_only_when_named_are_not_said_to_be_impossible(
+    tmp_path: Path, ending: str
+) -> None:
+    path = clip_of(tmp_path / "a.mkv", codec="libx264").path
+    clip = replace(probe(path), path=tmp_path / f"a{ending}")
+    found = plan(clip)
+    assert f"{ending} files are written only where -o names one; writing a.graded.mkv" in found.notes
+    assert plan(clip, tmp_path / f"b{ending}").path.name == f"b{ending}"
