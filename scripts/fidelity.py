@@ -12,10 +12,10 @@ verdicts; the exit code is 1 if anything is wrong.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import re
 import struct
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -172,9 +172,14 @@ def compare(source: Path, target: Path, said: list[str]) -> tuple[list[str], str
 
 def main() -> None:
     """Grade and print."""
-    if len(sys.argv) < 2:
-        raise SystemExit(__doc__)
-    data, wanted = Path(sys.argv[1]), sys.argv[2:]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", metavar="DATA", type=Path)
+    parser.add_argument("names", metavar="NAME", nargs="*")
+    asked = parser.parse_args()
+    data, wanted = asked.data, asked.names
+    for folder in ("clips", "odd", "refs"):
+        if not (data / folder).is_dir():
+            parser.error(f"{data}: has no folder {folder} (CONTRIBUTING.md says what DATA holds)")
     reference = data / "refs" / "jr-ocean_sunset.jpg"
     files = [f for folder in ("clips", "odd") for f in sorted((data / folder).iterdir())]
     files = [f for f in files if not wanted or any(word in f.name for word in wanted)]
