@@ -165,16 +165,17 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
             notes.append(f"{codec} video has limited range; the full range of the source is scaled into it")
     notes += _widened(clip, chosen.pix_fmt, tags)
     plan = OutputPlan(path, container, encoder, codec, chosen.pix_fmt, chosen.options, tags, piped=output == DASH)
+    named = "raw" if codec == _RAW else codec
     if tags != ColorTags() and not carries_tags(container, codec):
-        notes.append(f"{plan.kind} carry no colour tags for {codec} video; players will guess them")
+        notes.append(f"{plan.kind} carry no colour tags for {named} video; players will guess them")
     if clip.display_matrix is not None and container not in ROTATING_CONTAINERS:
         notes.append(f"{plan.kind} carry no rotation; the video will be shown as it is stored")
     held = held_aspect(clip.sample_aspect, container, codec, clip.width, clip.height)
-    notes += aspect_notes(clip.sample_aspect, held, plan.kind, codec)
+    notes += aspect_notes(clip.sample_aspect, held, plan.kind, named)
     notes += site_notes(clip, encoder, codec, container, chosen.pix_fmt, plan.kind)
     lit = clip.mastering is not None or clip.light is not None
     if lit and not (carries_hdr(encoder) or holds_hdr(container)):
-        notes.append(f"{plan.kind} carry no data of the mastering display for {codec} video; they are left out")
+        notes.append(f"{plan.kind} carry no data of the mastering display for {named} video; they are left out")
     if clip.dynamic_hdr:
         notes.append("dynamic HDR data (HDR10+, Dolby Vision) are left out: they describe the ungraded pictures")
     notes += nearly(clip.tags) + contradictions(clip.tags, clip.contradicted)
@@ -292,9 +293,13 @@ def carries_tags(container: str, codec: str) -> bool:
 
 def _container(path: Path) -> str:
     name = _CONTAINERS.get(path.suffix.lower())
+    if name is None and path.exists() and not path.is_file():
+        raise OutputError(
+            f"{path}: is a device or a pipe, which takes no file. Use -o - and redirect it: -o - > {path}"
+        )
     if name is None:
         raise OutputError(
-            f"{path}: no container is known for {path.suffix or 'a name without an ending'!r}. "
+            f"{path}: no container is known for {repr(path.suffix) if path.suffix else 'a name without an ending'}. "
             f"Use one of {', '.join(_CONTAINERS)}."
         )
     return name

@@ -17,7 +17,7 @@ from streamct.errors import OutputError
 from streamct.media.alpha import announce_alpha
 from streamct.media.demuxer import Demuxer
 from streamct.media.dnxhr import tell_matrix
-from streamct.media.encoders import keeps_fields
+from streamct.media.encoders import counts_frames, keeps_fields
 from streamct.media.files import writing
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
 from streamct.media.headers import HeaderPipe, passes_headers, room, tell_header, told_of
@@ -144,8 +144,10 @@ class Writer:
         try:
             stream = self._container.add_stream(
                 plan.encoder, rate=rate, options=dict(plan.options), width=clip.width, height=clip.height,
-                time_base=1 / rate if plan.container == Y4M else clip.time_base,
+                time_base=1 / rate if plan.container == Y4M or counts_frames(plan.codec) else clip.time_base,
             )  # fmt: skip
+            if counts_frames(plan.codec):
+                stream.time_base = clip.time_base
         except ValueError as cause:
             raise OutputError(f"{plan.path}: {cause}. Choose another container or --codec.") from cause
         assert isinstance(stream, av.video.stream.VideoStream)
@@ -213,9 +215,12 @@ class Writer:
             picture = self._fields.pull()
         if self._plan.container == Y4M:
             picture.pts, picture.time_base = frame.index, 1 / (self._clip.rate or Fraction(DEFAULT_RATE))
+        if counts_frames(self._plan.codec):
+            picture.pts, picture.time_base = len(self.times), 1 / (self._clip.rate or Fraction(DEFAULT_RATE))
         self.times.append(frame.pts)
         if frame.duration:
-            self._durations[picture.pts * picture.time_base] = frame.duration * frame.time_base
+            time = picture.pts * picture.time_base if self._plan.container == Y4M else frame.pts * frame.time_base
+            self._durations[time] = frame.duration * frame.time_base
         self._mux(picture)
         self._spare.append(frame.owner)
 
@@ -264,6 +269,9 @@ class Writer:
             for packet in packets:
                 if self._plan.encoder == "dnxhd":
                     tell_matrix(packet, self._plan.tags.matrix)
+                if counts_frames(self._plan.codec):
+                    packet.pts = packet.dts = self.times[packet.pts or 0]  # no frame refers to a later one
+                    packet.time_base = self._clip.time_base
                 if packet.pts is not None and packet.dts is not None and packet.dts > packet.pts:
                     packet.dts = packet.pts  # x265 on very short clips
                 if packet.pts is not None:
