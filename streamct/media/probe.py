@@ -25,6 +25,7 @@ from streamct.errors import InputError, NoVideoError
 from streamct.media.alpha import alpha_decoder, says_alpha
 from streamct.media.formats import graded_format, is_full_range_by_name, is_readable
 from streamct.media.matroska import chroma_site
+from streamct.media.movie import lacks_index
 from streamct.media.pipes import STDIN
 from streamct.media.siting import FIXED
 from streamct.media.tags import agreed, coding_of
@@ -76,6 +77,11 @@ def open_input(path: Path, hwaccel: HWAccel | None = None) -> av.container.Input
     except PermissionError as cause:
         raise InputError(f"{path}: may not be read. Check its permissions.") from cause
     except (av.FFmpegError, OSError) as cause:
+        if lacks_index(path):
+            raise InputError(
+                f"{path}: its index (moov) is missing, without which no picture is found: recording or copying it "
+                "broke off. Copy it again; a tool for repair, such as untrunc, needs another clip of the same camera."
+            ) from cause
         raise InputError(
             f"{path}: can't be opened as a video ({reason(cause)}). It is damaged, incomplete or not a video."
         ) from cause
