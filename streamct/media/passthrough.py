@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from streamct.errors import DamagedInputError, OutputError
 from streamct.media.demuxer import Demuxer
 from streamct.media.output import Y4M, OutputPlan, supported_codecs
-from streamct.media.priming import SampleClock, cut_at_end, primed, primings, sample_clock
+from streamct.media.priming import Priming, SampleClock, cut_at_end, primed, primings, sample_clock
 from streamct.media.probe import is_cover, open_input, reason
 from streamct.media.restarts import Restarts, restarts_of
 from streamct.media.roles import lost_roles
@@ -91,7 +91,8 @@ class Passthrough:
         self._input = None if alone else open_input(clip.path) if demuxer is None else demuxer.container
         self._targets: dict[int, tuple[Stream, Rewrite | None]] = {}
         self._copied: dict[int, CopiedStream] = {}
-        self._primings: dict[int, int] = {}
+        self._primings: dict[int, Priming] = {}
+        self._hidden: dict[int, int] = {}
         self._clocks: dict[int, SampleClock] = {}
         self._packets: Iterator[Packet] | None = None
         self._held: Packet | None = None
@@ -105,7 +106,7 @@ class Passthrough:
             return video()
         graded: VideoStream | None = None
         covers: list[Stream] = []
-        if self._plan.container in _DELAYING:
+        if self._plan.container not in _SAMPLE_EXACT:  # which have edit lists of their own
             self._primings = primings(self._clip.path, self._demuxer)
         for source in self._file.streams:
             if source.index == self._clip.stream:
@@ -121,6 +122,7 @@ class Passthrough:
                     continue
             added = self._add(output, source)
             if added is not None:
+                self._hide(source)
                 if roles := lost_roles(self._plan.container, Disposition(source.disposition)):
                     self.notes.append(
                         f"stream {source.index} ({source.type}) loses its role: {self._plan.kind} have no place for "
@@ -289,7 +291,20 @@ class Passthrough:
                 "the clock begins again"
             )
 
+    def _hide(self, source: Stream) -> None:
+        """Have the packets left out that an edit list hides, where the output would let them be heard."""
+        priming = self._primings.get(source.index)
+        if priming is not None and priming.left_out and self._trim is None:
+            self._hidden[source.index] = priming.left_out
+            self.notes.append(
+                f"stream {source.index} ({source.type}): {priming.left_out} packets are left out at its beginning that "
+                "an edit list hides"
+            )
+
     def _copy(self, output: av.container.OutputContainer, packet: Packet) -> None:
+        if self._hidden.get(packet.stream.index, 0) > 0:
+            self._hidden[packet.stream.index] -= 1
+            return
         target, rewrite = self._targets[packet.stream.index]
         if rewrite is not None:
             payload = rewrite(bytes(packet))
@@ -347,8 +362,8 @@ class Passthrough:
             self._left_out(source, f"{codec or name or 'unknown'} {what}")
             return None
         try:
-            if source.index in self._primings:
-                with primed(source, self._primings[source.index]) as template:
+            if source.index in self._primings and container in _DELAYING:
+                with primed(source, self._primings[source.index].samples) as template:
                     return output.add_stream_from_template(template, opaque=True), None
             return output.add_stream_from_template(source, opaque=True), None
         except ValueError:
