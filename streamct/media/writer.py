@@ -31,6 +31,7 @@ from streamct.media.trim import Trim
 from streamct.model import Clip, Frame
 
 _KEYFRAME_SECONDS = 10
+_WITHOUT_NEGATIVE_TIMES = {"mpegts", "nut", "flv"}
 _PROGRESSIVE, _TOP_FIELD_FIRST, _BOTTOM_FIELD_FIRST = 1, 2, 3  # of AVFieldOrder
 
 
@@ -69,6 +70,7 @@ class Writer:
         self.times: list[int] = []
         self.encoded: list[Fraction] = []
         self._durations: dict[Fraction, Fraction] = {}
+        self._earliest = Fraction(0)
         self._temporary = temporary
         self._told: list[Told] = []
         self._pipe: HeaderPipe | None = None
@@ -236,6 +238,7 @@ class Writer:
                 self._closed = True
                 self._container.close()
                 self._tell()
+                self._say_shift()
             except av.FFmpegError as cause:
                 if isinstance(cause, OSError):
                     raise
@@ -246,6 +249,15 @@ class Writer:
             self._pipe.finish()
         elif isinstance(self._temporary, Path):
             tell_header(self._temporary, self._plan.container, self._told, self._number)
+
+    def _say_shift(self) -> None:
+        firsts = [told.first for told in self._others.copied if told.first is not None]
+        earliest = min([self._earliest, *firsts])
+        if self._plan.container in _WITHOUT_NEGATIVE_TIMES and earliest < 0:
+            self._others.notes.append(
+                f"all times are {float(-earliest):.3f} s later than in the input: {self._plan.kind} begin at 0 with "
+                "what is decoded first, which is not what is shown first"
+            )
 
     def _refusal(self, cause: av.FFmpegError) -> OutputError:
         plan = self._plan
@@ -285,6 +297,7 @@ class Writer:
         """Write a packet, after those of the other streams that are due before it."""
         try:
             if packet.dts is not None:
+                self._earliest = min(self._earliest, packet.dts * packet.time_base)
                 self._others.advance(self._container, packet.dts * packet.time_base)
             self._container.mux_one(packet)
         except av.FFmpegError as cause:
