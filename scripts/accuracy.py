@@ -9,6 +9,7 @@ SHEET.png.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from dataclasses import replace
@@ -16,7 +17,6 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from scipy.interpolate import RegularGridInterpolator
 
 from streamct.color.apply import PlaneGrader
 from streamct.color.coding import code_to_rgb, rgb_to_code
@@ -114,6 +114,8 @@ def _twin_palette(naive: ModuleType, rgb: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def lut_against_map(refs: Path) -> None:
+    from scipy.interpolate import RegularGridInterpolator
+
     print("Lut against the exact map, preset film, BT.709 limited, before rounding")
     print(f"{'source':26}{'reference':26}{'mean dE':>9}{'99% dE':>9}{'99% codes':>11}")
     grid = LutGrid(Coding("bt709", full_range=False), 8)
@@ -389,10 +391,12 @@ def _rgb(frame, coding):  # type: ignore[no-untyped-def]
 
 
 def main() -> None:
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    data = Path(sys.argv[1])
-    sheet = next((word for word in sys.argv[2:] if word.endswith(".png")), None)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", metavar="DATA", type=Path)
+    parser.add_argument("words", metavar="PART | SHEET.png", nargs="*")
+    given = parser.parse_args()
+    data: Path = given.data
+    sheet = next((word for word in given.words if word.endswith(".png")), None)
     parts = {
         "paper": lambda: paper_against_twin(data / "refs"),
         "luts": lambda: lut_against_map(data / "refs"),
@@ -402,11 +406,18 @@ def main() -> None:
         "stretch": lambda: stretch(data),
         "letterbox": lambda: letterbox(data, Path(sheet) if sheet else None),
     }
-    asked = [word for word in sys.argv[2:] if word != sheet] or list(parts)
+    asked = [word for word in given.words if word != sheet] or list(parts)
     if unknown := set(asked) - set(parts):
-        sys.exit(f"unknown: {', '.join(sorted(unknown))}. Parts: {', '.join(parts)}")
+        parser.error(f"unknown: {', '.join(sorted(unknown))}. Parts: {', '.join(parts)}")
+    for folder in ("clips", "odd", "refs"):
+        if not (data / folder).is_dir():
+            parser.error(f"{data}: has no folder {folder} (CONTRIBUTING.md says what DATA holds)")
     for part in asked:
-        parts[part]()
+        try:
+            parts[part]()
+        except ModuleNotFoundError as missing:
+            extra = "compare" if missing.name in ("cv2", "sklearn") else "test"
+            sys.exit(f"{part}: needs {missing.name}. Install it with pip install 'streamct[{extra}]'")
 
 
 if __name__ == "__main__":

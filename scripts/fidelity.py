@@ -6,15 +6,16 @@ DATA holds clips/, odd/ and refs/ (see CONTRIBUTING.md). NAME: only files whose 
 graded with the preset draft into a scratch folder and compared with its source; one that is refused is listed with
 the reason. also: alpha, order of fields (tt: both from the top, tb: woven, ...), cover pictures. HDR: luminance of the
 mastering display and MaxCLL/MaxFALL, in cd/m2. meta: the file's own entries, such as its title. What differs is right
-only where the run said so. The last line counts the verdicts; the exit code is 1 if anything is wrong.
+only where the run said so, and metadata only where the output is another kind of file. The last line counts the
+verdicts; the exit code is 1 if anything is wrong.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import re
 import struct
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -29,6 +30,7 @@ from streamct import StreamctError, load_settings, transfer_video
 _CLOCK_MS = {"matroska,webm": 1.0, "mpegts": 1 / 90}
 _FIELDS = {0: "", 1: "", 2: "tt", 3: "bb", 4: "tb", 5: "bt"}  # of AVFieldOrder
 _MADE_ANEW = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
+_OF_TRACKS = ("timecode", "reel_name")
 _WRITTEN_AGAIN = ("data",)  # timecode and chapter tracks, which the muxer makes anew
 
 
@@ -89,6 +91,8 @@ def look(path: Path, index: int) -> Seen:
         order = _FIELDS[int(context.field_order)] or ("woven" if first.interlaced_frame else "")
         also = tuple(word for word in ("alpha" if alpha else "", order, f"covers:{covers}" if covers else "") if word)
         entries = {key.lower().split("-")[0]: value for key, value in container.metadata.items()}
+        for held in container.streams:  # of the file or of a track, as the container has it
+            entries |= {key: held.metadata[key] for key in _OF_TRACKS if key in held.metadata}
     with av.open(str(path), metadata_errors="replace") as container:
         sounds = {s.index: hashlib.sha256() for s in container.streams if s.type == "audio"}
         if sounds:
@@ -112,14 +116,17 @@ def spelled(key: str, value: str | None) -> object:
 def unsaid(before: Seen, after: Seen, said: list[str]) -> list[str]:
     """What differs, of that which a run may change if it says so."""
     told = " ".join(said)
+    named = [line.lower() for line in said if "metadata are left out" in line and before.container != after.container]
     lost = [key for key in before.entries if spelled(key, before.entries[key]) != spelled(key, after.entries.get(key))]
     plain = after.format.replace("yuvj", "yuv") == before.format.replace("yuvj", "yuv")
-    others = any(words in told for words in ("alpha is", "fields", "cover art"))
+    others = any(words in told for words in ("alpha is", "alpha:", "fields", "cover art"))
     checks = {
         "codec": after.codec == before.codec or f"{before.codec} video becomes {after.codec}" in told,
-        "format": plain or f"output is {after.format}" in told or f"becomes {after.format}" in told,
+        "format": plain
+        or f"output is {after.format}" in told
+        or any(f"{word} {after.format}" in told for word in ("becomes", "read as")),
         "alpha, fields or covers": after.also == before.also or others,
-        "meta": all(key in told.lower() for key in lost),
+        "meta": all(any(key in line for line in named) for key in lost),
     }
     return [name for name, right in checks.items() if not right]
 
@@ -165,9 +172,14 @@ def compare(source: Path, target: Path, said: list[str]) -> tuple[list[str], str
 
 def main() -> None:
     """Grade and print."""
-    if len(sys.argv) < 2:
-        raise SystemExit(__doc__)
-    data, wanted = Path(sys.argv[1]), sys.argv[2:]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", metavar="DATA", type=Path)
+    parser.add_argument("names", metavar="NAME", nargs="*")
+    asked = parser.parse_args()
+    data, wanted = asked.data, asked.names
+    for folder in ("clips", "odd", "refs"):
+        if not (data / folder).is_dir():
+            parser.error(f"{data}: has no folder {folder} (CONTRIBUTING.md says what DATA holds)")
     reference = data / "refs" / "jr-ocean_sunset.jpg"
     files = [f for folder in ("clips", "odd") for f in sorted((data / folder).iterdir())]
     files = [f for f in files if not wanted or any(word in f.name for word in wanted)]

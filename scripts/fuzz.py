@@ -10,9 +10,9 @@ or does not end within a minute is a failure: its file is kept and named, and th
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 import queue
-import sys
 import tempfile
 import traceback
 from collections import Counter
@@ -145,8 +145,11 @@ def run_all(jobs: list[tuple[Path, Path, bool]]) -> list[str]:
 
 def main() -> None:
     """Make, damage, grade, count."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("count", metavar="COUNT", type=int, nargs="?", default=500)
+    parser.add_argument("seed", metavar="SEED", type=int, nargs="?", default=0)
+    asked = parser.parse_args()
+    count, seed = asked.count, asked.seed
     rng = np.random.default_rng(seed)
     folder = Path(tempfile.mkdtemp(prefix="streamct-fuzz-"))
     good = make_picture(folder / "good.png")

@@ -5,7 +5,7 @@
 A row a clip and reference: two frames before and after, beside the reference. Printed for each: mean L* before and
 after, L* of diffuse white (100) after, the largest shift in a, b where the source has L* < 3, the share of pixels with
 a channel at its highest code, and whether tags and HDR metadata are the same. Grades are lossless (FFV1), made in a
-temporary folder.
+temporary folder. CLIP may be a folder of clips.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from streamct.color.coding import code_to_rgb
 from streamct.color.lab import coded_to_lab
 from streamct.color.proxy import box_means, picture_proxy_rgb, planes_proxy_rgb, proxy_size
 from streamct.color.shown import shown
+from streamct.errors import StreamctError
 from streamct.media.image import read_picture, save_png
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
@@ -93,12 +94,18 @@ def row(path: Path, reference: Path) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sheet", type=Path)
-    parser.add_argument("--refs", type=Path, nargs="+", required=True)
-    parser.add_argument("--clips", type=Path, nargs="+", required=True)
+    parser.add_argument("sheet", metavar="OUT.png", type=Path)
+    parser.add_argument("--refs", metavar="REF", type=Path, nargs="+", required=True)
+    parser.add_argument("--clips", metavar="CLIP", type=Path, nargs="+", required=True)
     asked = parser.parse_args()
-    rows = [row(clip, reference) for clip in asked.clips for reference in asked.refs]
-    save_png(asked.sheet, np.concatenate(rows))
+    clips = [file for clip in asked.clips for file in (sorted(clip.iterdir()) if clip.is_dir() else [clip])]
+    if not clips:
+        parser.error(f"{' '.join(map(str, asked.clips))}: no clips in there")
+    try:
+        rows = [row(clip, reference) for clip in clips for reference in asked.refs]
+        save_png(asked.sheet, np.concatenate(rows))
+    except StreamctError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

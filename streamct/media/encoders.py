@@ -18,6 +18,7 @@ from streamct.errors import EncoderRefusalError, SettingsError
 from streamct.media.formats import DIRECT, FULL_RANGE_ALIASES, graded_format
 from streamct.media.hardware import encoders_by, hardware_codec
 from streamct.media.probe import listening, reason
+from streamct.media.siting import LEFT, TOP_LEFT, site_in
 from streamct.model import Clip, MasteringDisplay, PixelFormat
 from streamct.settings import OutputSettings
 
@@ -91,9 +92,10 @@ _X265_SHORT = "bframes=0"  # and gives no sound decoding times to fewer frames t
 _PRORES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq"}
 _DNXHR = {"DNXHR LB": "dnxhr_lb", "DNXHR SQ": "dnxhr_sq", "DNXHR HQ": "dnxhr_hq"}
 _PARAMETERS = {"libx264": "x264-params", "libx265": "x265-params", "libsvtav1": "svtav1-params"}
+_COUNTING = {"mpeg1video", "mpeg2video", "mpeg4"}
+_SPOKEN = {"wrapped_avframe": "raw video"}
 _INTERLACING = {"libx264": "+ildct+ilme", "prores_ks": "+ildct", "mpeg2video": "+ildct+ilme", "ffv1": ""}
 _INTERLACED_ONLY_IN_NAME = "keeps no fields apart; they stay woven and the output says progressive"
-_LEFT, _TOP_LEFT = 1, 3  # of AVChromaLocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,16 @@ def keeps_fields(encoder: str) -> bool:
     return encoder in _INTERLACING
 
 
+def counts_frames(codec: str) -> bool:
+    """Whether a codec's encoder wants the frame rate for its clock and numbers for times."""
+    return codec in _COUNTING
+
+
+def spoken(encoder: str) -> str:
+    """What an encoder is called in messages."""
+    return _SPOKEN.get(encoder, encoder)
+
+
 def carries_hdr(encoder: str) -> bool:
     """Whether static HDR data are written into the stream."""
     return encoder in _PARAMETERS
@@ -166,9 +178,13 @@ def encoding(clip: Clip, encoder: str, settings: OutputSettings) -> Encoding:
     pix_fmt, loses_depth = _pixel_format(clip, encoder, settings.pix_fmt, notes)
     options = _options(encoder, settings)
     profile = _profile(clip, encoder, pix_fmt)
+    if encoder == "dnxhd" and clip.profile == "DNXHD":
+        notes.append(
+            f"DNxHD becomes {(profile or '').upper().replace('DNXHR_', 'DNxHR ')}, which has no fixed data rates"
+        )
     if profile is not None:
         options["profile"] = profile
-    parameters = [*_small(clip, encoder), *_described(clip, encoder, notes)]
+    parameters = [*_small(clip, encoder), *_described(clip, encoder, pix_fmt, notes)]
     if parameters:
         name = _PARAMETERS[encoder]
         options[name] = ":".join([*([options[name]] if name in options else []), *parameters])
@@ -190,7 +206,7 @@ def _try(clip: Clip, encoder: str, pix_fmt: str, options: dict[str, str]) -> Non
             assert isinstance(context, VideoCodecContext)
             context.width, context.height, context.pix_fmt = clip.width, clip.height, pix_fmt
             context.framerate = clip.rate or Fraction(25)
-            context.time_base = clip.time_base
+            context.time_base = 1 / context.framerate if counts_frames(codec_of(encoder)) else clip.time_base
             context.options = dict(options)
             with listening(av.logging.ERROR) as lines:
                 context.open()
@@ -215,11 +231,13 @@ def _applicable(encoder: str, settings: OutputSettings, notes: list[str]) -> Out
     quality = _QUALITY.get(encoder)
     crf, preset = settings.crf, settings.encoder_preset
     if crf is not None and quality is None:
-        notes.append(f"--crf {crf:g} (output.crf) does not apply to {encoder} and is left out")
+        notes.append(f"--crf {crf:g} (output.crf) does not apply to {spoken(encoder)} and is left out")
         crf = None
     known = {name for q in _QUALITY.values() for name in q.presets}
     if preset in known and (quality is None or preset not in quality.presets):
-        notes.append(f"--encoder-preset {preset} (output.encoder_preset) does not apply to {encoder} and is left out")
+        notes.append(
+            f"--encoder-preset {preset} (output.encoder_preset) does not apply to {spoken(encoder)} and is left out"
+        )
         preset = None
     return settings.model_copy(update={"crf": crf, "encoder_preset": preset})
 
@@ -272,19 +290,20 @@ def _small(clip: Clip, encoder: str) -> list[str]:
     return narrow + ([_X265_SHORT] if clip.frames is not None and clip.frames < _SHORT else [])
 
 
-def _described(clip: Clip, encoder: str, notes: list[str]) -> list[str]:
+def _described(clip: Clip, encoder: str, pix_fmt: str, notes: list[str]) -> list[str]:
     """Parameters by which the encoder repeats what the source says of its samples and of its mastering."""
     parameters = []
     if clip.fields is not None:
         if encoder not in _INTERLACING:
-            notes.append(f"{encoder} {_INTERLACED_ONLY_IN_NAME}")
+            notes.append(f"{spoken(encoder)} {_INTERLACED_ONLY_IN_NAME}")
         if encoder == "libx264":
             parameters.append("tff=1" if clip.fields == "top" else "bff=1")
-    if clip.chroma_location > 0:
+    site = site_in(clip, pix_fmt) if "420" in pix_fmt else 0
+    if site > 0:
         if encoder in ("libx264", "libx265"):
-            parameters.append(f"chromaloc={clip.chroma_location - 1}")
-        elif encoder == "libsvtav1" and clip.chroma_location in (_LEFT, _TOP_LEFT):
-            where = "left" if clip.chroma_location == _LEFT else "topleft"
+            parameters.append(f"chromaloc={site - 1}")
+        elif encoder == "libsvtav1" and site in (LEFT, TOP_LEFT):
+            where = "left" if site == LEFT else "topleft"
             parameters.append(f"chroma-sample-position={where}")
     if encoder in _PARAMETERS:
         parameters += _mastering(encoder, clip.mastering, clip.light)
@@ -320,7 +339,7 @@ def _pixel_format(clip: Clip, encoder: str, wanted: str | None, notes: list[str]
         if wanted not in known:
             close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)
             raise SettingsError(
-                f"--pix-fmt {wanted} (output.pix_fmt): {encoder} does not take it (did you mean {close[0]!r}?)"
+                f"--pix-fmt {wanted} (output.pix_fmt): {spoken(encoder)} does not take it (did you mean {close[0]!r}?)"
             )
         return wanted, False
     if encoder in _EVEN_SIZES:
@@ -355,7 +374,7 @@ def _pixel_format(clip: Clip, encoder: str, wanted: str | None, notes: list[str]
         detail = f", which loses {' and '.join(lost)}" if lost else ""
         tiled = encoder not in _EVEN_SIZES or _divides(clip, layout.name)
         size = "" if tiled else f" of {clip.width}x{clip.height} pixels"
-        notes.append(f"{encoder} does not take {layout.name}{size}; the output is {chosen.name}{detail}")
+        notes.append(f"{spoken(encoder)} does not take {layout.name}{size}; the output is {chosen.name}{detail}")
     return spelled[chosen.name], chosen.depth < layout.depth
 
 

@@ -14,10 +14,13 @@ from typing import Protocol
 
 from streamct.media.matroska import MOST, PADDING, Told, tell, with_told
 from streamct.media.movie import tell_movie
+from streamct.media.siting import LEFT, TOP_LEFT, site_in
 from streamct.model import Clip
 
 _MATROSKA, _MOVIES = ("matroska", "webm"), ("mp4", "mov")
 _Y4M = "yuv4mpegpipe"
+_Y4M_SITES = {LEFT: b" C420mpeg2", TOP_LEFT: b" C420paldv"}
+"""What Y4M calls 8-bit 4:2:0 by where its chroma samples lie; the muxer knows only of the middle."""
 
 
 def holds_hdr(container: str) -> bool:
@@ -37,8 +40,7 @@ def room(told: Told, container: str) -> dict[str, str]:
 
 def told_of(clip: Clip, pix_fmt: str) -> Told:
     """What is to be told of a clip that is written in a pixel format."""
-    location = clip.chroma_location if "420" in pix_fmt else 0
-    return Told(clip.sample_aspect, clip.mastering, clip.light, location)
+    return Told(clip.sample_aspect, clip.mastering, clip.light, site_in(clip, pix_fmt))
 
 
 def tell_header(path: Path, container: str, told: Sequence[Told], track: int) -> None:
@@ -100,4 +102,7 @@ class HeaderPipe:
         aspect = self._wanted[0].aspect
         if aspect is not None:
             line = line.replace(b" A0:0", f" A{aspect.numerator}:{aspect.denominator}".encode(), 1)
+        site = _Y4M_SITES.get(self._wanted[0].location)
+        if site is not None:
+            line = line.replace(b" C420jpeg", site, 1)
         return bytes(line + end + rest)

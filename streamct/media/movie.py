@@ -31,6 +31,26 @@ def ends_with_header(head: bytes) -> bool:
     return False
 
 
+def lacks_index(path: Path) -> bool:
+    """Whether an MP4 or MOV file has pictures but no header (`moov`), as one whose recording broke off.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    with open(path, "rb") as file:
+        end, start, pictures = file.seek(0, 2), 0, False
+        while start + 8 <= end:
+            file.seek(start)
+            size, name = struct.unpack(">I4s", file.read(8))
+            if size == 1:
+                size = int.from_bytes(file.read(8), "big")
+            if name == b"moov" or (not start and name not in _FIRST):
+                return False
+            pictures = pictures or name == b"mdat"
+            start += max(size or end - start, 8)
+    return pictures
+
+
 def tell_movie(path: Path, track: int, mastering: MasteringDisplay | None, light: tuple[int, int] | None) -> None:
     """Write what is known into the description of a video track, counted from 0 among those.
 

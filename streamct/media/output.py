@@ -13,12 +13,15 @@ from streamct.errors import EncoderRefusalError, OutputError, UsageError
 from streamct.media.alpha import holds_alpha
 from streamct.media.aspect import aspect_notes, held_aspect
 from streamct.media.encoders import AUTO, carries_hdr, codec_of, encoder_named, encoding, followers
+from streamct.media.fallback import ALPHA_NOTE, fallback_note, why_not
+from streamct.media.formats import graded_format
 from streamct.media.hardware import SOFTWARE, hardware_codec
 from streamct.media.headers import holds_hdr
 from streamct.media.image_read import WRITABLE_EXTENSIONS
 from streamct.media.image_write import DEEP_ENDINGS, check_writable
 from streamct.media.pipes import DASH, STDIN, STDOUT
 from streamct.media.sequence import SEQUENCE, pattern_of
+from streamct.media.siting import site_notes
 from streamct.media.tags import INTERMEDIATES, PRIMARIES_NAMES, contradictions, nearly
 from streamct.model import Clip, ColorTags
 from streamct.settings import OutputSettings
@@ -113,13 +116,18 @@ def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) ->
         return _plan(clip, output, encoder_named(settings.codec), settings)[0]
     plans: list[OutputPlan] = []
     refused: OutputError | None = None
+    why: str | None = None
     for encoder in followers(clip):
         try:
             plan, loses_depth = _plan(clip, output, encoder, settings)
         except OutputError as error:
             refused = refused or error
+            if codec_of(encoder) == clip.codec:
+                why = why_not(error, clip, "this output" if output in (None, DASH) else f"{output.suffix} files")
             continue
         plans.append(plan)
+        if loses_depth and plan.codec == clip.codec:
+            why = f"{encoder} takes no more than {graded_format(plan.pix_fmt).depth} bits a sample here"
         if not loses_depth or (plan.codec == clip.codec and plan.codec in INTERMEDIATES):  # even with fewer bits
             break
     if not plans:
@@ -130,8 +138,7 @@ def resolve_output(clip: Clip, output: Path | None, settings: OutputSettings) ->
         if plan.codec == "h264" and "444" in plan.pix_fmt:
             return replace(plan, notes=(*plan.notes, _HARD_TO_PLAY))
     elif plan.codec != clip.codec:
-        note = f"{clip.codec} video becomes {plan.codec}: nothing here writes the former as it is"
-        return replace(plan, notes=(note, *plan.notes))
+        return replace(plan, notes=(fallback_note(clip, plan.codec, why), *plan.notes))
     return plan
 
 
@@ -147,6 +154,8 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
     if "yuva" in chosen.pix_fmt and not holds_alpha(container, codec):
         chosen = replace(chosen, pix_fmt=chosen.pix_fmt.replace("yuva", "yuv", 1))
         notes.append(f"alpha is left out: only Matroska and WebM hold that of {codec} video")
+    elif clip.format.alpha and not graded_format(chosen.pix_fmt).alpha:
+        notes.append(ALPHA_NOTE)
     if clip.unread_alpha:
         notes.append(f"alpha is left out: nothing here decodes that of this {clip.codec} video")
     tags = _tags(clip, chosen.pix_fmt)
@@ -154,24 +163,41 @@ def _plan(clip: Clip, output: Path | None, encoder: str, settings: OutputSetting
         tags = replace(tags, range=_LIMITED_RANGE)
         if not clip.format.rgb:
             notes.append(f"{codec} video has limited range; the full range of the source is scaled into it")
-    if clip.source_format.startswith(("gray", "ya")) and clip.tags.range == 0 and tags.range == _FULL:
-        notes.append(f"grey becomes {chosen.pix_fmt} for its colours, tagged full range, as grey without a tag is read")
+    notes += _widened(clip, chosen.pix_fmt, tags)
     plan = OutputPlan(path, container, encoder, codec, chosen.pix_fmt, chosen.options, tags, piped=output == DASH)
+    named = "raw" if codec == _RAW else codec
     if tags != ColorTags() and not carries_tags(container, codec):
-        notes.append(f"{plan.kind} carry no colour tags for {codec} video; players will guess them")
+        notes.append(f"{plan.kind} carry no colour tags for {named} video; players will guess them")
     if clip.display_matrix is not None and container not in ROTATING_CONTAINERS:
         notes.append(f"{plan.kind} carry no rotation; the video will be shown as it is stored")
     held = held_aspect(clip.sample_aspect, container, codec, clip.width, clip.height)
-    notes += aspect_notes(clip.sample_aspect, held, plan.kind, codec)
+    notes += aspect_notes(clip.sample_aspect, held, plan.kind, named)
+    notes += site_notes(clip, encoder, codec, container, chosen.pix_fmt, plan.kind)
     lit = clip.mastering is not None or clip.light is not None
     if lit and not (carries_hdr(encoder) or holds_hdr(container)):
-        notes.append(f"{plan.kind} carry no data of the mastering display for {codec} video; they are left out")
+        notes.append(f"{plan.kind} carry no data of the mastering display for {named} video; they are left out")
     if clip.dynamic_hdr:
         notes.append("dynamic HDR data (HDR10+, Dolby Vision) are left out: they describe the ungraded pictures")
     notes += nearly(clip.tags) + contradictions(clip.tags, clip.contradicted)
     if container == Y4M:
         notes.append(f"{plan.kind} hold no times: every frame lasts 1/{clip.rate or DEFAULT_RATE} s")
     return replace(plan, notes=tuple(notes)), chosen.loses_depth
+
+
+def _widened(clip: Clip, pix_fmt: str, tags: ColorTags) -> list[str]:
+    """Lines that say what becomes of grey, and of more bits a sample than are graded."""
+    lines = []
+    if clip.source_format.startswith(("gray", "ya")):
+        untold = clip.tags.range == 0 and tags.range == _FULL
+        tagged = ", tagged full range, as grey without a tag is read" if untold else ""
+        lines.append(f"grey becomes {pix_fmt} for its colours{tagged}")
+    bits = max(component.bits for component in av.VideoFormat(clip.source_format).components)
+    if bits > clip.format.depth and clip.container != SEQUENCE:
+        lines.append(
+            f"{bits} bits a sample become {clip.format.depth}, the most that is graded: {clip.source_format} is read "
+            f"as {clip.format.name}"
+        )
+    return lines
 
 
 def _hardware(clip: Clip, output: Path | None, codec: str, settings: OutputSettings) -> OutputPlan:
@@ -267,9 +293,13 @@ def carries_tags(container: str, codec: str) -> bool:
 
 def _container(path: Path) -> str:
     name = _CONTAINERS.get(path.suffix.lower())
+    if name is None and path.exists() and not path.is_file():
+        raise OutputError(
+            f"{path}: is a device or a pipe, which takes no file. Use -o - and redirect it: -o - > {path}"
+        )
     if name is None:
         raise OutputError(
-            f"{path}: no container is known for {path.suffix or 'a name without an ending'!r}. "
+            f"{path}: no container is known for {repr(path.suffix) if path.suffix else 'a name without an ending'}. "
             f"Use one of {', '.join(_CONTAINERS)}."
         )
     return name
@@ -298,6 +328,8 @@ def _default_path(source: Path, codec: str, notes: list[str]) -> tuple[Path, str
     path = source.with_name(f"{source.stem}.graded{named}")
     if ending in _CONTAINERS and ending in _DEFAULT_ENDINGS:
         notes.append(f"{ending} files can't hold {codec} video with exact times; writing {path.name}")
+    elif ending in _CONTAINERS:
+        notes.append(f"{ending} files are written only where -o names one; writing {path.name}")
     else:
         notes.append(f"nothing here writes {ending or 'such'} files; writing {path.name}")
     return path, container

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, cast
 
 import av
@@ -15,16 +16,18 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from streamct.errors import DamagedInputError
+from streamct.errors import DamagedInputError, OutputError
 from streamct.media.adts import header_of, lacks_header
 from streamct.media.demuxer import Demuxer
-from streamct.media.output import OutputPlan, supported_codecs
-from streamct.media.priming import SampleClock, cut_at_end, primed, primings, sample_clock
+from streamct.media.output import Y4M, OutputPlan, supported_codecs
+from streamct.media.priming import Priming, SampleClock, cut_at_end, primed, primings, sample_clock
 from streamct.media.probe import is_cover, open_input, reason
 from streamct.media.restarts import Restarts, restarts_of
+from streamct.media.roles import lost_roles
+from streamct.media.timed_text import NAMES, TEXTS, Rewrite, as_mov_text, plain_text, without_gaps
 from streamct.media.trim import Trim
 from streamct.media.trim_streams import StreamTrim
-from streamct.media.tryout import lost_keys, takes
+from streamct.media.tryout import held_keys, takes
 from streamct.model import Clip
 
 _CONTAINER_KEYS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
@@ -35,7 +38,6 @@ _SAMPLE_EXACT = {"mp4", "mov"}
 """Containers in which a sound's clock counts samples."""
 _FILMS = {"mp4", "mov"}
 _FINEST_CLOCK = 10_000_000
-_TEXT = {"mov_text", "subrip", "text", "webvtt"}
 
 _COVERS = {
     "mjpeg": ("image/jpeg", "jpg"), "png": ("image/png", "png"), "gif": ("image/gif", "gif"),
@@ -51,8 +53,6 @@ _SPOKEN_IN_MOV = {
     "rum": "ron", "mkd": "mac", "zho": "chi", "sqi": "alb",
 }  # fmt: skip
 """Other names of languages, under which FFmpeg finds the number that MOV has for them."""
-
-Rewrite = Callable[[bytes], bytes | None]
 
 
 @dataclass(slots=True)
@@ -79,8 +79,9 @@ class Passthrough:
     tolerate: damaged ones are copied as far as they can be read. demuxer: what to take them from instead of the file.
     alone: there are none. trim: the part of the clip that they are cut to.
 
-    Raises (from `advance`):
-        DamagedInputError: the input can't be read to its end.
+    Raises:
+        OutputError (from `attach`): all sound would be lost where another container keeps it.
+        DamagedInputError (from `advance`): the input can't be read to its end.
     """
 
     def __init__(
@@ -101,7 +102,8 @@ class Passthrough:
         self._targets: dict[int, tuple[Stream, Rewrite | None]] = {}
         self._copied: dict[int, CopiedStream] = {}
         self._covers: list[int] = []
-        self._primings: dict[int, int] = {}
+        self._primings: dict[int, Priming] = {}
+        self._hidden: dict[int, int] = {}
         self._clocks: dict[int, SampleClock] = {}
         self._packets: Iterator[Packet] | None = None
         self._held: Packet | None = None
@@ -115,7 +117,7 @@ class Passthrough:
             return video()
         graded: VideoStream | None = None
         covers: list[Stream] = []
-        if self._plan.container in _DELAYING:
+        if self._plan.container not in _SAMPLE_EXACT:  # which have edit lists of their own
             self._primings = primings(self._clip.path, self._demuxer)
         for source in self._file.streams:
             if source.index == self._clip.stream:
@@ -124,6 +126,7 @@ class Passthrough:
                 views = source.metadata.get("stereo_mode", "mono")
                 if views != "mono" and self._plan.container not in ("matroska", "webm"):
                     self.notes.append(f"{self._plan.kind} do not tell here that pictures hold two views ({views})")
+                self._name_reel(graded)
                 if self._trim is not None:
                     self._trim.retime(graded, self._clip)
                 continue
@@ -133,6 +136,12 @@ class Passthrough:
                     continue
             added = self._add(output, source)
             if added is not None:
+                self._hide(source)
+                if roles := lost_roles(self._plan.container, Disposition(source.disposition)):
+                    self.notes.append(
+                        f"stream {source.index} ({source.type}) loses its role: {self._plan.kind} have no place for "
+                        f"{', '.join(roles)}"
+                    )
                 _copy_tags(source, added[0], self._plan.container)
                 self._targets[source.index] = added
                 self._copied[source.index] = CopiedStream(added[0].index, source.type, recut=_is_recut(source))
@@ -142,13 +151,15 @@ class Passthrough:
                 if clock is not None:
                     self._clocks[source.index] = clock
         assert graded is not None
+        self._check_sound()
         if self._plan.container == "matroska":  # where they are attachments, and those come last
             for source in covers:
                 self._attach_cover(output, source)
-        kept = {key: value for key, value in self._file.metadata.items() if key.lower() not in _CONTAINER_KEYS}
+        kept, (_, lost) = self._metadata
         output.metadata.update(kept)
-        if lost := lost_keys(self._plan.container, kept):
-            self.notes.append(f"metadata are left out: {self._plan.kind} hold no {', '.join(lost)}")
+        if lost:
+            hold = "have no usual place for" if self._plan.container in ("mp4", "mov") else "hold no"
+            self.notes.append(f"metadata are left out: {self._plan.kind} {hold} {', '.join(lost)}")
         chapters = self._file.chapters()
         if self._trim is not None:
             chapters = self._trim.chapters(chapters)
@@ -195,6 +206,24 @@ class Passthrough:
             if packet.stream.index in self._targets:
                 return packet
         return None
+
+    @cached_property
+    def _metadata(self) -> tuple[dict[str, str], tuple[dict[str, str], list[str]]]:
+        """The file's own metadata, and how the output holds them."""
+        kept = {key: value for key, value in self._file.metadata.items() if key.lower() not in _CONTAINER_KEYS}
+        films = self._file.format.name.startswith("mov")
+        return kept, held_keys(self._plan.container, kept, films)
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Of the muxer, so that it takes all that is copied."""
+        return {} if self._input is None else self._metadata[1][0]
+
+    def _name_reel(self, graded: VideoStream) -> None:
+        """A film's timecode track, which is made anew from what the graded one tells, also names the reel."""
+        for source in self._file.streams.data:
+            if "reel_name" in source.metadata and source.metadata.get("timecode") == graded.metadata.get("timecode"):
+                graded.metadata.setdefault("reel_name", source.metadata["reel_name"])
 
     @property
     def clock(self) -> int:
@@ -291,7 +320,20 @@ class Passthrough:
                 "the clock begins again"
             )
 
+    def _hide(self, source: Stream) -> None:
+        """Have the packets left out that an edit list hides, where the output would let them be heard."""
+        priming = self._primings.get(source.index)
+        if priming is not None and priming.left_out and self._trim is None:
+            self._hidden[source.index] = priming.left_out
+            self.notes.append(
+                f"stream {source.index} ({source.type}): {priming.left_out} packets are left out at its beginning that "
+                "an edit list hides"
+            )
+
     def _copy(self, output: av.container.OutputContainer, packet: Packet) -> None:
+        if self._hidden.get(packet.stream.index, 0) > 0:
+            self._hidden[packet.stream.index] -= 1
+            return
         target, rewrite = self._targets[packet.stream.index]
         if rewrite is not None:
             payload = rewrite(bytes(packet))
@@ -342,7 +384,7 @@ class Passthrough:
             )
         name = source.codec_context.name if source.codec_context is not None else ""
         codec = source.codec_context.codec.canonical_name if source.codec_context is not None else ""
-        if source.type == "subtitle" and codec in _TEXT:
+        if source.type == "subtitle" and codec in TEXTS:
             return self._add_text(output, source, codec)
         known = container == "mpegts" or codec in supported_codecs(container)
         if not known or not takes(container, self._plan.path.suffix, source):
@@ -350,8 +392,8 @@ class Passthrough:
             self._left_out(source, f"{codec or name or 'unknown'} {what}")
             return None
         try:
-            if source.index in self._primings:
-                with primed(source, self._primings[source.index]) as template:
+            if source.index in self._primings and container in _DELAYING:
+                with primed(source, self._primings[source.index].samples) as template:
                     return output.add_stream_from_template(template, opaque=True), None
             added = output.add_stream_from_template(source, opaque=True)
         except ValueError:
@@ -391,11 +433,17 @@ class Passthrough:
         container = self._plan.container
         if codec in supported_codecs(container):
             if codec == "mov_text":
-                return output.add_stream_from_template(source, opaque=True), _without_gaps
+                return output.add_stream_from_template(source, opaque=True), without_gaps
             return output.add_stream_from_template(source, opaque=True), None
         if codec == "mov_text" and container == "matroska":
             self.notes.append(f"subtitle stream {source.index} becomes plain text (SubRip): Matroska has no mov_text")
-            return output.add_mux_stream("subrip", time_base=source.time_base), _plain_text
+            return output.add_mux_stream("subrip", time_base=source.time_base), plain_text
+        if container in ("mp4", "mov"):
+            self.notes.append(
+                f"subtitle stream {source.index} ({NAMES[codec]}) becomes mov_text, all that {self._plan.kind} take; "
+                "it keeps bold and italics, not places and other styles"
+            )
+            return as_mov_text(output, source)
         self._left_out(source, f"{codec} subtitles")
         return None
 
@@ -408,7 +456,32 @@ class Passthrough:
         return chapters > 0 and self._file.format.name.startswith("mov") and source.frames == chapters
 
     def _left_out(self, source: Stream, what: str) -> None:
-        self.notes.append(f"stream {source.index} ({source.type}) is left out: {self._plan.kind} take no {what}")
+        other = ""
+        if source.type in ("audio", "subtitle") and self._elsewhere(source):
+            other = "; --format matroska does" if self._plan.piped else "; .mkv files do"
+        self.notes.append(f"stream {source.index} ({source.type}) is left out: {self._plan.kind} take no {what}{other}")
+
+    def _elsewhere(self, source: Stream) -> bool:
+        """Whether Matroska takes what the output's container does not, which is not Y4M, that is all picture."""
+        return self._plan.container not in ("matroska", Y4M) and takes("matroska", ".mkv", source)
+
+    def _check_sound(self) -> None:
+        """A film is not to lose all of its sound where it need not.
+
+        Raises:
+            OutputError: the container takes none of it, and Matroska would.
+        """
+        sounds = [source for source in self._file.streams.audio if not self._is_empty(source)]
+        if any(source.index in self._targets for source in sounds):
+            return
+        better = [source for source in sounds if self._elsewhere(source)]
+        if better:
+            names = ", ".join(sorted({source.codec_context.codec.canonical_name for source in better}))
+            advice = "Choose --format matroska" if self._plan.piped else "Name the output .mkv"
+            raise OutputError(
+                f"{self._plan.path}: {self._plan.kind} take no {names} sound, and the video has no other: all of it "
+                f"would be lost. {advice}, which takes it as it is."
+            )
 
 
 def left_out(clip: Clip, plan: OutputPlan) -> tuple[str, ...]:
@@ -428,17 +501,6 @@ def _is_cover(stream: Stream) -> bool:
 
 def _is_recut(stream: Stream) -> bool:
     return stream.codec_context is not None and stream.codec_context.codec.canonical_name.startswith("pcm_")
-
-
-def _plain_text(sample: bytes) -> bytes | None:
-    """The text of a 3GPP timed text sample (TS 26.245): its length in two bytes, then UTF-8."""
-    text = sample[2 : 2 + int.from_bytes(sample[:2], "big")]
-    return text or None
-
-
-def _without_gaps(sample: bytes) -> bytes | None:
-    """The sample unless it is empty: the muxer fills gaps between texts by itself."""
-    return sample if int.from_bytes(sample[:2], "big") else None
 
 
 def _copy_tags(source: Stream, target: Stream, container: str) -> None:

@@ -26,6 +26,20 @@ from streamct.media.probe import open_input
 
 _OWN_PRIMING = {"opus"}
 """Codecs whose headers tell."""
+_NEEDED = 3
+"""Packets before one that are decoded for it, and more: those of AAC overlap, those of MP3 lend each other bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Priming:
+    """What of the beginning of a sound is not to be heard.
+
+    samples: how many, of the packets that are copied. left_out: whole packets before those, which an edit list hides
+    and no later one is decoded with.
+    """
+
+    samples: int
+    left_out: int = 0
 
 
 def skipped(packet: Packet) -> int:
@@ -35,8 +49,8 @@ def skipped(packet: Packet) -> int:
     return int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little")
 
 
-def primings(path: Path, demuxer: Demuxer | None) -> dict[int, int]:
-    """Samples of priming by stream index, of the sound of an MP4 or MOV file whose streams do not tell it.
+def primings(path: Path, demuxer: Demuxer | None) -> dict[int, Priming]:
+    """Priming by stream index, of the sound of an MP4 or MOV file whose streams do not tell it.
 
     demuxer: of a pipe, which is asked instead of the file.
     """
@@ -46,7 +60,7 @@ def primings(path: Path, demuxer: Demuxer | None) -> dict[int, int]:
         begun = {
             stream.index: _priming(stream, demuxer.begun(stream.index)) for stream in demuxer.container.streams.audio
         }
-        return {index: samples for index, samples in begun.items() if samples}
+        return {index: priming for index, priming in begun.items() if priming is not None}
     found = {}
     with open_input(path) as beside:
         if not beside.format.name.startswith("mov"):
@@ -56,23 +70,28 @@ def primings(path: Path, demuxer: Demuxer | None) -> dict[int, int]:
             if not len(entries) or entries[0].timestamp >= 0:  # there is none, and no need to read for it
                 continue
             try:
-                beside.seek(0)
+                beside.seek(entries[0].timestamp, stream=stream)
                 packet = next((p for p in beside.demux(stream) if p.size), None)
             except (av.FFmpegError, OSError):  # whoever copies the stream will tell the damage
                 continue
-            if samples := _priming(stream, packet):
-                found[stream.index] = samples
+            if (priming := _priming(stream, packet)) is not None:
+                found[stream.index] = priming
     return found
 
 
-def _priming(stream: AudioStream, first: Packet | None) -> int:
-    """Samples of priming that the first packet of a sound tells and its codec does not, 0 if there are none."""
+def _priming(stream: AudioStream, first: Packet | None) -> Priming | None:
+    """What the first packet of a sound tells of its priming and its codec does not, None if there is none."""
     if first is None or first.pts is None or stream.codec_context is None:
-        return 0
+        return None
     if stream.codec_context.codec.canonical_name in _OWN_PRIMING:
-        return 0
-    before = -first.pts * first.time_base * stream.codec_context.sample_rate
-    return skipped(first) if 0 < before == skipped(first) else 0
+        return None
+    rate = stream.codec_context.sample_rate
+    before = -first.pts * first.time_base * rate
+    if not 0 < before == skipped(first):
+        return None
+    length = round((first.duration or 0) * first.time_base * rate)
+    left_out = max(0, skipped(first) // length - _NEEDED) if length else 0
+    return Priming(skipped(first) - left_out * length, left_out)
 
 
 def cut_at_end(packet: Packet) -> None:

@@ -26,9 +26,11 @@ from streamct.media.alpha import alpha_decoder, says_alpha
 from streamct.media.fields import first_field
 from streamct.media.formats import graded_format, is_full_range_by_name, is_readable
 from streamct.media.matroska import chroma_site
+from streamct.media.movie import lacks_index
 from streamct.media.pipes import STDIN
+from streamct.media.siting import FIXED
 from streamct.media.tags import agreed, coding_of
-from streamct.model import Clip, Coding, ColorTags, MasteringDisplay
+from streamct.model import Clip, Coding, ColorTags, MasteringDisplay, PixelFormat
 
 av.logging.set_level(None)
 logging.getLogger("libav").setLevel(logging.CRITICAL + 1)  # for the moments in which `chroma_location` listens
@@ -73,6 +75,11 @@ def open_input(path: Path, hwaccel: HWAccel | None = None) -> av.container.Input
     except PermissionError as cause:
         raise InputError(f"{path}: may not be read. Check its permissions.") from cause
     except (av.FFmpegError, OSError) as cause:
+        if lacks_index(path):
+            raise InputError(
+                f"{path}: its index (moov) is missing, without which no picture is found: recording or copying it "
+                "broke off. Copy it again; a tool for repair, such as untrunc, needs another clip of the same camera."
+            ) from cause
         raise InputError(
             f"{path}: can't be opened as a video ({reason(cause)}). It is damaged, incomplete or not a video."
         ) from cause
@@ -153,7 +160,7 @@ def describe(
         display_matrix=display_matrix(first),
         profile=context.profile,
         fields=first_field(first, int(context.field_order)),
-        chroma_location=_chroma_location(container, chosen, path) if "420" in graded_format(name).name else 0,
+        chroma_location=_chroma_location(container, chosen, path, graded_format(name)),
         mastering=mastering_display(first),
         light=content_light(first),
         unread_alpha=says_alpha(chosen) and not graded_format(name).alpha,
@@ -329,10 +336,15 @@ def chroma_location(stream: av.video.stream.VideoStream) -> int:
     return 0
 
 
-def _chroma_location(container: av.container.InputContainer, stream: av.video.stream.VideoStream, path: Path) -> int:
+def _chroma_location(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream, path: Path, layout: PixelFormat
+) -> int:
     """Where the stream's own headers say that chroma samples lie, or the file's if the codec has no place for it."""
-    if stream.codec_context.codec.canonical_name in _CHROMA_FIELDS:
-        return chroma_location(stream)
+    if not (layout.sub_x or layout.sub_y):
+        return 0
+    codec = stream.codec_context.codec.canonical_name
+    if codec in _CHROMA_FIELDS or codec in FIXED:
+        return (FIXED.get(codec) or chroma_location(stream)) if "420" in layout.name else 0
     if not container.format.name.startswith("matroska") or not path.is_file():
         return 0
     return chroma_site(path, [video.index for video in container.streams.video].index(stream.index))

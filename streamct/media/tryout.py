@@ -18,6 +18,9 @@ _MPEGTS = frozenset({
 """Codecs that MPEG-TS has a number for; its muxer writes others as data that nobody knows."""
 _ONLY_ON_BLURAY = frozenset({"hdmv_pgs_subtitle", "pcm_bluray"})
 _OF_MOVIES = {"mp4", "mov", "3gp"}
+_NAMED = {"movflags": "use_metadata_tags"}
+_TIMECODE = "timecode"
+"""What the muxers of films turn into a track of its own."""
 
 
 def takes(container: str, ending: str, source: Stream) -> bool:
@@ -34,14 +37,28 @@ def takes(container: str, ending: str, source: Stream) -> bool:
     return True
 
 
-def lost_keys(container: str, metadata: Mapping[str, str]) -> list[str]:
-    """Which of a file's metadata a container can't hold."""
+def held_keys(container: str, metadata: Mapping[str, str], films: bool) -> tuple[dict[str, str], list[str]]:
+    """Options by which a muxer writes a film's metadata, and which of their keys are lost nevertheless.
+
+    Players look for a title and its like in places of their own, which is how FFmpeg writes them and drops all else.
+    Only where that loses something of another film all of them are written under their own names (`mdta`), as cameras
+    do. films: they come from one.
+    """
     if container == "mpegts":
-        return sorted(metadata)
+        return {}, sorted(metadata)
     if container not in _OF_MOVIES or not metadata:
-        return []
+        return {}, []
+    own = {key: value for key, value in metadata.items() if key.lower() != _TIMECODE}
+    lost = _lost(container, own, {})
+    if not lost or container == "3gp" or not films:
+        return {}, lost
+    named = _lost(container, own, _NAMED)
+    return (_NAMED, named) if len(named) < len(lost) else ({}, lost)
+
+
+def _lost(container: str, metadata: Mapping[str, str], options: dict[str, str]) -> list[str]:
     memory = io.BytesIO()
-    with av.open(memory, "w", format=container) as scratch:
+    with av.open(memory, "w", format=container, container_options=options) as scratch:
         scratch.metadata.update(metadata)
         text = scratch.add_mux_stream("mov_text", time_base=Fraction(1, 1000))
         packet = Packet(b"\0\1.")

@@ -17,7 +17,7 @@ from streamct.errors import OutputError
 from streamct.media.alpha import announce_alpha
 from streamct.media.demuxer import Demuxer
 from streamct.media.dnxhr import tell_matrix
-from streamct.media.encoders import keeps_fields
+from streamct.media.encoders import counts_frames, keeps_fields
 from streamct.media.files import writing
 from streamct.media.formats import FULL_RANGE_ALIASES, convert
 from streamct.media.headers import HeaderPipe, passes_headers, room, tell_header, told_of
@@ -31,6 +31,7 @@ from streamct.media.trim import Trim
 from streamct.model import Clip, Frame
 
 _KEYFRAME_SECONDS = 10
+_WITHOUT_NEGATIVE_TIMES = {"mpegts", "nut", "flv"}
 _PROGRESSIVE, _TOP_FIELD_FIRST, _BOTTOM_FIELD_FIRST = 1, 2, 3  # of AVFieldOrder
 
 
@@ -69,6 +70,7 @@ class Writer:
         self.times: list[int] = []
         self.encoded: list[Fraction] = []
         self._durations: dict[Fraction, Fraction] = {}
+        self._earliest = Fraction(0)
         self._temporary = temporary
         self._told: list[Told] = []
         self._pipe: HeaderPipe | None = None
@@ -76,6 +78,7 @@ class Writer:
         try:
             with writing(plan.path):
                 options = {"movie_timescale": str(self._others.clock)} if plan.container in ("mp4", "mov") else {}
+                options |= self._others.options
                 options |= room(told_of(clip, plan.pix_fmt), plan.container)
                 if plan.container == Y4M:
                     options["strict"] = "-1"  # which more than 8 bits need
@@ -90,7 +93,11 @@ class Writer:
                 self._pipe.finish()
             raise
         self._threads = threads
-        self._stream = self._others.attach(self._container, self._add_video)
+        try:
+            self._stream = self._others.attach(self._container, self._add_video)
+        except BaseException:
+            self._others.close()
+            raise
         announce_alpha(self._stream, plan.codec, plan.pix_fmt)
         tracks = [stream for stream in self._container.streams.video if not is_cover(stream)]
         known = {index: Told(aspect) for index, aspect in self._others.aspects.items()}
@@ -139,8 +146,10 @@ class Writer:
         try:
             stream = self._container.add_stream(
                 plan.encoder, rate=rate, options=dict(plan.options), width=clip.width, height=clip.height,
-                time_base=1 / rate if plan.container == Y4M else clip.time_base,
+                time_base=1 / rate if plan.container == Y4M or counts_frames(plan.codec) else clip.time_base,
             )  # fmt: skip
+            if counts_frames(plan.codec):
+                stream.time_base = clip.time_base
         except ValueError as cause:
             raise OutputError(f"{plan.path}: {cause}. Choose another container or --codec.") from cause
         assert isinstance(stream, av.video.stream.VideoStream)
@@ -208,9 +217,12 @@ class Writer:
             picture = self._fields.pull()
         if self._plan.container == Y4M:
             picture.pts, picture.time_base = frame.index, 1 / (self._clip.rate or Fraction(DEFAULT_RATE))
+        if counts_frames(self._plan.codec):
+            picture.pts, picture.time_base = len(self.times), 1 / (self._clip.rate or Fraction(DEFAULT_RATE))
         self.times.append(frame.pts)
         if frame.duration:
-            self._durations[picture.pts * picture.time_base] = frame.duration * frame.time_base
+            time = picture.pts * picture.time_base if self._plan.container == Y4M else frame.pts * frame.time_base
+            self._durations[time] = frame.duration * frame.time_base
         self._mux(picture)
         self._spare.append(frame.owner)
 
@@ -226,6 +238,7 @@ class Writer:
                 self._closed = True
                 self._container.close()
                 self._tell()
+                self._say_shift()
             except av.FFmpegError as cause:
                 if isinstance(cause, OSError):
                     raise
@@ -236,6 +249,15 @@ class Writer:
             self._pipe.finish()
         elif isinstance(self._temporary, Path):
             tell_header(self._temporary, self._plan.container, self._told, self._number)
+
+    def _say_shift(self) -> None:
+        firsts = [told.first for told in self._others.copied if told.first is not None]
+        earliest = min([self._earliest, *firsts])
+        if self._plan.container in _WITHOUT_NEGATIVE_TIMES and earliest < 0:
+            self._others.notes.append(
+                f"all times are {float(-earliest):.3f} s later than in the input: {self._plan.kind} begin at 0 with "
+                "what is decoded first, which is not what is shown first"
+            )
 
     def _refusal(self, cause: av.FFmpegError) -> OutputError:
         plan = self._plan
@@ -259,6 +281,9 @@ class Writer:
             for packet in packets:
                 if self._plan.encoder == "dnxhd":
                     tell_matrix(packet, self._plan.tags.matrix)
+                if counts_frames(self._plan.codec):
+                    packet.pts = packet.dts = self.times[packet.pts or 0]  # no frame refers to a later one
+                    packet.time_base = self._clip.time_base
                 if packet.pts is not None and packet.dts is not None and packet.dts > packet.pts:
                     packet.dts = packet.pts  # x265 on very short clips
                 if packet.pts is not None:
@@ -272,6 +297,7 @@ class Writer:
         """Write a packet, after those of the other streams that are due before it."""
         try:
             if packet.dts is not None:
+                self._earliest = min(self._earliest, packet.dts * packet.time_base)
                 self._others.advance(self._container, packet.dts * packet.time_base)
             self._container.mux_one(packet)
         except av.FFmpegError as cause:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,10 +16,13 @@ from rewrite import rewrite
 from streamct.errors import SettingsError
 from streamct.media.output import OutputPlan, resolve_output
 from streamct.media.probe import probe
+from streamct.media.reader import Reader
+from streamct.media.writer import Writer
 from streamct.model import MasteringDisplay
 from streamct.settings import OutputSettings
 
 SIZE = (256, 128)
+LOSSY = ", which is lossy (without loss: --codec ffv1 -o NAME.mkv)"
 FOLLOWED = [
     # source encoder, its options, pixel format, ending; encoder, pixel format, profile wanted
     ("libx264", {}, "yuv420p", ".mp4", "libx264", "yuv420p", None),
@@ -70,16 +74,19 @@ def test_prores_4444_stays_4444_with_alpha_and_the_loss_of_two_bits_is_said(tmp_
 
 
 @pytest.mark.parametrize(
-    ("codec", "pix_fmt", "ending"),
-    [("mpeg2video", "yuv420p", ".ts"), ("mpeg4", "yuv420p", ".mp4"), ("huffyuv", "yuv422p", ".avi")],
-)
+    ("codec", "pix_fmt", "ending", "lossy"),
+    [("mpeg2video", "yuv420p", ".ts", ""), ("mpeg4", "yuv420p", ".mp4", ""),
+     ("huffyuv", "yuv422p", ".avi", LOSSY), ("utvideo", "yuv422p", ".avi", LOSSY),
+     ("v210", "yuv422p10le", ".mov", LOSSY),
+     ("cfhd", "yuv422p10le", ".mov", LOSSY)],
+)  # fmt: skip
 def test_what_has_no_encoder_becomes_h264_and_one_line_says_so(
-    tmp_path: Path, codec: str, pix_fmt: str, ending: str
+    tmp_path: Path, codec: str, pix_fmt: str, ending: str, lossy: str
 ) -> None:
     found = plan(made(tmp_path / f"a{ending}", codec, pix_fmt))
     assert (found.codec, found.pix_fmt) == ("h264", pix_fmt)
     assert [n for n in found.notes if "becomes" in n] == [
-        f"{codec} video becomes h264: nothing here writes the former as it is"
+        f"{codec} video becomes h264{lossy}: --codec auto writes no {codec}"
     ]
 
 
@@ -87,7 +94,46 @@ def test_a_named_container_that_can_not_hold_the_sources_codec_gets_h264(tmp_pat
     path = made(tmp_path / "a.mkv", "ffv1", "yuv420p10le")
     found = plan(path, tmp_path / "b.mp4")
     assert (found.codec, found.pix_fmt, found.container) == ("hevc", "yuv420p10le", "mp4")
-    assert any("ffv1 video becomes hevc" in note for note in found.notes)
+    assert found.notes == (f"ffv1 video becomes hevc{LOSSY}: .mp4 files can't hold ffv1 video with exact times",)
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "name", "reason"),
+    [("ffv1", "yuv420p", "b.mov", ".mov files can't hold ffv1 video with exact times"),
+     ("prores_ks", "yuv422p10le", "b.mp4", ".mp4 files can't hold prores video with exact times")],
+)  # fmt: skip
+def test_where_the_container_is_the_reason_for_another_codec_that_is_said(
+    tmp_path: Path, codec: str, pix_fmt: str, name: str, reason: str
+) -> None:
+    found = plan(made(tmp_path / f"a{'.mov' if 'prores' in codec else '.mkv'}", codec, pix_fmt), tmp_path / name)
+    assert found.notes[0].endswith(f"{LOSSY}: {reason}")
+
+
+def test_an_encoder_with_too_few_bits_is_the_reason_for_another_codec(tmp_path: Path) -> None:
+    clip = replace(probe(made(tmp_path / "a.mkv", "ffv1", "yuv420p10le")), codec="vp9")
+    taken = [layout.name for layout in av.codec.Codec("libvpx-vp9", "w").video_formats or []]
+    found = resolve_output(clip, tmp_path / "b.mkv", OutputSettings())
+    if "yuv420p10le" in taken:
+        assert (found.encoder, found.pix_fmt, found.notes) == ("libvpx-vp9", "yuv420p10le", ())
+    else:
+        assert found.notes == ("vp9 video becomes hevc: libvpx-vp9 takes no more than 8 bits a sample here",)
+
+
+def test_alpha_that_is_lost_is_said_with_the_ways_to_keep_it(tmp_path: Path) -> None:
+    path = made(tmp_path / "a.mov", "png", "rgba")
+    assert plan(path).notes[-1] == ("to keep its alpha: --codec prores -o NAME.mov, or --codec ffv1 -o NAME.mkv")
+    for name, codec in (("b.mov", "prores"), ("b.mkv", "ffv1")):
+        found = plan(path, tmp_path / name, codec=codec)
+        assert "a" in found.pix_fmt
+        assert not any("alpha" in note for note in found.notes)
+
+
+def test_dnxhd_of_a_fixed_rate_becomes_dnxhr_and_that_is_said(tmp_path: Path) -> None:
+    clip = replace(
+        probe(made(tmp_path / "a.mov", "dnxhd", "yuv422p", options={"profile": "dnxhr_hq"})), profile="DNXHD"
+    )
+    notes = resolve_output(clip, None, OutputSettings()).notes
+    assert notes == ("DNxHD becomes DNxHR HQ, which has no fixed data rates",)
 
 
 def test_a_preset_meant_for_another_encoder_is_left_out_and_said_but_a_misspelt_one_is_an_error(tmp_path: Path) -> None:
@@ -185,6 +231,63 @@ def test_matroska_tells_the_place_of_chroma_samples_for_codecs_that_do_not(tmp_p
     rewrite(tmp_path / "b.mkv", tmp_path / "c.mkv")
     assert probe(tmp_path / "b.mkv").chroma_location == probe(path).chroma_location
     assert probe(tmp_path / "c.mkv").chroma_location == probe(path).chroma_location
+
+
+def sited(path: Path, pix_fmt: str, location: int) -> Path:
+    """FFV1 in Matroska that says where its chroma samples lie."""
+    source = probe(made(path.with_name("unsited.mkv"), "ffv1", pix_fmt))
+    told = replace(source, chroma_location=location)
+    found = resolve_output(told, path, OutputSettings())
+    with Reader(told) as reader, Writer(told, found, path) as writer:
+        for frame in reader:
+            copy = writer.allocate(frame)
+            for to, samples in zip(copy.planes, frame.planes, strict=True):
+                to[...] = samples
+            writer.write(copy)
+        writer.close()
+    return path
+
+
+@pytest.mark.parametrize("location", [1, 2, 3])
+def test_matroska_tells_the_place_of_chroma_samples_of_422_too(tmp_path: Path, location: int) -> None:
+    path = sited(tmp_path / "a.mkv", "yuv422p", location)
+    assert probe(path).chroma_location == location
+    assert rewrite(path, tmp_path / "b.mkv")[1] == ()
+    assert probe(tmp_path / "b.mkv").chroma_location == location
+
+
+@pytest.mark.parametrize(("codec", "ending"), [("mpeg1video", ".mkv"), ("mjpeg", ".avi")])
+def test_what_a_codec_prescribes_is_told_by_another_one(tmp_path: Path, codec: str, ending: str) -> None:
+    pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    path = made(tmp_path / f"a{ending}", codec, pix_fmt)
+    assert probe(path).chroma_location == 2
+    for name, encoder in (("b.mp4", "h264"), ("b.mkv", "ffv1")):
+        notes = rewrite(path, tmp_path / name, codec=encoder)[1]
+        assert not any("chroma samples" in note for note in notes)
+        assert probe(tmp_path / name).chroma_location == 2
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "location", "name", "codec"),
+    [("yuv420p", 2, "b.avi", "ffv1"), ("yuv422p", 2, "b.mkv", "h264"), ("yuv420p", 2, "b.mkv", "av1"),
+     ("yuv422p", 1, "b.mov", "prores")],
+)  # fmt: skip
+def test_where_the_place_of_chroma_samples_can_not_be_told_that_is_said(
+    tmp_path: Path, pix_fmt: str, location: int, name: str, codec: str
+) -> None:
+    path = sited(tmp_path / "a.mkv", pix_fmt, location)
+    notes = [note for note in plan(path, tmp_path / name, codec=codec).notes if "chroma samples" in note]
+    where = {1: "left", 2: "center"}[location]
+    assert len(notes) == 1
+    assert notes[0].startswith(f"the place of chroma samples ({where}) is not told any more: {name[1:]} files")
+
+
+@pytest.mark.parametrize(
+    ("location", "tag"), [(0, b"C420jpeg"), (1, b"C420mpeg2"), (2, b"C420jpeg"), (3, b"C420paldv")]
+)
+def test_y4m_tells_the_place_of_chroma_samples(tmp_path: Path, location: int, tag: bytes) -> None:
+    rewrite(sited(tmp_path / "a.mkv", "yuv420p", location), tmp_path / "b.y4m")
+    assert tag in (tmp_path / "b.y4m").read_bytes()[:100].split()
 
 
 def test_an_unsaid_place_of_chroma_samples_stays_unsaid(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from streamct.errors import OutputError, SettingsError
 from streamct.media.output import OutputPlan, resolve_output
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
+from streamct.media.verify import verify
+from streamct.media.writer import Writer
 from streamct.model import Clip
 from streamct.settings import OutputSettings
 
@@ -139,7 +143,8 @@ def test_the_pixel_format_is_the_sources_or_the_nearest_and_a_change_is_said(
     if lost is None:
         assert found.notes == ()
     else:
-        (note,) = found.notes
+        note, *advice = found.notes
+        assert [line.split(":")[0] for line in advice] == (["to keep its alpha"] if lost == "alpha" else [])
         assert f"does not take {source}; the output is {target}" in note
         assert (lost in note) if lost else ("loses" not in note)
 
@@ -208,14 +213,90 @@ def test_grey_keeps_every_code_and_its_full_range_is_said_where_no_tag_did(tmp_p
     path = streams.write_planes(tmp_path / "a.mkv", "gray10le", frames, (32, 32), tags=(1, 1, 1, tag))
     found, notes = rewrite(path, tmp_path / "b.mkv")
     assert (found.pix_fmt, found.tags.range) == ("yuv444p10le", 2)
-    assert [note for note in notes if note.startswith("grey becomes yuv444p10le for its colours")] == list(notes)
-    assert len(notes) == (tag == 0)
+    assert notes == (
+        "grey becomes yuv444p10le for its colours"
+        + (", tagged full range, as grey without a tag is read" if tag == 0 else ""),
+    )
     with Reader(probe(tmp_path / "b.mkv")) as reader:
         for frame, (luma,) in zip(reader, frames, strict=True):
             np.testing.assert_array_equal(frame.planes[0], luma)
 
 
 def test_an_encoder_that_refuses_says_why_in_its_own_words(clip: Clip, tmp_path: Path) -> None:
-    refused = r"the encoder mpeg2video refused 64x48 yuv420p \(MPEG-1/2 does not support \d+/1 fps\)\. Choose another"
+    refused = r"the encoder mpeg1video refused 64x48 yuv420p \(MPEG-1/2 does not support 17/1 fps\)\. Choose another"
     with pytest.raises(OutputError, match=refused):
-        plan(clip, tmp_path / "b.mkv", codec="mpeg2video")
+        plan(replace(clip, rate=Fraction(17)), tmp_path / "b.mkv", codec="mpeg1video")
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "bits", "becomes"),
+    [
+        ("yuv420p16le", 16, "yuv420p12le"), ("gbrp16le", 16, "gbrp12le"), ("gbrp14le", 14, "gbrp12le"),
+        ("gray16le", 16, "yuv444p12le"), ("rgb48le", 16, "gbrp12le"), ("yuv422p14le", 14, "yuv422p12le"),
+    ],
+)  # fmt: skip
+def test_more_bits_than_are_graded_are_said_before_the_first_frame(
+    tmp_path: Path, pix_fmt: str, bits: int, becomes: str
+) -> None:
+    path = streams.write_planes(tmp_path / "a.mkv", pix_fmt, [streams.random_planes(pix_fmt, 32, 32)], (32, 32))
+    clip = probe(path)
+    notes = [note for note in plan(clip, tmp_path / "b.mkv").notes if "bits a sample" in note]
+    told = f"{bits} bits a sample become 12, the most that is graded: {clip.source_format} is read as {becomes}"
+    assert notes == [told]
+
+
+def test_as_many_bits_as_are_graded_are_not_spoken_of(tmp_path: Path) -> None:
+    for pix_fmt in ("yuv420p12le", "gbrp12le", "yuv422p10le", "yuv420p"):
+        assert plan(clip_of(tmp_path / f"{pix_fmt}.mkv", pix_fmt), tmp_path / "b.mkv").notes == ()
+
+
+@pytest.mark.parametrize("ending", [".y4m", ".flv"])
+def test_kinds_of_files_that_are_written_only_when_named_are_not_said_to_be_impossible(
+    tmp_path: Path, ending: str
+) -> None:
+    path = clip_of(tmp_path / "a.mkv", codec="libx264").path
+    clip = replace(probe(path), path=tmp_path / f"a{ending}")
+    found = plan(clip)
+    assert f"{ending} files are written only where -o names one; writing a.graded.mkv" in found.notes
+    assert plan(clip, tmp_path / f"b{ending}").path.name == f"b{ending}"
+
+
+def test_a_device_as_the_output_is_called_one(clip: Clip) -> None:
+    with pytest.raises(OutputError, match=r"^/dev/null: is a device or a pipe.*-o - > /dev/null$"):
+        plan(clip, Path("/dev/null"))
+
+
+def test_messages_know_raw_video_by_no_name_of_a_library(tmp_path: Path) -> None:
+    for pix_fmt in ("gbrp", "yuva444p"):
+        clip = clip_of(tmp_path / f"{pix_fmt}.nut", pix_fmt, codec="rawvideo")
+        lit = replace(clip, fields="top", light=(1000, 400), sample_aspect=Fraction(1, 77))
+        found = plan(lit, tmp_path / "b.y4m", crf=20)
+        assert len(found.notes) > 4
+        assert not any("wrapped" in note for note in found.notes)
+        assert any(note.startswith(f"raw video does not take {pix_fmt}") for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [("mpeg2video", "b.ts"), ("mpeg2video", "b.mkv"), ("mpeg1video", "b.mkv"), ("mpeg4", "b.mp4"), ("mpeg4", "b.mkv")],
+)
+def test_encoders_that_count_in_frames_keep_the_times_of_fine_clocks(tmp_path: Path, codec: str, name: str) -> None:
+    times = [0, 3600, 7200, 12600, 14400]  # one of them late
+    path = streams.write_planes(
+        tmp_path / "a.mp4", "yuv420p", [streams.random_planes("yuv420p", 64, 48, n) for n in range(5)], (64, 48),
+        codec="libx264", times=times, time_base=Fraction(1, 90_000),
+    )  # fmt: skip
+    clip = replace(probe(path), rate=Fraction(25))
+    assert clip.time_base == Fraction(1, 90_000)
+    source = [time * 90 for time in streams.packet_times(path, "video")]
+    found = resolve_output(clip, tmp_path / name, OutputSettings(codec=codec))
+    with Reader(clip) as reader, Writer(clip, found, found.path) as writer:
+        for frame in reader:
+            copy = writer.allocate(frame)
+            for to, samples in zip(copy.planes, frame.planes, strict=True):
+                to[...] = samples
+            writer.write(copy)
+        writer.close()
+        verify(clip, found, found.path, writer.index, writer.times, writer.copied)
+    written = [time * 90 for time in streams.packet_times(found.path, "video")]
+    assert [time - written[0] for time in written] == [time - source[0] for time in source]

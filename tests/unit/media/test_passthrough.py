@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -9,6 +10,7 @@ import pytest
 import streams
 from rewrite import rewrite
 
+from streamct.errors import OutputError
 from streamct.media.output import resolve_output
 from streamct.media.probe import is_cover, probe
 from streamct.media.writer import Writer
@@ -100,12 +102,62 @@ def test_mov_text_becomes_plain_text_in_matroska_with_its_words_and_times(tmp_pa
     assert words[0][0] == b"line 0"
 
 
-def test_what_the_container_takes_not_is_left_out_and_said(tmp_path: Path) -> None:
-    path = streams.write_rich(tmp_path / "a.mkv", audios=("pcm_s16le", "aac"), subtitle="ass")
-    plan, notes = rewrite(path, tmp_path / "b.mp4")
-    assert ("audio", "aac") in [d[:2] for d in described(plan.path)]
-    assert any("(subtitle) is left out: .mp4 files take no ass subtitles" in note for note in notes)
-    assert all(note.startswith("stream ") for note in notes)
+@pytest.mark.parametrize(("ending", "spoken"), [(".mp4", "nld"), (".mov", "dut")])
+@pytest.mark.parametrize(
+    ("kind", "name", "payload"),
+    [
+        ("subrip", "SubRip", "A <i>slanted</i> word\nin two lines"),
+        ("webvtt", "WebVTT", "A <i>slanted</i> word\nin two lines"),
+        ("ass", "ASS", "0,0,Default,,0,0,0,,A {\\i1}slanted{\\i0} word\\Nin two lines"),
+    ],
+)
+def test_text_subtitles_become_those_of_a_film_with_their_words_times_and_italics(
+    tmp_path: Path, ending: str, spoken: str, kind: str, name: str, payload: str
+) -> None:
+    path = tmp_path / "a.mkv"
+    silent = streams.write_rich(tmp_path / "silent.mkv", audios=(), chapters=False)
+    times = [(0, 300), (300, 200), (300, 200), (700, 50)]  # two of them at once
+    with av.open(str(silent)) as before, av.open(str(path), "w") as after:
+        copy = after.add_stream_from_template(before.streams[0])
+        text = after.add_mux_stream(kind, time_base=Fraction(1, 1000))
+        text.metadata["language"] = "nld"
+        for packet in before.demux():
+            if packet.size:
+                packet.stream = copy
+                after.mux(packet)
+        for start, length in times:
+            packet = av.Packet(payload.encode())
+            packet.pts = packet.dts = start
+            packet.duration, packet.time_base, packet.stream = length, Fraction(1, 1000), text
+            after.mux(packet)
+    plan, notes = rewrite(path, tmp_path / f"b{ending}")
+    assert notes == (
+        f"subtitle stream 1 ({name}) becomes mov_text, all that {ending} files take; it keeps bold and italics, not "
+        "places and other styles",
+    )
+    assert described(plan.path)[1] == ("subtitle", "mov_text", int(av.stream.Disposition.default), spoken)
+    with av.open(str(plan.path)) as container:
+        samples = [(p.pts * p.time_base * 1000, bytes(p)) for p in container.demux(subtitles=0) if p.size > 2]
+    words = b"A slanted word\nin two lines"
+    assert [time for time, _ in samples] == [0, 300, 300, 700]
+    for _, sample in samples:
+        assert sample[: 2 + len(words)] == len(words).to_bytes(2, "big") + words
+        assert sample[2 + len(words) + 4 :][:4] == b"styl"
+        styles = sample[2 + len(words) + 10 :]
+        slanted = [styles[n : n + 7] for n in range(0, len(styles), 12) if styles[n + 6 : n + 7] == b"\2"]
+        assert slanted == [b"\0\2\0\x09\0\1\2"]
+        assert styles[7] > 0  # a size
+        assert styles[11] == 255  # and no transparent colour
+
+
+@pytest.mark.parametrize(("codec", "ending"), [("flac", ".mov"), ("flac", ".ts"), ("opus", ".mov")])
+def test_a_film_does_not_lose_all_its_sound_where_another_file_would_keep_it(
+    tmp_path: Path, codec: str, ending: str
+) -> None:
+    path = streams.write_rich(tmp_path / "a.mkv", audios=({"opus": "libopus"}.get(codec, codec),), chapters=False)
+    with pytest.raises(OutputError, match=rf"{ending} files take no {codec} sound.*all of it would be lost.*\.mkv"):
+        rewrite(path, tmp_path / f"b{ending}")
+    assert [name.name for name in tmp_path.iterdir()] == ["a.mkv"]
 
 
 def test_a_cover_picture_is_copied(tmp_path: Path) -> None:
@@ -216,7 +268,10 @@ def test_sound_that_a_container_has_no_name_for_is_left_out_and_named_before_the
     film = probe(streams.write_rich(tmp_path / "a.mkv", audios=("aac", codec), chapters=False))
     plan = resolve_output(film, tmp_path / name, OutputSettings())
     with Writer(film, plan, tmp_path / f"temporary{plan.path.suffix}") as writer:
-        assert f"stream 2 (audio) is left out: {plan.path.suffix} files take no {kind} streams" in writer.notes
+        assert (
+            f"stream 2 (audio) is left out: {plan.path.suffix} files take no {kind} streams; .mkv files do"
+            in writer.notes
+        )
     rewrite(film.path, plan.path)  # what is left passes the check
     assert [kind for kind, *_ in described(plan.path)] == ["video", "audio"]
 
@@ -224,7 +279,7 @@ def test_sound_that_a_container_has_no_name_for_is_left_out_and_named_before_the
 def test_subtitles_that_a_transport_stream_has_no_name_for_are_left_out_and_said(tmp_path: Path) -> None:
     path = streams.write_rich(tmp_path / "a.mkv", audios=("aac",), subtitle="ass")
     _, notes = rewrite(path, tmp_path / "b.ts")
-    assert "stream 2 (subtitle) is left out: .ts files take no ass subtitles" in notes
+    assert "stream 2 (subtitle) is left out: .ts files take no ass subtitles; .mkv files do" in notes
     assert "metadata are left out: .ts files hold no ARTIST, COMMENT, title" in notes
 
 
@@ -257,18 +312,73 @@ def test_languages_are_kept_in_a_spelling_that_the_container_knows(tmp_path: Pat
     ]
 
 
-def test_metadata_that_a_film_can_not_hold_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "a.mp4"
-    with av.open(str(path), "w", container_options={"movflags": "use_metadata_tags"}) as container:
-        container.metadata.update({"title": "A day at sea", "com.android.version": "14"})
+def film(path: Path, metadata: dict[str, str], named: bool = False, **of_stream: str) -> Path:
+    options = {"movflags": "use_metadata_tags"} if named else {}
+    with av.open(str(path), "w", container_options=options) as container:
+        container.metadata.update(metadata)
         stream = container.add_stream("libx264", rate=25, width=64, height=48)
+        stream.metadata.update(of_stream)
         for index in range(3):
             frame = streams.frame_of(streams.moving_planes(index, 64, 48), "yuv420p", 64, 48)
             frame.pts = index
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    assert "metadata are left out: .mp4 files hold no com.android.version" in rewrite(path)[1]
-    assert rewrite(path, tmp_path / "b.mkv")[1] == ()
-    for name, key in (("a.graded.mp4", "title"), ("b.mkv", "com.android.version")):
+    return path
+
+
+def entries(path: Path) -> dict[str, str]:
+    with av.open(str(path)) as container:
+        return dict(container.metadata)
+
+
+FROM_A_CAMERA = {
+    "title": "A day at sea",
+    "artist": "nobody",
+    "com.apple.quicktime.make": "Apple",
+    "com.apple.quicktime.creationdate": "2024-01-01T00:00:00+0100",
+    "com.apple.quicktime.location.ISO6709": "+48.1+011.5/",
+    "com.android.version": "14",
+    "REPLAYGAIN_TRACK_GAIN": "-3 dB",
+}
+
+
+@pytest.mark.parametrize("source", [".mp4", ".mov"])
+@pytest.mark.parametrize("target", [".mp4", ".mov", ".mkv"])
+def test_what_a_camera_writes_into_a_film_is_kept_under_its_names(tmp_path: Path, source: str, target: str) -> None:
+    path = film(tmp_path / f"a{source}", FROM_A_CAMERA, named=True)
+    assert rewrite(path, tmp_path / f"b{target}")[1] == ()
+    found = {key.lower(): value for key, value in entries(tmp_path / f"b{target}").items()}
+    assert {key: found.get(key.lower()) for key in FROM_A_CAMERA} == FROM_A_CAMERA
+
+
+def test_usual_metadata_stay_where_players_look_for_them(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", {"title": "A day at sea"})
+    rewrite(path, tmp_path / "b.mp4")
+    assert b"\xa9nam" in (tmp_path / "b.mp4").read_bytes()
+
+
+def test_metadata_of_another_kind_of_file_that_films_have_no_place_for_are_named(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mkv", {"title": "A day at sea", "MOOD": "calm"})
+    assert rewrite(path, tmp_path / "b.mp4")[1] == ("metadata are left out: .mp4 files have no usual place for MOOD",)
+    assert entries(tmp_path / "b.mp4")["title"] == "A day at sea"
+
+
+def test_a_timecode_and_its_reel_are_kept_as_a_track_and_nothing_says_that_they_are_lost(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mkv", {"timecode": "01:02:03:04"})
+    assert rewrite(path, tmp_path / "b.mov")[1] == ()
+    path = film(tmp_path / "c.mov", {"timecode": "01:02:03:04"}, reel_name="A001")
+    assert rewrite(path, tmp_path / "d.mov")[1] == ()
+    for name in ("b.mov", "d.mov"):
         with av.open(str(tmp_path / name)) as container:
-            assert key in {held.lower() for held in container.metadata}
+            (track,) = container.streams.data
+            assert track.metadata["timecode"] == "01:02:03:04"
+    assert track.metadata["reel_name"] == "A001"
+
+
+def test_a_role_that_a_container_does_not_tell_is_named_and_one_that_it_tells_is_kept(tmp_path: Path) -> None:
+    path = streams.write_rich(tmp_path / "a.mp4", audios=("aac", "aac"), chapters=False)
+    assert rewrite(path, tmp_path / "b.mov")[1] == (
+        "stream 2 (audio) loses its role: .mov files have no place for comment",
+    )
+    assert rewrite(path, tmp_path / "b.mkv")[1] == ()
+    assert described(tmp_path / "b.mkv")[2][2] & av.stream.Disposition.comment

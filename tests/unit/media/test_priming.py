@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import clips
 import numpy as np
 import pictures
 import pytest
@@ -101,6 +102,34 @@ def test_sound_that_an_edit_list_cuts_keeps_its_length(clip: Path, tmp_path: Pat
         with av.open(str(path)) as container:
             lengths.append([stream.duration for stream in container.streams.audio])
     assert lengths[1] == lengths[2] != lengths[0]
+
+
+@pytest.fixture(scope="module")
+def late(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MP4 with a tone that begins 0.3 s later in its sound: its edit list skips 14 400 samples more."""
+    tone = clips.write_clip(tmp_path_factory.mktemp("tone") / "a.mp4", clips.moving_picture(20), audio=True)
+    data = bytearray(tone.read_bytes())
+    place = [place for place in range(len(data)) if data[place : place + 4] == b"elst"][1]
+    for at, more in ((12, -300 * int.from_bytes(data[data.index(b"mvhd") + 16 :][:4], "big") // 1000), (16, 14_400)):
+        value = int.from_bytes(data[place + at : place + at + 4], "big") + more
+        data[place + at : place + at + 4] = value.to_bytes(4, "big")
+    path = tmp_path_factory.mktemp("late") / "late.mp4"
+    path.write_bytes(bytes(data))
+    return path
+
+
+@pytest.mark.parametrize("ending", [".mkv", ".ts", ".nut"])
+def test_sound_that_an_edit_list_hides_does_not_come_along(late: Path, tmp_path: Path, ending: str) -> None:
+    assert streams.packet_times(late, "audio")[0] == -Fraction(14_400 + 1024, 48_000)
+    _, notes = rewrite(late, tmp_path / f"b{ending}")
+    assert "stream 1 (audio): 12 packets are left out at its beginning that an edit list hides" in notes
+    video, *_ = streams.packet_times(tmp_path / f"b{ending}", "video")
+    begin, *_ = streams.packet_times(tmp_path / f"b{ending}", "audio")
+    assert 2 * PRIMING < video - begin < 4 * PRIMING  # what is decoded for the first packet that is heard
+    if ending == ".mkv":
+        start, samples = sound(tmp_path / "b.mkv")
+        assert start == 0
+        np.testing.assert_allclose(samples, sound(late)[1], atol=5e-3)
 
 
 def packet_at(milliseconds: int, duration: int = 21) -> Packet:

@@ -217,3 +217,23 @@ def test_a_mastering_display_that_can_not_be_is_none(
 
     assert told(numbers) is not None
     assert told([number if i == place else n for i, n in enumerate(numbers)]) is None
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mov"])
+def test_a_film_whose_recording_broke_off_is_said_to_lack_its_index(tmp_path: Path, ending: str) -> None:
+    data = streams.write_rich(tmp_path / f"a{ending}").read_bytes()
+    path = tmp_path / f"b{ending}"
+    path.write_bytes(data[: data.index(b"moov") - 4])
+    with pytest.raises(InputError, match=rf"b{ending}: its index \(moov\) is missing"):
+        probe(path)
+    path.write_bytes(data[: data.index(b"moov") - 400])  # in the middle of the pictures
+    with pytest.raises(InputError, match=r"its index \(moov\) is missing"):
+        probe(path)
+
+
+def test_what_is_no_film_is_not_said_to_lack_an_index(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    for data in (b"no film at all, but some text", bytes(100), b"\0\0\0\x10ftypisom\0\0\2\0" + bytes(40)):
+        path.write_bytes(data)
+        with pytest.raises(InputError, match="can't be opened as a video"):
+            probe(path)

@@ -302,3 +302,18 @@ def test_full_range_is_scaled_into_a_codec_that_has_limited_range_only(
     np.testing.assert_allclose(luma, 4 * (16 + 219 * float(planes[0][0, 0]) / top), atol=3)
     for plane in chroma:
         np.testing.assert_allclose(plane, 512, atol=1)
+
+
+@pytest.mark.parametrize("ending", [".ts", ".nut"])
+def test_that_all_times_begin_later_is_said_once_and_truly(tmp_path: Path, ending: str) -> None:
+    path = streams.write_rich(tmp_path / "a.mkv", audios=(), chapters=False, options={"bf": "2"})
+    _, notes = rewrite(path, tmp_path / f"b{ending}")
+    (told,) = [note for note in notes if note.startswith("all times are")]
+    later = streams.packet_times(tmp_path / f"b{ending}", "video")[0] - streams.packet_times(path, "video")[0]
+    assert later > 0
+    assert told.startswith(f"all times are {float(later):.3f} s later than in the input: {ending} files")
+
+
+def test_times_that_stay_are_not_spoken_of(tmp_path: Path) -> None:
+    path = streams.write_rich(tmp_path / "a.mkv", audios=(), chapters=False)
+    assert not any("all times" in note for note in rewrite(path, tmp_path / "b.nut", codec="ffv1")[1])
