@@ -231,6 +231,8 @@ class Passthrough:
         if self._input is None:
             return self._clip.time_base.denominator
         bases = [s.time_base.denominator for s in self._file.streams if s.time_base]
+        if self._plan.container in _SAMPLE_EXACT:
+            bases += [s.sample_rate for s in self._file.streams.audio if s.codec_context is not None and s.sample_rate]
         exact = math.lcm(*bases) if bases else 1
         return exact if exact <= _FINEST_CLOCK else max(1000, *bases)
 

@@ -82,6 +82,27 @@ def test_sound_of_matroska_without_priming_is_evenly_spaced_in_mp4(tmp_path: Pat
     assert set(np.diff(times)) == {4608}  # FFmpeg's FLAC encoder's packets
 
 
+@pytest.mark.parametrize("codec", ["ac3", "aac"])
+def test_sound_that_begins_late_in_matroska_begins_as_late_in_mp4(tmp_path: Path, codec: str) -> None:
+    """A millisecond is no whole number of samples at 44100 Hz, so the film's own clock has to count both."""
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        video = container.add_stream("libx264", rate=25, width=64, height=48)
+        video.pix_fmt = "yuv420p"
+        audio = container.add_stream(codec, rate=44100, layout="mono")
+        for number in range(20):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 12 * number, np.uint8), format="rgb24")
+            picture.pts, picture.time_base = number, Fraction(1, 25)
+            container.mux(video.encode(picture))
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1536 * 12), np.float32), format="fltp", layout="mono")
+        silence.sample_rate, silence.pts, silence.time_base = 44100, 4630, Fraction(1, 44100)
+        container.mux(audio.encode(silence))
+        container.mux([*video.encode(None), *audio.encode(None)])
+    rewrite(tmp_path / "a.mkv", tmp_path / "b.mp4")
+    starts = [streams.packet_times(tmp_path / name, "audio")[0] for name in ("a.mkv", "b.mp4")]
+    assert starts[0] > Fraction(5, 100)
+    assert abs(starts[1] - starts[0]) <= Fraction(1, 44100)
+
+
 def test_sound_that_an_edit_list_cuts_keeps_its_length(clip: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.mp4"
     with av.open(str(clip)) as before, av.open(str(cut), "w") as after:
