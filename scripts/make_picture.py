@@ -28,7 +28,7 @@ def frame_of(path: Path) -> np.ndarray:
 
 
 def main() -> None:
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

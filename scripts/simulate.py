@@ -35,7 +35,7 @@ from streamct.model import Clip, Coding, ColorTags, Palette, PixelFormat, Span
 from streamct.references import Wanted, references
 from streamct.settings import Settings
 from streamct.sources import Item
-from streamct.spanned import Divided, Recipe
+from streamct.span_jobs import Divided, Recipe, Rendered
 
 FRAMES = 600
 _LEAD = 36
@@ -44,7 +44,7 @@ _LEAD = 36
 class Idle:
     """An executor whose workers take their time and do nothing. now: its clock, in seconds."""
 
-    name = "simulated"
+    name, lacking = "simulated", ""
 
     def __init__(self, workers: int, spans: int, seconds: float) -> None:
         self.workers = self.alive = workers
@@ -125,7 +125,7 @@ def _answer(job: Job, spans: int) -> Any:
         passages = tuple(Passage(max(0, r.start - _LEAD), r.start, times + r.start * 1001, (r.start,)) for r in ranges)
         return Divided(recipe, tuple(ranges), passages, (None,) * spans, False, {}, ())
     if kind == "render_span":
-        return False
+        return Rendered(reused=False)
     if kind == "join_parts":
         return ()
     facts = {"frames": spans * FRAMES, "seconds": 1.0, "segmenter": "none", "warnings": [], "details": {}}

@@ -7,6 +7,7 @@ the end the bytes in Ray's object store are printed, clip by clip.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import random
@@ -147,7 +148,11 @@ def left(folder: Path, *expected: str) -> str | None:
 
 def main() -> None:
     """Run all; leave with 1 if one comes out wrong."""
-    data, rounds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument("rounds", type=int, nargs="?", default=3, metavar="ROUNDS")
+    asked = parser.parse_args()
+    data, rounds = asked.data, asked.rounds
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="streamct-soak-") as scratch:
         clip = scaled_clip(data / CLIP, Path(scratch) / "clip.mp4", _FRAMES, *_SIZE)

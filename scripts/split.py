@@ -17,7 +17,7 @@ Needs the extra `evaluate`.
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -150,9 +150,11 @@ class Steadiness:
 
 
 def main() -> None:
-    if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__)
-    data = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument("sheet", type=Path, nargs="?", metavar="SHEET.png")
+    asked = parser.parse_args()
+    data = asked.data
     settings = Settings().updated(output__codec="ffv1")
     lines, steady = [], []
     print("distance, fore/background: untouched -> graded whole -> graded apart; in a,b | L,a,b")
@@ -185,8 +187,8 @@ def main() -> None:
     head = f"{'edit':>9}{'moves':>8}  edit-warp:{'whole':>7}{'apart':>8}{'floor':>8}{'over':>9}{'drift':>9}"
     print(f"\n{'inside the foreground':26}{head}")
     print("\n".join(steady))
-    if len(sys.argv) == 3 and lines:
-        save_png(Path(sys.argv[2]), np.concatenate(lines))
+    if asked.sheet is not None and lines:
+        save_png(asked.sheet, np.concatenate(lines))
 
 
 def steady_line(steadiness: Steadiness, palettes: Palettes, settings: Settings) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from streamct.errors import InputError, OutputError, StreamctError
 from streamct.execute import Job, Task, values
 from streamct.input_lut import through_lut
 from streamct.ledger import Ledger, Record, content, digest_of, in_terms_of, input_identity, span_digest, versions
+from streamct.media.files import check_writable
 from streamct.media.output import resolve_output
 from streamct.media.source import open_source
 from streamct.model import Event, Report, Span
@@ -184,9 +184,7 @@ def _state(digest: str, name: Path, options: Options) -> tuple[Literal["done", "
             f"{target}: exists already, and not as this command wrote it. "
             "Pass --overwrite (-y) to replace it, or choose another -o."
         )
-    folder = next(folder for folder in target.parents if folder.exists())
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"{target}: the folder {folder} can't be written to. Check its permissions.")
+    check_writable(next(folder for folder in target.parents if folder.exists()), target)
     if options.restart:
         return "new", None
     kept = ledger.kept(digest, name.suffix)

@@ -184,7 +184,7 @@ class Ledger:
     def drop(self, digest: str, ending: str) -> None:
         """Remove a part and its note."""
         self.part(digest, ending).unlink(missing_ok=True)
-        (self.part(digest, ".json")).unlink(missing_ok=True)
+        self.part(digest, ".json").unlink(missing_ok=True)
 
     def done(self, digest: str, root: Path) -> Record | None:
         """The record of an output that lies under `root` as it was written; None if there is none or it differs.

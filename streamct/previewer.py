@@ -43,6 +43,7 @@ from streamct.segment.given import given_mattes
 from streamct.segment.upright import quarter_turns
 from streamct.settings import Settings
 from streamct.sheet import Picture, cell_size, fit, pictures_per_row, variants_per_row
+from streamct.telling import most_different, tells
 from streamct.tracks import small_size
 
 if TYPE_CHECKING:
@@ -51,8 +52,6 @@ if TYPE_CHECKING:
 _CANDIDATES = 4
 """Keyframes that are looked at for each frame that is shown."""
 _MARGIN = 2
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-_DARK, _FLAT = 0.1, 0.02
 _SMALL = 32
 """Long edge of the pictures by which frames are chosen."""
 _SHORT, _ENDLESS = 8e8, 1e12
@@ -219,8 +218,8 @@ class Previewer:
             times, proxies, behind = *self._looked_through(places, low, high), Fraction(0)
         if not times:
             times, proxies = [low], [self._proxy(found[-1].planes, _SMALL)]
-        told = [i for i, proxy in enumerate(proxies) if _tells(proxy)] or list(range(len(proxies)))
-        chosen = [times[told[i]] for i in _most_different([proxies[i] for i in told], count)]
+        told = [i for i, proxy in enumerate(proxies) if tells(proxy)] or list(range(len(proxies)))
+        chosen = [times[told[i]] for i in most_different([proxies[i] for i in told], count)]
         latest = max(high - 1 / self._rate, low)
         return sorted({max(min(moment + behind, latest), moment) for moment in chosen})
 
@@ -433,19 +432,3 @@ def _reach(variant: Variant) -> int:
     if variant.baker is not None:
         return 0
     return 2 * settings.time.radius + LOOK if settings.time.mode == "window" else 0
-
-
-def _tells(picture: Picture) -> bool:
-    """Whether there is anything to see: no fade to black, no title on black."""
-    luma = picture @ _LUMA
-    return float(np.quantile(luma, 0.9)) > _DARK and float(luma.std()) > _FLAT
-
-
-def _most_different(pictures: Sequence[Picture], count: int) -> list[int]:
-    """At most `count` of the pictures, ascending: first the middle one, then always the one least like those taken."""
-    flat = np.stack([picture.reshape(-1) for picture in pictures])
-    taken = [len(pictures) // 2]
-    while len(taken) < min(count, len(pictures)):
-        nearest = np.min([np.abs(flat - flat[i]).mean(axis=1) for i in taken], axis=0)
-        taken.append(int(nearest.argmax()))
-    return sorted(taken)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,18 +21,17 @@ from numpy.typing import NDArray
 from streamct.color.histogram import Counter, Histogram, Points
 from streamct.color.lab import lab_to_srgb
 from streamct.color.palette import extract_joint
-from streamct.color.proxy import planes_proxy_rgb, proxy_size
-from streamct.color.shown import shown
 from streamct.errors import InputError, ReferenceError, UsageError
 from streamct.grade.lookfile import MapFile, Origin
 from streamct.grade.looktext import read_map, read_palette
 from streamct.grade.regions import SPLIT_SHARES, Colours, Palettes, Regions, add_colours
 from streamct.grade.sample import Sampler, sample_picture
-from streamct.media.excerpts import Excerpt
+from streamct.media.endings import ANIMATIONS, CLIP_ENDINGS
 from streamct.media.image import PICTURE_EXTENSIONS, read_picture
 from streamct.media.probe import probe
-from streamct.model import Clip, Frame, Palette
+from streamct.model import Clip, Palette
 from streamct.moments import parse_time
+from streamct.reference_frames import PLACES, frame_picture, spread_frames
 from streamct.run import picture_look
 from streamct.segment.matte import read_matte, resized
 from streamct.segment.still import picture_mask
@@ -45,17 +44,7 @@ if TYPE_CHECKING:
 _WEIGHTED = re.compile(r"(.+):(\d+(?:\.\d*)?|\.\d+)")
 _SCALE = 1 << 40
 """What the colours of a reference of weight 1 count together: some 65,000 times the pixels of a proxy in 1/255."""
-_VIDEO_ENDINGS = (
-    ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogv",
-    ".ts", ".vob", ".webm", ".wmv", ".y4m",
-)  # fmt: skip
-"""What is not read whole to see whether it is a picture."""
-_PLACES = 48
-"""Frames of a reference video that are looked at."""
-_BUDGET = 2e9
-"""Pixels that are decoded for them: a thousand frames of 1080p."""
 _SWATCH_ROWS, _SWATCH_COLUMNS = 288, 512
-_SHOWN_EDGE = 640
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,9 +273,9 @@ class _Seen:
         regions: list[Regions] = []
         pictures = []
         decoded: list[int] = []
-        for frame in _spread(clip, wanted.start, wanted.stop, decoded):
+        for frame in spread_frames(clip, wanted.start, wanted.stop, decoded):
             mask = None
-            picture = np.ascontiguousarray(np.rot90(_frame_picture(clip, frame), turns))
+            picture = np.ascontiguousarray(np.rot90(frame_picture(clip, frame), turns))
             matte = None
             if network is not None:
                 matte = picture_mask(picture, network)
@@ -297,7 +286,7 @@ class _Seen:
                 pictures.append((frame.pts, picture, matte))
         if not regions:
             raise ReferenceError(f"{clip.path}: has no colour to go by in that span; all of it is black. Give another.")
-        if len(decoded) < _PLACES:
+        if len(decoded) < PLACES:
             self.warnings.append(f"{clip.path}: {len(decoded)} frames were looked at, for its keyframes lie far apart")
         total = _sum([r.whole for r in regions], counter)
         assert total is not None
@@ -317,7 +306,7 @@ class _Seen:
 def _picture(path: Path) -> NDArray[np.float32] | Clip:
     """What a file shows: a picture, or if it is none a clip."""
     ending = path.suffix.lower()
-    if ending in _VIDEO_ENDINGS and path.is_file():
+    if ending in CLIP_ENDINGS and ending not in ANIMATIONS and path.is_file():  # not read whole to see what it is
         try:
             return probe(path)
         except InputError as cause:
@@ -342,67 +331,6 @@ def _sum(parts: Sequence[Colours | None], counter: Counter) -> Colours | None:
     if histograms:
         return counter.add(histograms, [1] * len(histograms))
     return add_colours(held, [1] * len(held), counter)
-
-
-def _spread(clip: Clip, start: Fraction | None, stop: Fraction | None, decoded: list[int]) -> Iterator[Frame]:
-    """Frames of a clip or a span of it, at even distances, in an order that is spread even where it breaks off.
-
-    The span falls into equal intervals, and of each the first frame that comes after a seek is taken: a keyframe where
-    there is one; a short span is decoded from end to end. What is decoded on the way is bounded; the bound is one of
-    pixels, not of time, so that the same clip always gives the same frames.
-    """
-    length = clip.duration or (clip.frames / clip.rate if clip.frames and clip.rate else Fraction(0))
-    begin = start or Fraction(0)
-    if length and begin >= length:
-        raise UsageError(f"--ref-from {float(begin):g}: {clip.path} ends at {float(length):.3f} s.")
-    end = min(stop, length) if stop is not None and length else stop or length
-    step = (end - begin) / _PLACES
-    if step and clip.rate and (end - begin) * clip.rate * clip.width * clip.height <= _BUDGET:
-        yield from _in_order(clip, begin, end, step)
-        decoded += range(_PLACES)
-        return
-    spent = 0.0
-    taken: set[int] = set()
-    with Excerpt(clip, hurried=True) as excerpt:
-        for place in sorted(range(_PLACES), key=_shuffled):
-            low, high = begin + place * step, begin + (place + 1) * step
-            for frame in excerpt.frames((low + high) / 2, key=True):
-                spent += clip.width * clip.height
-                moment = (frame.pts - excerpt.first) * clip.time_base
-                if moment >= low:
-                    if frame.pts not in taken and (stop is None or moment < end):
-                        taken.add(frame.pts)
-                        yield frame
-                    break
-            decoded.append(place)
-            if spent > _BUDGET and taken:
-                break
-
-
-def _in_order(clip: Clip, begin: Fraction, end: Fraction, step: Fraction) -> Iterator[Frame]:
-    """The first frame of each interval, by decoding all of a short span."""
-    due = begin
-    with Excerpt(clip, hurried=True) as excerpt:
-        for frame in excerpt.frames(begin):
-            moment = (frame.pts - excerpt.first) * clip.time_base
-            if moment >= end:
-                return
-            if moment >= due:
-                due = begin + ((moment - begin) // step + 1) * step
-                yield frame
-
-
-def _shuffled(place: int) -> int:
-    """Bits in reverse: neighbours come far apart (van der Corput)."""
-    return int(f"{place:06b}"[::-1], 2)
-
-
-def _frame_picture(clip: Clip, frame: Frame) -> NDArray[np.float32]:
-    height, width = frame.planes[0].shape
-    squared = max(1, round(width * (clip.sample_aspect or Fraction(1))))
-    columns, rows = proxy_size(squared, height, _SHOWN_EDGE)
-    rgb = planes_proxy_rgb(frame.planes, clip.format, clip.coding, min(columns, width), min(rows, height))
-    return np.clip(shown(rgb, clip.coding), 0, 1).astype(np.float32)
 
 
 def _together(seen: Sequence[_Seen], wanted: References, settings: Settings) -> Palettes:

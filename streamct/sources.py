@@ -11,10 +11,11 @@ from typing import Literal
 
 from streamct.errors import UsageError
 from streamct.manifest import Row, is_manifest, read_manifest, with_row
+from streamct.media.endings import ANIMATIONS, KEPT_ENDINGS
 from streamct.media.image import PICTURE_EXTENSIONS, WRITABLE_EXTENSIONS
 from streamct.references import Given, References, parse_reference, references
 from streamct.settings import Settings
-from streamct.walk import ANIMATIONS, GLOB, KEPT_ENDINGS, Told, matches, walk
+from streamct.walk import GLOB, Told, matches, walk
 
 _NUMBERED = re.compile(r"%0?\d*d")
 _FAULTS = 20

@@ -10,14 +10,9 @@ from pathlib import Path
 
 from streamct.errors import InputError, UsageError
 from streamct.ledger import FOLDER
+from streamct.media.endings import CLIP_ENDINGS
 from streamct.media.image import PICTURE_EXTENSIONS
 
-ANIMATIONS = (".gif", ".apng")
-KEPT_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".ts", ".m2ts", ".mts", ".webm", ".avi", ".nut")
-CLIP_ENDINGS = (
-    *KEPT_ENDINGS, *ANIMATIONS, ".3g2", ".3gp", ".asf", ".divx", ".dv", ".f4v", ".flv", ".h264", ".hevc", ".ivf",
-    ".m2v", ".mjpeg", ".mpeg", ".mpg", ".mxf", ".ogv", ".vob", ".wmv", ".y4m",
-)  # fmt: skip
 GLOB = re.compile(r"[*?[]")
 _NUMBER = re.compile(r"(.*?)(\d+)(\.\w+)")
 _A_VIDEO = 24

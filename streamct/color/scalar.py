@@ -56,6 +56,17 @@ def fifth_root(t: float) -> float:
 
 
 @inlined
+def _to_the_128th(p: float) -> float:
+    p = p * p
+    p = p * p
+    p = p * p
+    p = p * p
+    p = p * p
+    p = p * p
+    return p * p
+
+
+@inlined
 def exp_negative(x: float) -> float:
     """exp(x) for x <= 0, relative error < 1e-13 above -20, < 2e-11 to -40; less is returned as exp(-40) = 4e-18.
 
@@ -73,13 +84,7 @@ def exp_negative(x: float) -> float:
     p = 1.0 / 2.0 + y * p
     p = 1.0 + y * p
     p = 1.0 + y * p
-    p = p * p
-    p = p * p
-    p = p * p
-    p = p * p
-    p = p * p
-    p = p * p
-    return p * p
+    return _to_the_128th(p)
 
 
 @inlined
@@ -92,13 +97,7 @@ def share_of(x: float) -> float:
     p = 1.0 / 2.0 + y * p
     p = 1.0 + y * p
     p = 1.0 + y * p
-    p = p * p
-    p = p * p
-    p = p * p
-    p = p * p
-    p = p * p
-    p = p * p
-    return p * p
+    return _to_the_128th(p)
 
 
 @inlined

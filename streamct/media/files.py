@@ -84,6 +84,15 @@ def check_folder(target: Path) -> None:
     folder = target.parent
     if not folder.is_dir():
         raise OutputError(f"{target}: the folder {folder} does not exist. Create it first.")
+    check_writable(folder, target)
+
+
+def check_writable(folder: Path, target: Path) -> None:
+    """Refuse a target for which nothing may be made in a folder.
+
+    Raises:
+        OutputError: so it is.
+    """
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{target}: the folder {folder} can't be written to. Check its permissions.")
 

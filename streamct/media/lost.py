@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from av.packet import Packet
 
 from streamct.media.lost_hevc import LostInHevc
+from streamct.media.missing import MissingPictures
 from streamct.media.units import Bits, after_start_codes, units
 
 _SLICE, _SLICE_A, _IDR, _SPS, _PPS = 1, 2, 5, 7, 8
@@ -26,22 +27,17 @@ _WITH_CHROMA = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 _P, _B, _I, _SP, _SI = range(5)
 
 
-def looks_for_lost(codec: str, extradata: bytes | None) -> LostPictures | LostInHevc | None:
+def looks_for_lost(codec: str, extradata: bytes | None) -> MissingPictures | None:
     """What looks for missing pictures in a stream of this codec, None where nothing tells of them."""
     if codec == "hevc":
         return LostInHevc(extradata)
     return LostPictures(extradata) if codec == "h264" else None
 
 
-class LostPictures:
-    """Looks at the packets of a stream, in coding order, from wherever on; `look` takes the next one.
-
-    extradata: of the stream. lost: how many pictures are missing, at least. first: pts of the first packet that lacks
-    one. spoilt: pts of all packets that were made from what is missing, as far as they have one.
-    """
+class LostPictures(MissingPictures):
+    """Those of H.264."""
 
     def __init__(self, extradata: bytes | None) -> None:
-        self._length = 0  # of the numbers before each unit; 0: start codes
         self._sps: dict[int, _Sequence] = {}
         self._pps: dict[int, _Picture] = {}
         self._previous: int | None = None
@@ -49,17 +45,9 @@ class LostPictures:
         self._pending = 0
         self._damaged = False
         self._clean: int | None = None
-        self.lost = 0
-        self.first: int | None = None
-        self.spoilt: set[int] = set()
-        self._configure(extradata or b"")
+        super().__init__(extradata)
 
-    def look(self, packet: Packet) -> None:
-        """The next packet."""
-        if packet.has_sidedata("new_extradata"):
-            self._configure(bytes(packet.get_sidedata("new_extradata")))
-        if not packet.size:
-            return
+    def _look(self, packet: Packet) -> None:
         missing, fresh, intra = self._slices(packet)
         if fresh:
             self._pending, self._damaged = 0, False
@@ -75,12 +63,8 @@ class LostPictures:
             return
         if pts is not None and self._clean is not None and pts >= self._clean:
             return
-        if self._pending:
-            self.lost += self._pending
-            self._pending = 0
-            self.first = self.first if self.first is not None else pts
-        if pts is not None:
-            self.spoilt.add(pts)
+        self._found(packet, self._pending)
+        self._pending = 0
 
     def _slices(self, packet: Packet) -> tuple[int, bool, bool]:
         """How many pictures are missing before those in a packet, and whether it begins anew or is made from itself."""

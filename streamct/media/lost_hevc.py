@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from av.packet import Packet
 
+from streamct.media.missing import MissingPictures
 from streamct.media.units import Bits, after_start_codes, units
 
 _SLICES = range(32)
@@ -30,33 +31,19 @@ Set = tuple[tuple[int, bool], ...]
 """Distances to other pictures, and whether the picture itself may be made from them; see `_short_term`."""
 
 
-class LostInHevc:
-    """Looks at the packets of a stream, in coding order, from wherever on; `look` takes the next one.
-
-    Until the first picture at which decoding may begin nothing is judged. extradata: of the stream. lost: how many
-    pictures are missing, at least. first: pts of the first packet that lacks one. spoilt: pts of all packets that may
-    be made from what is missing, as far as they have one.
-    """
+class LostInHevc(MissingPictures):
+    """Those of HEVC. Until the first picture at which decoding may begin nothing is judged."""
 
     def __init__(self, extradata: bytes | None) -> None:
-        self._length = 0  # of the numbers before each unit; 0: start codes
         self._sps: dict[int, _Sequence] = {}
         self._pps: dict[int, _Picture] = {}
         self._known: dict[int, bool] = {}  # pictures by their order, and whether something in them is missing
         self._base: int | None = None
         self._ended = True
         self._skipping = False
-        self.lost = 0
-        self.first: int | None = None
-        self.spoilt: set[int] = set()
-        self._configure(extradata or b"")
+        super().__init__(extradata)
 
-    def look(self, packet: Packet) -> None:
-        """The next packet."""
-        if packet.has_sidedata("new_extradata"):
-            self._configure(bytes(packet.get_sidedata("new_extradata")))
-        if not packet.size:
-            return
+    def _look(self, packet: Packet) -> None:
         for unit in units(packet, self._length):
             if len(unit) < 3 or (unit[0] & 1) << 5 | unit[1] >> 3:  # of another layer
                 continue
@@ -106,13 +93,8 @@ class LostInHevc:
         known |= dict.fromkeys(missing, True)
         known[order] = lacking
         self._known = known
-        if packet.is_discard:
-            return
-        if missing:
-            self.lost += len(missing)
-            self.first = self.first if self.first is not None else packet.pts
-        if lacking and packet.pts is not None:
-            self.spoilt.add(packet.pts)
+        if lacking and not packet.is_discard:
+            self._found(packet, len(missing))
 
     def _references(self, bits: Bits, sps: _Sequence, order: int) -> tuple[list[int], list[int]]:
         """Orders of the pictures that one is made from, and of the others that have to stay (8.3.2)."""

@@ -13,6 +13,7 @@ from streamct.errors import EncoderRefusalError, OutputError, UsageError
 from streamct.media.alpha import holds_alpha
 from streamct.media.aspect import aspect_notes, held_aspect
 from streamct.media.encoders import AUTO, carries_hdr, codec_of, encoder_named, encoding, followers
+from streamct.media.endings import KEPT_ENDINGS
 from streamct.media.fallback import ALPHA_NOTE, fallback_note, why_not
 from streamct.media.formats import graded_format
 from streamct.media.hardware import SOFTWARE, hardware_codec
@@ -58,7 +59,6 @@ _PIPE_FORMATS = {"matroska": "matroska", "nut": "nut", "y4m": Y4M, "mpegts": "mp
 _PIPE_NAMES = {muxer: name for name, muxer in _PIPE_FORMATS.items()}
 _FALLBACKS = ((".mkv", "matroska"), (".mov", "mov"), (".nut", "nut"))
 """Containers for what the source's can't hold, best first."""
-_DEFAULT_ENDINGS = {".mp4", ".m4v", ".mov", ".mkv", ".ts", ".m2ts", ".mts", ".webm", ".avi", ".nut"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,11 +322,11 @@ def _default_path(source: Path, codec: str, notes: list[str]) -> tuple[Path, str
     ending = source.suffix.lower()
     if ending in _STILL_ENDINGS and _holds("mp4", codec):
         return source.with_name(f"{source.stem}.graded.mp4"), "mp4"
-    if ending in _DEFAULT_ENDINGS and _holds(_CONTAINERS[ending], codec):
+    if ending in KEPT_ENDINGS and _holds(_CONTAINERS[ending], codec):
         return source.with_name(f"{source.stem}.graded{source.suffix}"), _CONTAINERS[ending]
     container, named = next((held, name) for name, held in _FALLBACKS if _holds(held, codec))
     path = source.with_name(f"{source.stem}.graded{named}")
-    if ending in _CONTAINERS and ending in _DEFAULT_ENDINGS:
+    if ending in _CONTAINERS and ending in KEPT_ENDINGS:
         notes.append(f"{ending} files can't hold {codec} video with exact times; writing {path.name}")
     elif ending in _CONTAINERS:
         notes.append(f"{ending} files are written only where -o names one; writing {path.name}")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, cast
+from typing import cast
 
 import av
 from av.audio.stream import AudioStream
@@ -18,12 +17,14 @@ from av.video.stream import VideoStream
 
 from streamct.errors import DamagedInputError, OutputError
 from streamct.media.adts import header_of, lacks_header
+from streamct.media.copied import CopiedStream, CopiedStreams
 from streamct.media.demuxer import Demuxer
 from streamct.media.output import Y4M, OutputPlan, supported_codecs
 from streamct.media.priming import Priming, SampleClock, cut_at_end, primed, primings, sample_clock
 from streamct.media.probe import is_cover, open_input, reason
 from streamct.media.restarts import Restarts, restarts_of
 from streamct.media.roles import lost_roles
+from streamct.media.stream_tags import copy_tags
 from streamct.media.timed_text import NAMES, TEXTS, Rewrite, as_mov_text, plain_text, without_gaps
 from streamct.media.trim import Trim
 from streamct.media.trim_streams import StreamTrim
@@ -31,12 +32,10 @@ from streamct.media.tryout import held_keys, takes
 from streamct.model import Clip
 
 _CONTAINER_KEYS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
-_STREAM_KEYS = {"encoder", "duration", "bps", "number_of_frames", "number_of_bytes"}
-_DELAYING = {"matroska", "webm"}
+_MATROSKA = {"matroska", "webm"}
 """Containers that tell how many samples of a sound are not to be heard."""
-_SAMPLE_EXACT = {"mp4", "mov"}
-"""Containers in which a sound's clock counts samples."""
 _FILMS = {"mp4", "mov"}
+"""Containers with edit lists, in which a sound's clock counts samples."""
 _FINEST_CLOCK = 10_000_000
 
 _COVERS = {
@@ -48,34 +47,11 @@ _COVERS = {
 _FILM_COVERS = {"mjpeg", "png", "bmp"}
 """Those that MP4 has a number for."""
 
-_SPOKEN_IN_MOV = {
-    "deu": "ger", "fre": "fra", "nld": "dut", "swe": "sve", "isl": "ice", "ell": "gre", "cze": "ces", "slo": "slk",
-    "rum": "ron", "mkd": "mac", "zho": "chi", "sqi": "alb",
-}  # fmt: skip
-"""Other names of languages, under which FFmpeg finds the number that MOV has for them."""
-
-
-@dataclass(slots=True)
-class CopiedStream:
-    """A stream in the output that was copied: its index there, how many packets, when the first is due.
-
-    index: as it is found when the file is read; negative: from the end, where -1 is the last one. first: smallest
-    presentation time in seconds, None without packets. size: of all packets in bytes. recut: it is raw samples, which
-    come in other packets when the file is read again.
-    """
-
-    index: int
-    kind: str
-    packets: int = 0
-    first: Fraction | None = None
-    size: int = 0
-    recut: bool = False
-
 
 class Passthrough:
     """The other streams of a clip. `attach` adds them to the output; `advance` copies what is due.
 
-    `notes` tells which streams the container can't take, `dropped` which of the output's, by index, had no packets.
+    `notes` tells which streams the container can't take.
     tolerate: damaged ones are copied as far as they can be read. demuxer: what to take them from instead of the file.
     alone: there are none. trim: the part of the clip that they are cut to.
 
@@ -100,15 +76,13 @@ class Passthrough:
         self._demuxer = demuxer
         self._input = None if alone else open_input(clip.path) if demuxer is None else demuxer.container
         self._targets: dict[int, tuple[Stream, Rewrite | None]] = {}
-        self._copied: dict[int, CopiedStream] = {}
-        self._covers: list[int] = []
+        self._copied = CopiedStreams(plan.container in _FILMS)
         self._primings: dict[int, Priming] = {}
         self._hidden: dict[int, int] = {}
         self._clocks: dict[int, SampleClock] = {}
         self._packets: Iterator[Packet] | None = None
         self._held: Packet | None = None
         self.notes: list[str] = []
-        self.dropped: list[int] = []
 
     def attach(self, output: av.container.OutputContainer, video: Callable[[], VideoStream]) -> VideoStream:
         """Add all streams in the input's order, the graded one made by `video`; copy tags and chapters."""
@@ -117,20 +91,20 @@ class Passthrough:
             return video()
         graded: VideoStream | None = None
         covers: list[Stream] = []
-        if self._plan.container not in _SAMPLE_EXACT:  # which have edit lists of their own
+        if self._plan.container not in _FILMS:  # which have edit lists of their own
             self._primings = primings(self._clip.path, self._demuxer)
         for source in self._file.streams:
             if source.index == self._clip.stream:
                 graded = video()
-                _copy_tags(source, graded, self._plan.container)
+                copy_tags(source, graded, self._plan.container)
                 views = source.metadata.get("stereo_mode", "mono")
-                if views != "mono" and self._plan.container not in ("matroska", "webm"):
+                if views != "mono" and self._plan.container not in _MATROSKA:
                     self.notes.append(f"{self._plan.kind} do not tell here that pictures hold two views ({views})")
                 self._name_reel(graded)
                 if self._trim is not None:
                     self._trim.retime(graded, self._clip)
                 continue
-            if _is_cover(source):
+            if is_cover(source):
                 covers.append(source)
                 if self._plan.container == "matroska":
                     continue
@@ -142,12 +116,10 @@ class Passthrough:
                         f"stream {source.index} ({source.type}) loses its role: {self._plan.kind} have no place for "
                         f"{', '.join(roles)}"
                     )
-                _copy_tags(source, added[0], self._plan.container)
+                copy_tags(source, added[0], self._plan.container)
                 self._targets[source.index] = added
-                self._copied[source.index] = CopiedStream(added[0].index, source.type, recut=_is_recut(source))
-                if _is_cover(source):
-                    self._covers.append(added[0].index)
-                clock = sample_clock(source) if self._plan.container in _SAMPLE_EXACT else None
+                self._copied.add(source, added[0].index)
+                clock = sample_clock(source) if self._plan.container in _FILMS else None
                 if clock is not None:
                     self._clocks[source.index] = clock
         assert graded is not None
@@ -158,7 +130,7 @@ class Passthrough:
         kept, (_, lost) = self._metadata
         output.metadata.update(kept)
         if lost:
-            hold = "have no usual place for" if self._plan.container in ("mp4", "mov") else "hold no"
+            hold = "have no usual place for" if self._plan.container in _FILMS else "hold no"
             self.notes.append(f"metadata are left out: {self._plan.kind} {hold} {', '.join(lost)}")
         chapters = self._file.chapters()
         if self._trim is not None:
@@ -183,16 +155,16 @@ class Passthrough:
             if self._trim is not None:
                 self.notes += [
                     f"stream {source} ({told.kind}) has nothing between --from and --to that can be copied"
-                    for source, told in self._copied.items()
-                    if not told.packets and told.kind != "attachment"
+                    for source, told in self._copied.by_source.items()
+                    if told.is_empty
                 ]
-            self._drop_empty()
-            for told in self._copied.values():
-                told.index = self.found_at(told.index)
+            for source, told in self._copied.settle():
+                if self._trim is None:
+                    self.notes.append(f"stream {source} ({told.kind}) is left out: it is empty")
 
     def _next(self) -> Packet | None:
         while (packet := self._following()) is not None:
-            if self._trim is None or self._trim.keep(packet, _is_cover(packet.stream)):
+            if self._trim is None or self._trim.keep(packet, is_cover(packet.stream)):
                 return packet
             if self._demuxer is None and self._trim.is_over([self._file.streams[i] for i in self._targets]):
                 return None
@@ -231,7 +203,7 @@ class Passthrough:
         if self._input is None:
             return self._clip.time_base.denominator
         bases = [s.time_base.denominator for s in self._file.streams if s.time_base]
-        if self._plan.container in _SAMPLE_EXACT:
+        if self._plan.container in _FILMS:
             bases += [s.sample_rate for s in self._file.streams.audio if s.codec_context is not None and s.sample_rate]
         exact = math.lcm(*bases) if bases else 1
         return exact if exact <= _FINEST_CLOCK else max(1000, *bases)
@@ -239,7 +211,7 @@ class Passthrough:
     @property
     def copied(self) -> tuple[CopiedStream, ...]:
         """What has been copied so far, one entry a stream."""
-        return tuple(self._copied.values())
+        return tuple(self._copied.by_source.values())
 
     @property
     def field_order(self) -> int:
@@ -258,28 +230,9 @@ class Passthrough:
             if isinstance(source := self._file.streams[index], VideoStream)
         }
 
-    def _drop_empty(self) -> None:
-        if self._plan.container not in _FILMS:
-            return
-        empty = {n: told for n, told in self._copied.items() if not told.packets and told.kind != "attachment"}
-        for source, told in empty.items():  # the muxer writes no track without packets
-            if self._trim is None:
-                self.notes.append(f"stream {source} ({told.kind}) is left out: it is empty")
-            self.dropped.append(told.index)
-            del self._copied[source]
-
     def found_at(self, index: int) -> int:
-        """The index under which a stream of the output is found when that is read again, as `CopiedStream` has it.
-
-        A film's tracks without packets are not written, and its cover art is no track: it comes last, behind the tracks
-        that the muxer makes of chapters and timecode.
-        """
-        if self._plan.container not in _FILMS:
-            return index
-        covers = [cover for cover in self._covers if cover not in self.dropped]
-        if index in covers:
-            return covers.index(index) - len(covers)
-        return index - sum(other < index for other in (*self.dropped, *covers))
+        """See `CopiedStreams`."""
+        return self._copied.found_at(index)
 
     def close(self) -> None:
         """Close the input."""
@@ -349,14 +302,10 @@ class Passthrough:
             source = packet.stream.index
         if source in self._clocks:
             self._clocks[source].retime(packet)
-        told = self._copied[source]
+        told = self._copied.by_source[source]
         if told.kind == "audio" and self._file.format.name.startswith("mov"):
             cut_at_end(packet)
-        told.packets += 1
-        told.size += packet.size
-        if packet.pts is not None:
-            time = packet.pts * packet.time_base
-            told.first = time if told.first is None else min(told.first, time)
+        told.count(packet)
         packet.stream = target
         output.mux_one(packet)
 
@@ -366,7 +315,7 @@ class Passthrough:
             self.notes.append(f"stream {source.index} ({source.type}) is left out: it is empty")
             return None
         if source.type == "attachment":
-            if container in ("matroska", "webm"):
+            if container in _MATROSKA:
                 return output.add_stream_from_template(source), None
             self._left_out(source, "attachments")
             return None
@@ -377,10 +326,10 @@ class Passthrough:
                 return None  # written again from the chapters
             self._left_out(source, "data streams")
             return None
-        if _is_cover(source) and (container != "mp4" or source.codec_context.codec.canonical_name not in _FILM_COVERS):
+        if is_cover(source) and (container != "mp4" or source.codec_context.codec.canonical_name not in _FILM_COVERS):
             self._left_out(source, "cover art")
             return None
-        if source.type == "video" and not _is_cover(source):
+        if source.type == "video" and not is_cover(source):
             self.notes.append(
                 f"video stream {self._clip.stream} is graded; stream {source.index} is copied (--stream chooses)"
             )
@@ -394,7 +343,7 @@ class Passthrough:
             self._left_out(source, f"{codec or name or 'unknown'} {what}")
             return None
         try:
-            if source.index in self._primings and container in _DELAYING:
+            if source.index in self._primings and container in _MATROSKA:
                 with primed(source, self._primings[source.index].samples) as template:
                     return output.add_stream_from_template(template, opaque=True), None
             added = output.add_stream_from_template(source, opaque=True)
@@ -417,7 +366,7 @@ class Passthrough:
             return
         name = source.metadata.get("filename") or f"cover.{ending}"
         added = output.add_attachment(name, source.metadata.get("mimetype") or kind, data)
-        self._copied[source.index] = CopiedStream(added.index, "video", 1)
+        self._copied.add(source, added.index, packets=1)
 
     def _first_packet(self, source: Stream) -> bytes | None:
         if self._demuxer is not None:
@@ -440,7 +389,7 @@ class Passthrough:
         if codec == "mov_text" and container == "matroska":
             self.notes.append(f"subtitle stream {source.index} becomes plain text (SubRip): Matroska has no mov_text")
             return output.add_mux_stream("subrip", time_base=source.time_base), plain_text
-        if container in ("mp4", "mov"):
+        if container in _FILMS:
             self.notes.append(
                 f"subtitle stream {source.index} ({NAMES[codec]}) becomes mov_text, all that {self._plan.kind} take; "
                 "it keeps bold and italics, not places and other styles"
@@ -495,25 +444,3 @@ def left_out(clip: Clip, plan: OutputPlan) -> tuple[str, ...]:
         finally:
             others.close()
     return tuple(others.notes)
-
-
-def _is_cover(stream: Stream) -> bool:
-    return isinstance(stream, VideoStream) and is_cover(stream)
-
-
-def _is_recut(stream: Stream) -> bool:
-    return stream.codec_context is not None and stream.codec_context.codec.canonical_name.startswith("pcm_")
-
-
-def _copy_tags(source: Stream, target: Stream, container: str) -> None:
-    kept: dict[str, Any] = {
-        key: value
-        for key, value in source.metadata.items()
-        if key.lower().split("-")[0] not in _STREAM_KEYS and not key.lower().startswith("_statistics")
-    }
-    if "name" in kept and "title" not in kept:  # as a film's track calls its title
-        kept["title"] = kept.pop("name")
-    if container == "mov" and kept.get("language") in _SPOKEN_IN_MOV:
-        kept["language"] = _SPOKEN_IN_MOV[kept["language"]]
-    target.metadata.update(kept)
-    target.disposition = Disposition(source.disposition)

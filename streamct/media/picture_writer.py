@@ -17,12 +17,12 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from streamct.errors import OutputError
+from streamct.media.copied import CopiedStream
 from streamct.media.files import beside, check_target, sweep, writing
 from streamct.media.formats import convert
 from streamct.media.image_read import Picture
 from streamct.media.image_write import picture_bytes
 from streamct.media.output import OutputPlan
-from streamct.media.passthrough import CopiedStream
 from streamct.media.reader import plane_views
 from streamct.media.sequence import SEQUENCE, Pattern, pattern_of
 from streamct.model import Clip, Frame, PixelFormat

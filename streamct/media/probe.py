@@ -98,8 +98,8 @@ def video_stream(container: av.container.InputContainer, index: int) -> av.video
 
 
 def is_cover(stream: av.stream.Stream) -> bool:
-    """Whether a video stream is a still attached to the file (cover art)."""
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+    """Whether a stream is a still attached to the file (cover art)."""
+    return stream.type == "video" and bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 def probe(path: Path, stream: int | None = None) -> Clip:
@@ -196,7 +196,7 @@ def choose(container: av.container.InputContainer, path: Path, index: int | None
 
 
 def _kind(stream: av.stream.Stream) -> str:
-    return "cover art" if isinstance(stream, av.video.stream.VideoStream) and is_cover(stream) else stream.type
+    return "cover art" if is_cover(stream) else stream.type
 
 
 def _unknown(container: av.container.InputContainer, index: int | None = None) -> str | None:

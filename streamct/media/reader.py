@@ -19,8 +19,8 @@ from streamct.media.beginnings import Beginning
 from streamct.media.demuxer import Demuxer
 from streamct.media.ebml import missing_bytes
 from streamct.media.formats import FULL_RANGE_ALIASES, convert, graded_format
-from streamct.media.lost import LostPictures, looks_for_lost
-from streamct.media.lost_hevc import LostInHevc
+from streamct.media.lost import looks_for_lost
+from streamct.media.missing import MissingPictures
 from streamct.media.probe import open_input, reason, video_stream
 from streamct.media.restarts import Restarts, restarts_of
 from streamct.media.slices import broken_slices
@@ -72,7 +72,7 @@ class Reader:
         self._tolerate = tolerate
         self._failures: list[str] = []
         self._broken: set[int | None] = set()
-        self._lost: LostPictures | LostInHevc | None = None
+        self._lost: MissingPictures | None = None
         self._restarts: Restarts | None = None
         self._beginning = Beginning()
         self._moved = 0

@@ -16,11 +16,11 @@ from av.video.stream import VideoStream
 from streamct.errors import OutputError
 from streamct.media.alpha import alpha_decoder
 from streamct.media.aspect import held_aspect
+from streamct.media.copied import CopiedStream
 from streamct.media.encoders import carries_hdr, keeps_fields
 from streamct.media.fields import field_of, first_field
 from streamct.media.headers import holds_hdr
 from streamct.media.output import ROTATING_CONTAINERS, Y4M, OutputPlan, carries_tags
-from streamct.media.passthrough import CopiedStream
 from streamct.media.probe import (
     content_light,
     display_matrix,

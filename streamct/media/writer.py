@@ -15,6 +15,7 @@ from av.video.reformatter import VideoReformatter
 
 from streamct.errors import OutputError
 from streamct.media.alpha import announce_alpha
+from streamct.media.copied import CopiedStream
 from streamct.media.demuxer import Demuxer
 from streamct.media.dnxhr import tell_matrix
 from streamct.media.encoders import counts_frames, keeps_fields
@@ -23,7 +24,7 @@ from streamct.media.formats import FULL_RANGE_ALIASES, convert
 from streamct.media.headers import HeaderPipe, passes_headers, room, tell_header, told_of
 from streamct.media.matroska import Told
 from streamct.media.output import DEFAULT_RATE, LIMITED_ONLY, Y4M, OutputPlan
-from streamct.media.passthrough import CopiedStream, Passthrough
+from streamct.media.passthrough import Passthrough
 from streamct.media.pipes import StandardOutput
 from streamct.media.probe import is_cover, reason
 from streamct.media.reader import plane_views

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 import pyvips
 import streams
+from batches import LOSSLESS, dies, noted, ran, statuses, times
 from clips import decoded, moving_picture, write_clip
 
 import streamct.file_task
+import streamct.span_jobs
 import streamct.spanned
-from streamct.batch import BatchReport, run_batch
+from streamct.batch import run_batch
 from streamct.cli.batch_display import table
 from streamct.color.cube import nodes, unit_lattice
 from streamct.color.cube_text import format_cube
@@ -31,46 +33,8 @@ from streamct.media.image import save_png
 from streamct.model import Event
 from streamct.pipeline import grade_picture, grade_video
 from streamct.references import References
-from streamct.settings import Settings
 from streamct.sources import collect
-from streamct.spanned import Recipe
-
-LOSSLESS = Settings().updated(output__codec="ffv1")
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("made")
-    (root / "in" / "sub").mkdir(parents=True)
-    write_clip(root / "in" / "a.mkv", moving_picture(12), audio=True)
-    write_clip(root / "in" / "sub" / "b.mkv", moving_picture(9, seed=1))
-    save_png(root / "in" / "sub" / "c.png", moving_picture(1, seed=2)[0])
-    save_png(root / "ref.png", moving_picture(1, seed=5)[0][..., ::-1])
-    return root
-
-
-@pytest.fixture
-def root(made: Path, tmp_path: Path) -> Path:
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    return tmp_path
-
-
-def ran(
-    root: Path, *extra: Path, settings: Settings = LOSSLESS, heard: list[Event] | None = None, **options: Any
-) -> BatchReport:
-    out = root / "out"
-    found = collect([root / "in", *extra], root / "ref.png", out, settings, recursive=True)
-    chosen = Options(out, Ledger(out / ".streamct"), **options)
-    with LocalExecutor(2) as executor:
-        return run_batch(found.items, chosen, executor, progress=None if heard is None else heard.append)
-
-
-def statuses(report: BatchReport) -> dict[str, str]:
-    return {result.name: result.status for result in report.files}
-
-
-def times(folder: Path) -> dict[str, int]:
-    return {str(p.relative_to(folder)): p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+from streamct.span_jobs import Recipe
 
 
 def test_each_file_comes_out_as_if_it_had_been_graded_alone(root: Path, tmp_path: Path) -> None:
@@ -155,135 +119,6 @@ def test_an_output_that_is_not_ours_stays_without_leave(root: Path) -> None:
     assert statuses(ran(root, overwrite=True)) == {"a.mkv": "done", "sub/b.mkv": "skipped", "sub/c.png": "skipped"}
 
 
-def test_restart_does_all_again_but_touches_only_what_is_ours(root: Path) -> None:
-    first = ran(root)
-    before = times(root / "out")
-    again = ran(root, restart=True)
-    assert set(statuses(again).values()) == {"done"}
-    assert [result.digest for result in again.files] == [result.digest for result in first.files]
-    assert all(times(root / "out")[name] != before[name] for name in ("a.mkv", "sub/b.mkv", "sub/c.png"))
-    (root / "out" / "a.mkv").write_bytes(b"precious")
-    assert statuses(ran(root, restart=True))["a.mkv"] == "failed"
-    assert (root / "out" / "a.mkv").read_bytes() == b"precious"
-
-
-@pytest.mark.parametrize("damage", [False, True])
-def test_a_graded_part_is_taken_if_it_is_whole_and_made_again_if_not(
-    root: Path, damage: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Ledger, "place", _dies)
-    ran(root)
-    monkeypatch.undo()
-    parts = sorted(p for p in (root / "out" / ".streamct").iterdir() if p.suffix != ".json")
-    assert len(parts) == 3
-    if damage:
-        for part in parts:
-            part.write_bytes(part.read_bytes()[:-100])
-    graded: list[Path] = []
-    for module, name in ((streamct.spanned, "grade_asked"), (streamct.file_task, "grade_picture")):
-        monkeypatch.setattr(module, name, _noted(getattr(module, name), graded))
-    assert set(statuses(ran(root)).values()) == {"done"}
-    assert len(graded) == (3 if damage else 0)
-    assert len(decoded(root / "out" / "a.mkv")) == 12
-    assert {p.suffix for p in (root / "out" / ".streamct").iterdir()} == {".done"}
-
-
-def _dies(*arguments: Any) -> None:
-    raise OutputError("the machine has stopped here")
-
-
-def _noted(call: Any, graded: list[Path]) -> Any:
-    def noted(input: Any, *arguments: Any, **named: Any) -> Any:
-        graded.append(getattr(input, "input", input))
-        return call(input, *arguments, **named)
-
-    return noted
-
-
-@pytest.mark.parametrize("damage", ["none", "truncated", "settings"])
-def test_spans_that_are_done_are_taken_again_and_only_those(
-    root: Path, damage: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.rmtree(root / "in" / "sub")
-    write_clip(root / "in" / "a.mkv", moving_picture(40), audio=True)
-    monkeypatch.setattr(streamct.spanned, "join_parts", _dies)
-    assert statuses(ran(root, spans=3)) == {"a.mkv": "failed"}
-    monkeypatch.undo()
-    work = root / "out" / ".streamct"
-    parts = sorted(work.glob("*.part.span"))
-    assert len(parts) == 3
-    if damage == "truncated":
-        parts[1].write_bytes(parts[1].read_bytes()[:-20])
-    settings = LOSSLESS.updated(mapping__strength=0.5) if damage == "settings" else LOSSLESS
-    heard: list[Event] = []
-    report = ran(root, settings=settings, spans=3, heard=heard)
-    states = [event.data["state"] for event in heard if event.kind == "status"]
-    graded = 40 - report.files[0].details["frames reused"]
-    assert states[-1].frames == graded, "what is told on the way leaves out what an earlier run graded, too"
-    assert all((state.fps > 0) == (state.frames > 0) for state in states)
-    (result,) = report.files
-    assert result.status == "done"
-    assert result.details["parts reused"] == {"none": 3, "truncated": 2, "settings": 0}[damage]
-    assert (report.fps == 0) == (damage == "none"), "what an earlier run graded is not this one's pace"
-    said = table(report, whole=False)
-    assert ("done, 3 of 3 parts reused" in said and "40 of them from an earlier run" in said) == (damage == "none")
-    assert ("done, 2 of 3 parts reused" in said) == (damage == "truncated")
-    assert {path.suffix for path in work.iterdir()} == {".done"}, "parts go when their output is there"
-    grade_video(root / "in" / "a.mkv", root / "ref.png", root / "alone.mkv", settings)
-    for (t, planes), (u, others) in zip(decoded(root / "out" / "a.mkv"), decoded(root / "alone.mkv"), strict=True):
-        assert t == u
-        for plane, other in zip(planes, others, strict=True):
-            np.testing.assert_array_equal(plane, other)
-
-
-@pytest.fixture
-def stopped(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The work folder of a run that made all three spans of a clip and died before it joined them."""
-    shutil.rmtree(root / "in" / "sub")
-    write_clip(root / "in" / "a.mkv", moving_picture(40))
-    with monkeypatch.context() as patch:
-        patch.setattr(streamct.spanned, "join_parts", _dies)
-        ran(root, spans=3)
-    return root / "out" / ".streamct"
-
-
-def test_restart_takes_no_spans_of_an_earlier_run_either(root: Path, stopped: Path) -> None:
-    (result,) = ran(root, spans=3, restart=True).files
-    assert (result.status, result.details["parts reused"]) == ("done", 0)
-    assert {path.suffix for path in stopped.iterdir()} == {".done"}
-
-
-def test_a_dry_run_that_would_restart_takes_nothing_away(root: Path, stopped: Path) -> None:
-    before = times(root / "out")
-    found = collect([root / "in"], root / "ref.png", root / "out", LOSSLESS)
-    options = Options(root / "out", Ledger(stopped), restart=True, spans=3)
-    with LocalExecutor(1) as executor:
-        assert statuses(run_batch(found.items, options, executor, dry=True)) == {"a.mkv": "planned"}
-    assert times(root / "out") == before
-
-
-def test_parts_for_another_output_of_the_same_name_stay(root: Path, stopped: Path) -> None:
-    before = times(stopped)
-    found = collect([root / "in"], root / "ref.png", root / "other", LOSSLESS)
-    with LocalExecutor(1) as executor:
-        report = run_batch(found.items, Options(root / "other", Ledger(stopped), spans=3), executor)
-    assert statuses(report) == {"a.mkv": "done"}
-    assert {name: changed for name, changed in times(stopped).items() if not name.endswith(".done")} == before
-
-
-def test_an_output_that_another_run_works_on_is_left_to_it(root: Path) -> None:
-    ledger = Ledger(root / "out" / ".streamct")
-    ledger.open()
-    with ledger.of(root / "out" / "a.mkv").held(root / "out" / "a.mkv"):
-        report = ran(root)
-    assert statuses(report) == {"a.mkv": "failed", "sub/b.mkv": "done", "sub/c.png": "done"}
-    assert (
-        f"{root / 'out' / 'a.mkv'}: is being graded by another run (process {os.getpid()} on " in report.files[0].error
-    )
-    assert {path.suffix for path in ledger.folder.iterdir()} == {".done"}
-    assert statuses(ran(root)) == {"a.mkv": "done", "sub/b.mkv": "skipped", "sub/c.png": "skipped"}
-
-
 def test_a_result_names_the_engine_that_ran_it(root: Path) -> None:
     class Elsewhere(LocalExecutor):
         name = "elsewhere"
@@ -318,7 +153,7 @@ def test_one_reference_is_looked_at_once_and_a_bad_one_stops_all_before_any_work
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[References] = []
-    monkeypatch.setattr(streamct.file_task, "look", _noted(streamct.file_task.look, looked))
+    monkeypatch.setattr(streamct.file_task, "look", noted(streamct.file_task.look, looked))
     ran(root)
     assert [found.paths for found in looked] == [(root / "ref.png",)]
     (root / "ref.png").write_bytes(b"no picture")
@@ -396,7 +231,7 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_its_file_is_graded(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     graded: list[Path] = []
-    monkeypatch.setattr(streamct.spanned, "grade_asked", _noted(streamct.spanned.grade_asked, graded))
+    monkeypatch.setattr(streamct.span_jobs, "grade_asked", noted(streamct.span_jobs.grade_asked, graded))
     access = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "sub" and access(path, mode))
     out = tmp_path / "out"
@@ -412,7 +247,7 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_its_file_is_graded(
 def test_what_fails_is_reported_as_what_it_would_have_become(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(root / "in" / "sub")
     shutil.move(root / "in" / "a.mkv", root / "in" / "a.mp4")
-    monkeypatch.setattr(streamct.spanned, "grade_asked", _dies)
+    monkeypatch.setattr(streamct.span_jobs, "grade_asked", dies)
     (result,) = ran(root).files
     assert (result.status, result.output) == ("failed", root / "out" / "a.mkv")
     monkeypatch.undo()

@@ -146,7 +146,7 @@ def test_of_a_video_only_the_span_counts(folder: Path) -> None:
 
 
 def test_what_is_decoded_of_a_long_clip_is_bounded_and_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamct.references._BUDGET", 96 * 64 * 60.0)
+    monkeypatch.setattr("streamct.reference_frames._BUDGET", 96 * 64 * 60.0)
     warnings: list[str] = []
     found = look(references(folder / "long.mp4"), FILM, warn=warnings.append).palettes.whole
     assert len(warnings) == 1

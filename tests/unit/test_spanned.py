@@ -12,7 +12,7 @@ from clips import decoded, moving_picture, write_clip
 from networks import RedIsForeground
 from streams import write_rich
 
-from streamct import run, spanned
+from streamct import run, span_jobs, spanned
 from streamct.errors import DamagedInputError, InputError, LookFileError, OutputError
 from streamct.execute.local import LocalExecutor
 from streamct.execute.schedule import State
@@ -158,7 +158,7 @@ def test_a_network_makes_the_same_masks_in_spans(
     executor: LocalExecutor, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     network = Network(batch=1)
-    for room in (run, spanned):
+    for room in (run, span_jobs):
         monkeypatch.setattr(room, "load", lambda settings: network)
     monkeypatch.setattr(run, "resolve", lambda segment, note: (segment, None))
     settings = SETTINGS.updated(
@@ -181,7 +181,7 @@ def test_what_a_network_met_with_in_any_span_is_told_once(
     line = "it goes on with 4"
     network = Network(batch=1)
     monkeypatch.setattr(network, "told", lambda: [line])
-    for room in (run, spanned):
+    for room in (run, span_jobs):
         monkeypatch.setattr(room, "load", lambda settings: network)
     monkeypatch.setattr(run, "resolve", lambda segment, note: (segment, None))
     settings = SETTINGS.updated(segment__segmenter="deeplabv3-mobilenet", segment__size=64, time__mode=mode)
@@ -246,7 +246,7 @@ def test_a_clip_that_reads_otherwise_by_seeking_is_read_again_from_its_beginning
     def astray(*_: Any) -> None:
         raise DamagedInputError("even.mkv: frame 30 at 00:00:01.250 did not come where its packet lies.")
 
-    monkeypatch.setattr(spanned, "PassageReader", astray)
+    monkeypatch.setattr(span_jobs, "PassageReader", astray)
     report = grade_in_spans(asked(folder, tmp_path / "out.mkv"), executor, count=3)
     assert report.details["spans"] == 1
     assert any("frame 30" in line and "read again from its beginning" in line for line in report.warnings)

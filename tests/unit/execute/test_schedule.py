@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -338,3 +342,12 @@ def test_with_many_jobs_in_flight_they_are_not_all_looked_at_for_each_that_ends(
     names = [str(number) for number in range(3000)]
     assert _run(executor, ("clip", _task(*names)), clock=lambda: 0.0) == {"clip": names}
     assert executor.looked <= 300
+
+
+def test_the_simulation_of_the_scheduler_comes_to_its_end() -> None:
+    script = Path(__file__).parents[3] / "scripts" / "simulate.py"
+    command = [sys.executable, script, "--spans", "8", "--clips", "2", "--workers", "3", "--json"]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    row = json.loads(done.stdout.splitlines()[-1])
+    assert (row["workers"], row["spans"]) == (3, 8)

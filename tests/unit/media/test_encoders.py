@@ -16,8 +16,6 @@ from rewrite import rewrite
 from streamct.errors import SettingsError
 from streamct.media.output import OutputPlan, resolve_output
 from streamct.media.probe import probe
-from streamct.media.reader import Reader
-from streamct.media.writer import Writer
 from streamct.model import MasteringDisplay
 from streamct.settings import OutputSettings
 
@@ -236,15 +234,7 @@ def test_matroska_tells_the_place_of_chroma_samples_for_codecs_that_do_not(tmp_p
 def sited(path: Path, pix_fmt: str, location: int) -> Path:
     """FFV1 in Matroska that says where its chroma samples lie."""
     source = probe(made(path.with_name("unsited.mkv"), "ffv1", pix_fmt))
-    told = replace(source, chroma_location=location)
-    found = resolve_output(told, path, OutputSettings())
-    with Reader(told) as reader, Writer(told, found, path) as writer:
-        for frame in reader:
-            copy = writer.allocate(frame)
-            for to, samples in zip(copy.planes, frame.planes, strict=True):
-                to[...] = samples
-            writer.write(copy)
-        writer.close()
+    rewrite(replace(source, chroma_location=location), path)
     return path
 
 

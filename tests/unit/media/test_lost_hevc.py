@@ -20,6 +20,7 @@ from streamct.media.source import Source
 from streamct.media.timeline import timeline_of
 from streamct.media.trim import Trim
 from streamct.media.units import Bits
+from streamct.model import Clip
 
 FRAMES, SIZE = 24, (192, 128)
 SHAPES = {
@@ -42,6 +43,17 @@ def packets(path: Path) -> tuple[bytes | None, list[Packet]]:
     with av.open(str(path)) as container:
         extradata = container.streams.video[0].codec_context.extradata
         return extradata, [packet for packet in container.demux(video=0) if packet.size]
+
+
+def without_the_sixth(source: Path, target: Path) -> Clip:
+    """The same film, but for one packet."""
+    with av.open(str(source)) as before, av.open(str(target), "w") as after:
+        stream = after.add_stream_from_template(before.streams.video[0], opaque=True)
+        for number, packet in enumerate(p for p in before.demux(video=0) if p.size):
+            if number != 5:
+                packet.stream = stream
+                after.mux(packet)
+    return probe(target)
 
 
 def looked(extradata: bytes | None, found: list[Packet]) -> LostInHevc:
@@ -98,13 +110,7 @@ def test_what_comes_before_an_opened_group_and_is_made_from_what_was_not_read_is
 def test_a_clip_that_lacks_a_picture_is_refused_and_read_as_a_whole(tmp_path: Path) -> None:
     source = clip(tmp_path / "a.mp4", "chain")
     assert timeline_of(probe(source)) is not None
-    with av.open(str(source)) as before, av.open(str(tmp_path / "b.mp4"), "w") as after:
-        stream = after.add_stream_from_template(before.streams.video[0], opaque=True)
-        for number, packet in enumerate(p for p in before.demux(video=0) if p.size):
-            if number != 5:
-                packet.stream = stream
-                after.mux(packet)
-    film = probe(tmp_path / "b.mp4")
+    film = without_the_sixth(source, tmp_path / "b.mp4")
     assert timeline_of(film) is None
     expected = r"1 picture is missing that others are made from, the first before 00:00:00\.240; \d of 23 frames"
     with Reader(film) as reader, pytest.raises(DamagedInputError, match=expected):
@@ -247,13 +253,7 @@ def test_nothing_is_judged_before_decoding_may_begin() -> None:
 def test_a_part_that_lacks_frames_which_the_decoder_leaves_out_is_refused_or_told(tmp_path: Path) -> None:
     """Of frames 6 to 11 nothing comes, for 5 is gone."""
     source = clip(tmp_path / "a.mp4", "chain")
-    with av.open(str(source)) as before, av.open(str(tmp_path / "b.mp4"), "w") as after:
-        stream = after.add_stream_from_template(before.streams.video[0], opaque=True)
-        for number, packet in enumerate(p for p in before.demux(video=0) if p.size):
-            if number != 5:
-                packet.stream = stream
-                after.mux(packet)
-    film = probe(tmp_path / "b.mp4")
+    film = without_the_sixth(source, tmp_path / "b.mp4")
     line = "5 frames between --from and --to are corrupt, the first at 00:00:00.240"
     for tolerate in (False, True):
         trim = Trim(film, Fraction(2, 25), Fraction(11, 25))

@@ -24,7 +24,8 @@ from streamct.model import Span
 from streamct.pipeline import grade_asked
 from streamct.prepare import Request
 from streamct.settings import Settings
-from streamct.spanned import divide, grade_in_spans, render_span
+from streamct.span_jobs import divide, render_span
+from streamct.spanned import grade_in_spans
 
 FRAMES = 30
 

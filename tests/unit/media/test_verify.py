@@ -12,8 +12,8 @@ import streams
 from rewrite import rewrite
 
 from streamct.errors import OutputError
+from streamct.media.copied import CopiedStream
 from streamct.media.output import OutputPlan, resolve_output
-from streamct.media.passthrough import CopiedStream
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
 from streamct.media.verify import verify
