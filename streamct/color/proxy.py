@@ -6,6 +6,8 @@ is taken of coded values, on which R'G'B' depends linearly, so planes and pictur
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,6 +57,7 @@ def _box_means_into(plane: NDArray[np.generic], out: FloatArray) -> None:
     _box_means(plane, _edges(plane.shape[0], height), _edges(plane.shape[1], width), _sums(plane, height), out)
 
 
+@lru_cache(maxsize=64)
 def _edges(full: int, small: int) -> IntArray:
     return np.arange(small + 1) * full // small
 
