@@ -3,6 +3,7 @@
     python scripts/bench.py kernel DATA       CPU time of the render kernel, beside ffmpeg's lut3d
     python scripts/bench.py analysis DATA     CPU time of the analysis, and of color-matcher where it is installed
     python scripts/bench.py video DATA        `streamct video`, a plain transcode and one with lut3d
+    python scripts/bench.py timeline DATA     stages inside a run; --picture FILE.svg draws a part of it
     python scripts/bench.py scale DATA        clip length, resolution, cores
     python scripts/bench.py engines DATA      one clip in one piece, in spans, and on Ray with a worker for each core
     python scripts/bench.py startup DATA      help, the second still of 1080p, a video's first frame
@@ -14,8 +15,8 @@
     python scripts/bench.py segment           frames/s of the segmentation networks beside their floor (--help)
 
 DATA holds clips/ and refs/ (see CONTRIBUTING.md). --rounds N: rounds that the median is taken of, in each of which
-all that is compared runs once. --frames N: length of the clips: 900 of `video`, `scale` and `engines`, 48 of the
-folders. --engine: local or ray, for the folders. --json: a line of JSON for each row. ffmpeg is the system's (Debian:
+all that is compared runs once. --frames N: length of the clips: 900 of `video`, `timeline`, `scale` and `engines`, 48
+of the folders. --engine: local or ray, for the folders. --json: a line of JSON for each row. ffmpeg is the system's (Debian:
 apt-get install ffmpeg). --color-matcher PYTHON: an interpreter that has color-matcher, which is under the GPL and so
 lives in an environment of its own.
 """
@@ -31,6 +32,7 @@ from bench_batch import folder, folder_memory
 from bench_engines import engines
 from bench_kernel import analysis, kernel
 from bench_run import Run, first_frame, machine, measure, medians, scaled_clip, scratch, show, streamct
+from bench_timeline import timeline
 from bench_video import scale, video
 
 from streamct.media.image import read_picture, save_png
@@ -153,18 +155,21 @@ def main() -> None:
         bench_segment.main()
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bench", choices=["analysis", *_BENCHES, *_WITH_FRAMES, *_FOLDERS])
+    parser.add_argument("bench", choices=["analysis", "timeline", *_BENCHES, *_WITH_FRAMES, *_FOLDERS])
     parser.add_argument("data", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--frames", type=int)
     parser.add_argument("--engine", choices=["local", "ray"], default="local")
     parser.add_argument("--color-matcher", type=Path, metavar="PYTHON")
+    parser.add_argument("--picture", type=Path, metavar="SVG")
     parser.add_argument("--json", action="store_true", dest="as_json")
     asked = parser.parse_args()
     if not asked.as_json:
         print(machine())
     if asked.bench == "analysis":
         analysis(asked.data, asked.rounds, asked.as_json, asked.color_matcher)
+    elif asked.bench == "timeline":
+        timeline(asked.data, asked.frames or 900, asked.as_json, asked.picture)
     elif asked.bench in _WITH_FRAMES:
         _WITH_FRAMES[asked.bench](asked.data, asked.rounds, asked.frames or 900, asked.as_json)
     elif asked.bench in _FOLDERS:

@@ -147,9 +147,11 @@ def _contents(item: Item) -> dict[str, Any]:
 
 
 def _reference(wanted: References) -> Any:
-    """What they hold and, where there are several, how much each counts."""
+    """What they hold; where there are several, how much each counts; and which part of videos is taken."""
     (one, *others) = held = [(content(item.path), item.weight) for item in wanted.items]
-    return held if others or wanted.start or wanted.stop else one[0]
+    if wanted.start is not None or wanted.stop is not None:
+        return [held, *(None if time is None else str(time) for time in (wanted.start, wanted.stop))]
+    return held if others else one[0]
 
 
 def _weights(settings: Settings) -> str | None:

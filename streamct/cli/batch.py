@@ -86,6 +86,8 @@ def batch(
     segment_every: o.SegmentEvery = None,
     mask: o.StillMask = None,
     ref_mask: o.RefMask = None,
+    ref_from: o.RefFrom = None,
+    ref_to: o.RefTo = None,
     codec: o.Codec = None,
     crf: o.Crf = None,
     encoder_preset: o.EncoderPreset = None,
@@ -158,7 +160,7 @@ def batch(
     if spans is not None and spans < 1:
         raise UsageError(f"--spans {spans}: at least one is needed.")
     where = Engine(engine, address, cpu_workers, gpu_workers, gpus_per_worker)
-    sources, reference = _split(paths, ref)
+    sources, reference = _split(paths, ref, ref_from, ref_to)
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output}: is a file. Name a folder with -o.")
     work = work_dir or output / FOLDER
@@ -207,14 +209,21 @@ def batch(
         raise typer.Exit(1)
 
 
-def _split(paths: list[Path], ref: list[str] | None) -> tuple[list[Path], References | None]:
-    """Sources, and the references: those of --ref, else the last path if it is one."""
+def _split(
+    paths: list[Path], ref: list[str] | None, start: str | None, stop: str | None
+) -> tuple[list[Path], References | None]:
+    """Sources, and the references: those of --ref, else the last path if it is one. start, stop: of reference videos."""
     from streamct.manifest import is_manifest
     from streamct.references import references
 
     if ref:
-        return paths, references(ref)
+        return paths, references(ref, start=start, stop=stop)
     if is_manifest(paths[-1]):
+        if start is not None or stop is not None:
+            raise UsageError(
+                f"--ref-from, --ref-to: are for the reference of the command, and {paths[-1]} names its own. "
+                "Give the reference with --ref."
+            )
         return paths, None
     if len(paths) < 2:
         raise UsageError(
@@ -222,7 +231,7 @@ def _split(paths: list[Path], ref: list[str] | None) -> tuple[list[Path], Refere
         )
     if paths[-1].is_dir():
         raise UsageError(f"{paths[-1]}: is a folder, but the last path is the reference picture. See --ref.")
-    return paths[:-1], references(str(paths[-1]))
+    return paths[:-1], references(str(paths[-1]), start=start, stop=stop)
 
 
 def _unused(asked: Engine, engine: str, segmenting: bool) -> Iterator[str]:

@@ -25,6 +25,7 @@ from streamct.execute import engine
 from streamct.execute.engine import Engine
 from streamct.media.image import save_png
 from streamct.pipeline import grade_picture, grade_video
+from streamct.references import references
 from streamct.settings import Settings
 
 SCRIPT = [sys.executable, "-W", "error", "-c", "from streamct.cli import main; main()"]
@@ -203,6 +204,22 @@ def test_several_references_by_weight_look_as_they_do_for_one_picture(streamct: 
     assert "exists already" in run.stderr
 
 
+def test_a_part_of_a_reference_video_is_taken_and_another_part_is_another_look(streamct: Run, root: Path) -> None:
+    scenes = [moving_picture(12, seed=seed) for seed in (5, 8)]
+    video = write_clip(root / "ref.mkv", [picture[..., ::-1] for scene in scenes for picture in scene], gop=12)
+    part = (root / "in" / "c.png", video, "-q", "-o", root / "out")
+    run = streamct(*part, "--ref-to", "0.5")
+    assert run.returncode == 0, run.stderr
+    grade_picture(root / "in" / "c.png", references(video, stop="0.5"), root / "alone.png")
+    assert (root / "out" / "c.png").read_bytes() == (root / "alone.png").read_bytes()
+    assert "exists already" in streamct(*part, "--ref-from", "0.5").stderr
+    assert "exists already" in streamct(*part, "--ref-from", "0").stderr
+    (root / "list.csv").write_text("input,reference\nin/c.png,ref.mkv\n")
+    run = streamct(root / "list.csv", "-o", root / "out", "--ref-from", "0.5")
+    assert run.returncode == 2
+    assert "list.csv names its own" in run.stderr
+
+
 def test_the_weight_of_a_reference_that_stands_alone_does_no_harm(streamct: Run, root: Path) -> None:
     run = streamct(root / "in" / "c.png", f"{root / 'ref.png'}:0.5", "-o", root / "out")
     assert run.returncode == 0, run.stderr
@@ -283,6 +300,7 @@ def test_a_dry_run_lists_what_would_be_done(streamct: Run, root: Path) -> None:
         (["gone", "ref.png"], "gone: no such file or folder"),
         (["in", "in/a.mp4", "ref.png", "--report", "gone/r.json"], "--report"),
         (["in", "ref.png", "--crf", "nine"], "crf"),
+        (["in", "ref.png", "--ref-from", "2", "--ref-to", "1"], "--ref-to 1: should lie after --ref-from 2"),
     ],
 )
 def test_wrong_usage_is_2_and_makes_nothing(
