@@ -16,9 +16,9 @@
 
 DATA holds clips/ and refs/ (see CONTRIBUTING.md). --rounds N: rounds that the median is taken of, in each of which
 all that is compared runs once. --frames N: length of the clips: 900 of `video`, `timeline`, `scale` and `engines`, 48
-of the folders. --engine: local or ray, for the folders. --json: a line of JSON for each row. ffmpeg is the system's (Debian:
-apt-get install ffmpeg). --color-matcher PYTHON: an interpreter that has color-matcher, which is under the GPL and so
-lives in an environment of its own.
+of the folders. --engine: local or ray, for the folders. --json: a line of JSON for each row. ffmpeg is the system's
+(Debian: apt-get install ffmpeg). --color-matcher PYTHON: an interpreter that has color-matcher, which is under the GPL
+and so lives in an environment of its own.
 """
 
 from __future__ import annotations

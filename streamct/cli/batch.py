@@ -212,7 +212,7 @@ def batch(
 def _split(
     paths: list[Path], ref: list[str] | None, start: str | None, stop: str | None
 ) -> tuple[list[Path], References | None]:
-    """Sources, and the references: those of --ref, else the last path if it is one. start, stop: of reference videos."""
+    """Sources, and the references: those of --ref, else the last path if it is one. start, stop: see `references`."""
     from streamct.manifest import is_manifest
     from streamct.references import references
 
