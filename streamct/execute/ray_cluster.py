@@ -25,6 +25,8 @@ _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, _SETTINGS, 0, 0, 
 """With which HTTP/2 begins (RFC 9113, 3.4), and so gRPC; whoever speaks it answers with settings of its own."""
 _STORE_BYTES = 256 << 20
 """Of a private instance: proxies, masks and palettes are all that lies in it."""
+_OUT_OF_MEMORY = ("running low on memory", "how to address the out of memory issue")
+"""What Ray says where it killed somebody for it; of memory as such it speaks whenever a worker is gone."""
 
 
 class Connection:
@@ -65,6 +67,8 @@ class Connection:
     def no_worker(self, label: str, cause: BaseException) -> ClusterError:
         """A worker that dies before it is ready."""
         told = (str(cause).strip().splitlines() or [repr(cause)])[-1].strip("' .")
+        if out_of_memory(cause):
+            told = "its machine ran out of memory"
         text = f"the worker {label} could not start on {self._where} ({told})."
         if os.environ.get("RAY_AUTH_MODE") == "token":
             text += " RAY_AUTH_MODE=token is set: if the cluster was started without a token, unset it."
@@ -79,6 +83,12 @@ class Connection:
         self._worker.print_to_stdstream = self._print
         if self.private:
             self._instance.end()
+
+
+def out_of_memory(cause: BaseException) -> bool:
+    """Whether Ray killed somebody because a machine ran out of memory."""
+    told = " ".join(str(cause).split())
+    return any(sign in told for sign in _OUT_OF_MEMORY)
 
 
 def _imported() -> Any:

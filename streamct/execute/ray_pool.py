@@ -25,7 +25,7 @@ from streamct.errors import ClusterError, ExecutionError, StreamctError, WorkerL
 from streamct.execute import Job, Outcome, Shared
 from streamct.execute.pool_size import cores_a_worker, segmenters_that_fit, workers_that_fit
 from streamct.execute.ray_actors import CpuWorker, Seer, Slot
-from streamct.execute.ray_cluster import Connection
+from streamct.execute.ray_cluster import Connection, out_of_memory
 from streamct.execute.ray_metrics import Metrics
 from streamct.execute.storage import Storage
 from streamct.work import machine_cores
@@ -36,8 +36,6 @@ _STOP_SECONDS = 0.6
 _NAMED = 3
 _STARTS = 3
 """How often in a row a worker may die before it is ready."""
-_LOW_ON_MEMORY = "running low on memory"
-"""What Ray says where it killed somebody for it; of memory as such it speaks whenever a worker is gone."""
 _HELD = 32
 """Shared values that are kept in the object store."""
 
@@ -391,14 +389,13 @@ class RayExecutor:
         return Outcome(job, value, fault, seconds, hand.label, frames=frames)
 
     def _lost(self, hand: _Hand, cause: Exception) -> WorkerLostError:
-        exceptions = self._ray.exceptions
         told = " ".join(str(cause).split())
         node = "node" in told and ("has died" in told or "is dead" in told or "terminated" in told)
         with _quietly(self._ray):
             there = {entry["NodeID"] for entry in self._ray.nodes() if entry["Alive"]}
             node = bool(hand.node) and hand.node not in there
         why = "its machine is gone" if node else "killed, out of memory or crashed"
-        if isinstance(cause, exceptions.OutOfMemoryError) or _LOW_ON_MEMORY in told:
+        if out_of_memory(cause):
             why = "its machine ran out of memory"
         return WorkerLostError(f"the worker {hand.label} ended ({why})", node)
 

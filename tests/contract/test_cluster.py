@@ -165,6 +165,38 @@ def test_workers_that_never_get_ready_end_the_run_at_once(
     assert ("if the cluster was started without a token, unset it" in str(caught.value)) == bool(mode)
 
 
+def hungry() -> None:
+    """Takes 8 MB of memory more every millisecond, up to 12 GB."""
+    held = []
+    for _ in range(1500):
+        held.append(b"\1" * (8 << 20))
+        time.sleep(0.001)
+    time.sleep(60)
+
+
+def test_a_job_that_eats_the_memory_of_its_machine_is_quarantined_with_that_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    known = dict(re.findall(r"(\w+): +(\d+) kB", Path("/proc/meminfo").read_text()))
+    used = 1 - (int(known["MemAvailable"]) - (3 << 20)) / int(known["MemTotal"])  # of which 3 GB are for the job
+    monkeypatch.setenv("RAY_memory_usage_threshold", f"{used:.4f}")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "50")
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    (tmp_path / "mark").touch()
+    jobs = [Job(hungry, (), "eater.mp4"), Job(until, (tmp_path / "mark",), "film.mp4")]
+    try:
+        with RayExecutor(cluster.address, cpu_workers=1) as executor:
+            found = dict(run_tasks(executor, [(job.name, task_of(job)) for job in jobs], stall_seconds=60))
+    finally:
+        cluster.shutdown()
+    assert found["film.mp4"] == ["done"]
+    assert str(found["eater.mp4"]) == (
+        "eater.mp4: ended its worker 3 times and is not tried again; all else goes on. "
+        "Last: the worker cpu 0 ended (its machine ran out of memory)"
+    )
+
+
 def test_workers_for_which_there_is_no_room_are_named_and_those_that_have_some_begin(
     cluster: Cluster, tmp_path: Path
 ) -> None:
