@@ -162,7 +162,7 @@ def load(
     overrides: Mapping[str, Any] | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Preset, then config file, then `overrides` (`section__field` -> value; None is left out).
+    """Preset, then config file, then `overrides` (`section__field` or `section.field` -> value; None is left out).
 
     labels: what messages call an override, `section__field` -> e.g. "--strength". A preset's crf and encoder preset
     are meant for x264 and x265; they don't count where another codec is asked for.
@@ -218,7 +218,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for key, value in flat.items():
-        section, _, field = key.partition("__")
+        section, _, field = key.replace(".", "__").partition("__")
         if field:
             out.setdefault(section, {})[field] = value
         else:

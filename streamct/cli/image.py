@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,7 @@ from streamct.cli.report import Display, complain
 from streamct.errors import InputError, OutputError
 
 if TYPE_CHECKING:
+    from streamct.model import Event
     from streamct.references import References
     from streamct.settings import Settings
 
@@ -90,16 +93,18 @@ def image(
                 map=map, mask=mask, ref_mask=ref_mask, overwrite=overwrite, progress=display,
             )  # fmt: skip
         return
-    failed = _grade_folder(
-        source, wanted, map, output, settings, mask, ref_mask, overwrite, verbose,
-        Display("picture", quiet=quiet, as_json=as_json),
-    )  # fmt: skip
+    from streamct.media.image import list_pictures
+
+    pictures = list_pictures(source)
+    display = Display("picture", quiet=quiet, as_json=as_json, many=len(pictures))
+    failed = _grade_folder(source, pictures, wanted, map, output, settings, mask, ref_mask, overwrite, verbose, display)
     if failed:
         raise InputError(f"{len(failed)} of the pictures in {source} failed: {', '.join(failed)}.")
 
 
 def _grade_folder(
     source: Path,
+    pictures: list[Path],
     reference: References | None,
     map: Path | None,
     output: Path | None,
@@ -110,21 +115,24 @@ def _grade_folder(
     verbose: bool,
     display: Display,
 ) -> list[str]:
-    from streamct.media.image import WRITABLE_EXTENSIONS, list_pictures
+    from streamct.media.files import remove_empty
+    from streamct.media.image import WRITABLE_EXTENSIONS
     from streamct.pipeline import grade_picture, with_segmenter
 
-    pictures = list_pictures(source)
     if not pictures:
         raise InputError(f"{source}: holds no pictures ({', '.join(WRITABLE_EXTENSIONS)}).")
     if output is not None and output.suffix.lower() in WRITABLE_EXTENSIONS and not output.is_dir():
         raise OutputError(f"{output}: names a picture, but {source} is a folder. Name a folder.")
     folder = output or source.resolve().with_name(f"{source.resolve().name}.graded")
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as cause:
         raise OutputError(f"{folder}: can't be made into a folder ({cause.strerror}).") from cause
     failed = []
-    with display:
+    told: set[str] = set()
+    with display, ExitStack() as stack:
+        stack.callback(remove_empty, new)
         if mask is None or ref_mask is None:
             settings = with_segmenter(settings, display)
         for picture in pictures:
@@ -132,9 +140,27 @@ def _grade_folder(
             try:
                 grade_picture(
                     picture, reference, folder / f"{picture.stem}{ending}", settings,
-                    map=map, mask=mask, ref_mask=ref_mask, overwrite=overwrite, progress=display,
+                    map=map, mask=mask, ref_mask=ref_mask, overwrite=overwrite, progress=_Once(display, picture, told),
                 )  # fmt: skip
             except (InputError, OutputError) as error:
                 complain(error, verbose)
                 failed.append(picture.name)
     return failed
+
+
+class _Once:
+    """Passes on what is told of one picture of many, with its name; what is told of all alike only once."""
+
+    def __init__(self, display: Display, picture: Path, told: set[str]) -> None:
+        self._display = display
+        self._picture = picture
+        self._told = told
+
+    def __call__(self, event: Event) -> None:
+        if event.kind in ("note", "warning"):
+            if "of the picture" in event.message:
+                event = replace(event, message=f"{self._picture}: {event.message}")
+            if event.message in self._told:
+                return
+            self._told.add(event.message)
+        self._display(event)

@@ -77,10 +77,14 @@ def _print_wrapped(head: str, text: str) -> None:
 class Display:
     """Shows a run's events: a bar on a terminal, lines elsewhere, JSON on stdout if asked for.
 
-    Use as a context manager; call it with each event. piped: stdout is taken; JSON goes to stderr.
+    Use as a context manager; call it with each event. piped: stdout is taken; JSON goes to stderr. many: how many files
+    of one `unit` each there are, which then share a bar and a last line.
     """
 
-    def __init__(self, unit: str, *, quiet: bool, as_json: bool, piped: bool = False) -> None:
+    def __init__(self, unit: str, *, quiet: bool, as_json: bool, piped: bool = False, many: int | None = None) -> None:
+        self._many = many
+        self._ended = 0
+        self._began = time.monotonic()
         self._unit = unit
         self._quiet = quiet
         self._json = as_json
@@ -99,6 +103,8 @@ class Display:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
+        if self._many is not None and error is None and not self._quiet:
+            print(self._summary(self._ended, time.monotonic() - self._began), file=sys.stderr)
 
     def __call__(self, event: Event) -> None:
         if self._json:
@@ -113,6 +119,10 @@ class Display:
             self._say(f"{event.kind}: {event.message}")
 
     def _start(self, total: int | None) -> None:
+        if self._many is not None:
+            if self._total is not None:
+                return
+            total = self._many
         self._total = total
         self._told, self._told_done = time.monotonic(), 0
         if not self._quiet and sys.stderr.isatty():
@@ -121,6 +131,8 @@ class Display:
             self._bar = tqdm(total=total, unit=f" {self._unit}", file=sys.stderr, dynamic_ncols=True, leave=False)
 
     def _progress(self, done: int) -> None:
+        if self._many is not None:
+            done = self._ended + min(done, 1)
         if self._bar is not None:
             self._bar.update(done - self._bar.n)
         elif not self._quiet and time.monotonic() - self._told >= _LINE_SECONDS:
@@ -139,16 +151,25 @@ class Display:
         print(text, file=sys.stderr)
 
     def _done(self, event: Event) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
         report = event.data["report"]
-        if not self._quiet:
-            plural = "" if report.frames == 1 else "s"
-            rate = f", {report.details['fps']:.1f} {self._unit}s/s once under way" if "fps" in report.details else ""
-            print(f"{report.frames} {self._unit}{plural} in {report.seconds:.1f} s{rate}", file=sys.stderr)
+        self._ended += 1
+        if self._many is None:
+            if self._bar is not None:
+                self._bar.close()
+                self._bar = None
+            if not self._quiet:
+                pace = (
+                    f", {report.details['fps']:.1f} {self._unit}s/s once under way" if "fps" in report.details else ""
+                )
+                print(self._summary(report.frames, report.seconds) + pace, file=sys.stderr)
         if not (self._json or self._piped):
-            print(report.output, file=self._out, flush=True)
+            if self._bar is not None and self._out.isatty():
+                self._bar.write(str(report.output), file=self._out)
+            else:
+                print(report.output, file=self._out, flush=True)
+
+    def _summary(self, count: int, seconds: float) -> str:
+        return f"{count} {self._unit}{'' if count == 1 else 's'} in {seconds:.1f} s"
 
     def _say(self, line: str) -> None:
         if self._bar is not None:

@@ -116,7 +116,8 @@ def video(
     colours = o.wanted(reference, palette, map, ref_from, ref_to)
     if spans is not None and spans < 1:
         raise UsageError(f"--spans {spans}: at least one is needed.")
-    from streamct.execute.engine import Engine, chosen
+    from streamct.execute.engine import Engine, chosen, unused
+    from streamct.model import Event
     from streamct.pipeline import grade_asked
     from streamct.prepare import Request
 
@@ -126,6 +127,8 @@ def video(
     )  # fmt: skip
     wanted = Engine(engine, address, cpu_workers, gpu_workers, gpus_per_worker)
     with Display("frame", quiet=quiet, as_json=as_json, piped=piped) as display:
+        for line in unused(wanted, chosen(wanted)[0], settings.segment.segmenter != "none"):
+            display(Event("note", message=line))
         if input == Path("-") or piped:
             if spans is not None or engine == "ray" or address is not None:
                 raise UsageError("-: what comes or goes through a pipe is graded here, in one piece: --engine local.")

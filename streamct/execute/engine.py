@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +64,15 @@ def chosen(engine: Engine, many: bool = False) -> tuple[str, str]:
     if (gpus := visible_gpus()) > 1:
         return "ray", f"{gpus} GPUs"
     return ("local", "one machine") if many else ("local", "one file, one machine")
+
+
+def unused(engine: Engine, name: str, segmenting: bool) -> Iterator[str]:
+    """Lines about what is asked for and changes nothing where the engine `name` runs."""
+    for flag, value in (("--gpu-workers", engine.gpu_workers), ("--gpus-per-worker", engine.gpus_per_worker)):
+        if value is not None and name == "local":
+            yield f"{flag} {value:g}: is for --engine ray and changes nothing here"
+        elif value is not None and not segmenting:
+            yield f"{flag} {value:g}: changes nothing, because no network segments; see --segmenter"
 
 
 def visible_gpus() -> int:

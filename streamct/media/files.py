@@ -10,7 +10,7 @@ import shutil
 import socket
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -235,3 +235,10 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove those folders, innermost first, in which nothing came to lie."""
+    for folder in folders:
+        with suppress(OSError):  # of those that hold something
+            folder.rmdir()

@@ -123,7 +123,8 @@ def load(settings: SegmentSettings) -> DeepLab:
     if path is None:
         path, remedy = cached(settings.segmenter), FETCHED_AGAIN
     if not path.is_file():
-        raise SegmenterError(f"{path}: no such weights file. Check the path of --weights.")
+        kind = "is a folder, not a weights file" if path.is_dir() else "no such weights file"
+        raise SegmenterError(f"{path}: {kind}. Check the path of --weights.")
     size = settings.size or 0
     return _loaded(settings.segmenter, path, identity(path), settings.classes, settings.device, size, remedy)
 

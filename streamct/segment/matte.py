@@ -46,7 +46,8 @@ class Matte:
 
     def __init__(self, path: Path, way: Passage | None = None, threads: int | None = None) -> None:
         if not path.exists():
-            raise MaskError(f"{path}: no such mask. Check the path.")
+            numbered = " Numbered masks are named by their folder." if "%" in path.name else ""
+            raise MaskError(f"{path}: no such mask. Check the path.{numbered}")
         self.path = path
         self._source: _Still | _Folder | _Video
         if path.is_dir():

@@ -108,7 +108,8 @@ def read_state(path: Path, remedy: str = SAVED) -> dict[str, Tensor]:
     import torch
 
     if not path.is_file():
-        raise SegmenterError(f"{path}: no such weights file. Check the path of --weights.")
+        kind = "is a folder, not a weights file" if path.is_dir() else "no such weights file"
+        raise SegmenterError(f"{path}: {kind}. Check the path of --weights.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch doubts pickles of other protocols, and then reads or refuses them

@@ -102,6 +102,10 @@ def test_a_file_overrides_the_preset_and_flags_override_the_file(tmp_path: Path)
     assert settings.output.codec == "ffv1"
 
 
+def test_an_override_may_have_a_dot_as_files_do() -> None:
+    assert load(overrides={"mapping.alpha": 0.9}) == load(overrides={"mapping__alpha": 0.9})
+
+
 def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     assert load(config=toml(tmp_path / "empty.toml", "")) == Settings()
 

@@ -227,6 +227,45 @@ def test_a_still_is_graded_and_a_folder_of_stills_too(streamct: Run, reference: 
     assert (graded / "0.png").read_bytes() == (tmp_path / "one.png").read_bytes()
 
 
+def test_what_is_told_of_a_mask_is_told_once_and_what_is_told_of_a_picture_names_it(
+    streamct: Run, reference: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "stills").mkdir()
+    for index, picture in enumerate(moving_picture(3)):
+        save_png(tmp_path / "stills" / f"{index}.png", picture)
+    black, half = np.zeros((64, 96, 3), np.uint8), np.zeros((64, 96, 3), np.uint8)
+    half[:, :48] = 255
+    save_png(tmp_path / "black.png", black)
+    save_png(tmp_path / "half.png", half[:32])
+    masks = ("--mask", tmp_path / "black.png", "--ref-mask", tmp_path / "half.png")
+    run = streamct("image", tmp_path / "stills", reference, "-o", tmp_path / "out", *masks)
+    assert run.returncode == 0, run.stderr
+    lines = run.stderr.splitlines()
+    for index in range(3):
+        name = tmp_path / "stills" / f"{index}.png"
+        assert len([line for line in lines if line.startswith(f"warning: {name}: 0.0% of the picture")]) == 1
+    assert len(lines) == len(set(lines))
+    assert lines[-1].startswith("3 pictures in ")
+
+
+def test_no_folder_is_left_where_no_picture_could_be_graded(streamct: Run, reference: Path, tmp_path: Path) -> None:
+    (tmp_path / "stills").mkdir()
+    save_png(tmp_path / "stills" / "0.png", moving_picture(1)[0])
+    masks = ("--mask", tmp_path / "gone.png", "--ref-mask", reference)
+    run = streamct("image", tmp_path / "stills", reference, "-o", tmp_path / "new" / "out", *masks)
+    assert run.returncode == 1
+    assert "gone.png" in run.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_is_for_a_cluster_is_said_to_change_nothing_here(
+    streamct: Run, clip: Path, reference: Path, tmp_path: Path
+) -> None:
+    run = streamct("video", clip, reference, "-o", tmp_path / "out.mp4", "--gpu-workers", "1")
+    assert run.returncode == 0
+    assert "note: --gpu-workers 1: is for --engine ray and changes nothing here" in run.stderr
+
+
 def test_a_palette_is_printed_as_json_and_drawn(streamct: Run, reference: Path, tmp_path: Path) -> None:
     run = streamct("palette", reference, "-o", tmp_path / "palette.png")
     colours = json.loads(run.stdout)["palettes"][0]["colours"]
