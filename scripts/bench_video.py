@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from bench_run import alternating, ffmpeg, measure, scaled_clip, scratch, show, 
 _START = 30
 """Frames of the short clip whose time stands for the start: about as many as the first grade waits for."""
 _HD = (1920, 1080)
+_FLOOR = Path(__file__).with_name("bench_floor.py")
 _SIZES = ((854, 480), (1280, 720), _HD, (3840, 2160))
 
 
@@ -40,6 +42,7 @@ def video(data: Path, rounds: int, frames: int, as_json: bool) -> None:
             "ffmpeg, lut3d of the same map",
             "ffmpeg, plain transcode",
             "ffmpeg, plain transcode of the graded clip",
+            "PyAV, decoding and encoding alone",
         )
         commands = {}
         for path, suffix in ((clip, ""), (short, ", start")):
@@ -50,6 +53,7 @@ def video(data: Path, rounds: int, frames: int, as_json: bool) -> None:
                 _transcode(path, folder, *lut3d),
                 _transcode(path, folder),
                 _transcode(folder / graded, folder),
+                [sys.executable, str(_FLOOR), str(path), str(folder / "theirs.mp4")],
             )
             commands |= {name + suffix: run for name, run in zip(names, runs, strict=True)}
         found = alternating(commands, rounds)
