@@ -10,6 +10,7 @@ from pathlib import Path
 from streamct.errors import UsageError
 from streamct.execute import Executor
 from streamct.execute.local import LocalExecutor
+from streamct.execute.memory import hold_together
 
 ENGINES = ("auto", "local", "ray")
 
@@ -106,6 +107,7 @@ def open_executor(
         OutputError: a folder of outputs can't be written to.
     """
     name, why = chosen(engine, many)
+    hold_together()
     if name == "local":
         workers = engine.cpu_workers or local_workers
         note(f"engine: local ({why}), {workers} worker{'' if workers == 1 else 's'}")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamct.errors import StreamctError, WorkerLostError
-from streamct.execute.memory import give_back
+from streamct.execute.memory import give_back, hold_together
 from streamct.execute.storage import Files
 from streamct.execute.warm import grade_a_little
 from streamct.work import Work, at_work
@@ -42,6 +42,7 @@ class CpuWorker:
 
     def __init__(self, cores: int, folder: str, files: Files) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # networks run elsewhere; Ray does not hide GPUs from us
+        hold_together()
         self._cores = cores
         self._folder = folder
         self._files = files
