@@ -10,13 +10,13 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from streamct.errors import ClusterError
 from streamct.execute.pool_size import Machine
 from streamct.execute.ray_instance import Instance, our_signals
+from streamct.execute.ray_token import Token
 from streamct.work import machine_cores
 
 _REACH_SECONDS = 5.0
@@ -45,12 +45,13 @@ class Connection:
         if self.ray.is_initialized():
             raise ClusterError("this process uses Ray already. Call ray.shutdown() first, or use --engine local.")
         self._instance = Instance()
+        self._token = Token()
         self._worker = self.ray._private.worker
         self._print = self._worker.print_to_stdstream
         self._worker.print_to_stdstream = lambda *_, **__: None  # of workers that die we tell ourselves
         try:
-            with our_signals():
-                _connect(self.ray, address, self._where, named, max(cores, machine_cores()))
+            with our_signals(self.ray):
+                _connect(self.ray, self._token, address, self._where, named, max(cores, machine_cores()))
         except BaseException:
             self.close()
             raise
@@ -83,6 +84,7 @@ class Connection:
         self._worker.print_to_stdstream = self._print
         if self.private:
             self._instance.end()
+        self._token.close()
 
 
 def out_of_memory(cause: BaseException) -> bool:
@@ -101,11 +103,12 @@ def _imported() -> Any:
     return ray
 
 
-def _connect(ray: Any, address: str | None, where: str, named: str, cores: int) -> None:
+def _connect(ray: Any, token: Token, address: str | None, where: str, named: str, cores: int) -> None:
     options: dict[str, Any] = {
         "log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": f"streamct-{uuid4().hex[:12]}",
     }  # fmt: skip
     if address is None:
+        token.make()
         os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: our own workers are as urgent as we are
         options |= {
             "num_cpus": cores, "include_dashboard": False, "object_store_memory": _STORE_BYTES,
@@ -115,7 +118,7 @@ def _connect(ray: Any, address: str | None, where: str, named: str, cores: int) 
     try:
         _init(ray, address, where, options)
     except _TurnedAwayError as away:
-        if not _token_taken_along():
+        if not token.take_along():
             raise _refused(where, away) from away
         try:
             _init(ray, address, where, options)
@@ -150,23 +153,6 @@ def _init(ray: Any, address: str | None, where: str, options: dict[str, Any]) ->
             if "Auth" in said():
                 raise _TurnedAwayError("its token is missing or another") from cause
             raise _refused(where, cause) from cause
-
-
-def _token_taken_along() -> bool:
-    """Whether a token lies ready that was not shown yet. `ray start` asks for one unless told otherwise, and puts it
-    there on its own machine; a cluster that asks for none does not take one."""
-    ready = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-    if "RAY_AUTH_MODE" in os.environ or not (os.environ.get("RAY_AUTH_TOKEN") or ready.is_file()):
-        return False
-    os.environ["RAY_AUTH_MODE"] = "token"
-    try:
-        from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined, unused-ignore]
-
-        Config.initialize("")
-        AuthenticationTokenLoader.instance().reset_cache()
-    except (ImportError, AttributeError):  # what Ray read when it was imported stays
-        return False
-    return True
 
 
 @contextmanager

@@ -10,19 +10,35 @@ from typing import Any
 
 
 @contextmanager
-def our_signals() -> Iterator[None]:
-    """Have signals go where they went before: Ray takes SIGTERM for itself, and would end us with a dump of its own."""
+def our_signals(ray: Any) -> Iterator[None]:
+    """Have signals go where they went before while Ray starts, at every moment of it.
+
+    Ray takes SIGTERM for itself twice: with a handler that exits with the number of the signal, and with one below
+    Python that prints a dump and ends us. The first is left out. While the second is put up the signal waits, until
+    what Python knows of is back in its place.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    ours = {number: signal.getsignal(number) for number in numbers}
+    utils, worker = ray._private.utils, ray._private.worker
+    take, connect = utils.set_sigterm_handler, worker.connect
+
+    def connect_unheard(*arguments: Any, **options: Any) -> Any:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            return connect(*arguments, **options)
+        finally:
+            handler = signal.getsignal(signal.SIGTERM)
+            if handler is not None:
+                signal.signal(signal.SIGTERM, handler)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    utils.set_sigterm_handler = lambda handler: None
+    worker.connect = connect_unheard
     try:
         yield
     finally:
-        for number, handler in ours.items():
-            if handler is not None and signal.getsignal(number) is not handler:
-                signal.signal(number, handler)
+        utils.set_sigterm_handler, worker.connect = take, connect
 
 
 class Instance:

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from clips import moving_picture, write_clip
 
+from streamct.execute.ray_pool import RayExecutor
 from streamct.media.image import save_png
 
 pytestmark = pytest.mark.slow
@@ -45,6 +47,15 @@ def below(pid: int) -> dict[int, str]:
                 found |= below(child)
         except OSError:  # it ended meanwhile
             continue
+    return found
+
+
+def opened(pid: int) -> list[str]:
+    """Files that a process has open."""
+    found = []
+    for entry in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(OSError):
+            found.append(str(entry.readlink()))
     return found
 
 
@@ -94,13 +105,33 @@ def test_a_signal_ends_a_run_with_its_own_code_and_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ctrl_c_while_ray_starts_leaves_no_process(film: tuple[Path, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("reached", ["gcs_server", "raylet/raylet", "python-core-driver"])
+def test_a_signal_while_ray_starts_ends_it_alike_and_leaves_no_process(
+    film: tuple[Path, Path], tmp_path: Path, number: signal.Signals, reached: str
+) -> None:
     process = begun(film, tmp_path / "out.mkv")
-    found = until(process, lambda found: any("raylet/raylet" in line for line in found.values()))
-    process.send_signal(signal.SIGINT)
+    found = until(process, lambda found: any(reached in line for line in (*found.values(), *opened(process.pid))))
+    process.send_signal(number)
     _, said = process.communicate()
-    assert (process.returncode, said) == (130, "stopped (Ctrl-C); nothing was written\n")
+    cause = "Ctrl-C" if number == signal.SIGINT else number.name
+    assert (process.returncode, said) == (128 + number, f"stopped ({cause}); nothing was written\n")
     assert gone(found)
+
+
+def test_an_instance_of_our_own_leaves_no_token_behind_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with RayExecutor():
+        assert os.environ["RAY_AUTH_MODE"] == "token"
+        assert (token := os.environ["RAY_AUTH_TOKEN"])
+    assert [name for name in os.environ if name.startswith("RAY_AUTH")] == []
+    with RayExecutor():
+        assert os.environ["RAY_AUTH_TOKEN"] != token
+    assert not (tmp_path / ".ray").exists()
 
 
 def test_a_killed_worker_puts_no_word_of_ray_between_the_events(film: tuple[Path, Path], tmp_path: Path) -> None:
