@@ -20,6 +20,8 @@ from streamct.execute.ray_token import Token
 from streamct.work import machine_cores
 
 _REACH_SECONDS = 5.0
+_NODE_SECONDS = 10.0
+"""For finding the cluster's node on this machine, for which Ray would look for a minute."""
 _SETTINGS = 4
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0))
 """With which HTTP/2 begins (RFC 9113, 3.4), and so gRPC; whoever speaks it answers with settings of its own."""
@@ -50,7 +52,7 @@ class Connection:
         self._print = self._worker.print_to_stdstream
         self._worker.print_to_stdstream = lambda *_, **__: None  # of workers that die we tell ourselves
         try:
-            with our_signals(self.ray):
+            with our_signals(self.ray), _node_here(self.ray, address, named):
                 _connect(self.ray, self._token, address, self._where, named, max(cores, machine_cores()))
         except BaseException:
             self.close()
@@ -150,6 +152,8 @@ def _init(ray: Any, address: str | None, where: str, options: dict[str, Any]) ->
         except Exception as cause:
             with suppress(Exception):
                 ray.shutdown()
+            if isinstance(cause, ClusterError):
+                raise
             if "Auth" in said():
                 raise _TurnedAwayError("its token is missing or another") from cause
             raise _refused(where, cause) from cause
@@ -198,6 +202,31 @@ def _reach(address: str, named: str) -> None:
             f"{named} {address}: what answers there is no Ray cluster. Give the address that `ray start --head` "
             "printed, mostly port 6379."
         )
+
+
+@contextmanager
+def _node_here(ray: Any, address: str | None, named: str) -> Iterator[None]:
+    """Have Ray look no longer than some seconds for the node of a cluster on this machine, over which it goes in."""
+    services = ray._private.services
+    find = services.get_node_to_connect_for_driver
+
+    def find_soon(*arguments: Any, **options: Any) -> Any:
+        try:
+            return find(*arguments, **{**options, "timeout_seconds": _NODE_SECONDS})
+        except RuntimeError as cause:
+            if "No node info found" not in str(cause):
+                raise
+            start = "ray start --address=" + ("HOST:PORT" if address in (None, "auto") else str(address))
+            raise ClusterError(
+                f"{named} {address}: the cluster answers, but none of its nodes is alive on this machine, over which a "
+                f"run goes in. Run `{start}` here, or begin the run on a machine of the cluster."
+            ) from cause
+
+    services.get_node_to_connect_for_driver = find_soon
+    try:
+        yield
+    finally:
+        services.get_node_to_connect_for_driver = find
 
 
 def _refused(where: str, cause: Exception) -> ClusterError:
