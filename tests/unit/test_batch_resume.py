@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ import streamct.span_jobs
 import streamct.spanned
 from streamct.batch import run_batch
 from streamct.cli.batch_display import table
+from streamct.errors import WorkerLostError
+from streamct.execute import Outcome
 from streamct.execute.local import LocalExecutor
 from streamct.file_task import Options
 from streamct.ledger import Ledger
@@ -56,6 +59,38 @@ def test_a_graded_part_is_taken_if_it_is_whole_and_made_again_if_not(
     assert len(graded) == (3 if damage else 0)
     assert len(decoded(root / "out" / "a.mkv")) == 12
     assert {p.suffix for p in (root / "out" / ".streamct").iterdir()} == {".done"}
+
+
+class Losing(LocalExecutor):
+    """Loses a worker for each span, as soon as its part is finished."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.lost: set[str] = set()
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        return [self._lost(outcome) for outcome in super().wait(seconds)]
+
+    def _lost(self, outcome: Outcome) -> Outcome:
+        name = outcome.job.name
+        if outcome.job.call is not streamct.spanned.render_span or name in self.lost:
+            return outcome
+        self.lost.add(name)
+        return replace(outcome, value=None, error=WorkerLostError("the worker ended"), frames=0)
+
+
+def test_what_a_lost_worker_had_finished_is_of_this_run(root: Path) -> None:
+    shutil.rmtree(root / "in" / "sub")
+    write_clip(root / "in" / "a.mkv", moving_picture(40))
+    out = root / "out"
+    found = collect([root / "in"], root / "ref.png", out, LOSSLESS)
+    with Losing() as executor:
+        report = run_batch(found.items, Options(out, Ledger(out / ".streamct"), spans=3), executor)
+    (result,) = report.files
+    assert (report.retries, result.status, result.frames) == (3, "done", 40)
+    assert (result.details["parts reused"], result.details["frames reused"]) == (0, 0)
+    assert report.fps > 0
+    assert "earlier run" not in table(report, whole=False)
 
 
 @pytest.mark.parametrize("damage", ["none", "truncated", "settings"])
