@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from streamct.errors import StallError, StreamctError
+from streamct.errors import ClusterEndedError, StallError, StreamctError
 from streamct.execute import Executor, Job, Task, values
 from streamct.execute.schedule import STALL_SECONDS, State, run_tasks
 from streamct.file_task import FileResult, Options, file_task, make_look, resolve_segmenter, segments
@@ -93,8 +93,7 @@ def run_batch(
     Teller(tell)  # says if kernels are to be compiled
     if not dry:
         open_folders(options)
-        for folder in sorted({(options.folder / item.output).parent for item in items}):
-            sweep(folder)
+        _sweep(items, options)
     run = _Run(items, replace(options, engine=executor.name), executor, tell, stall_seconds, clock)
     tell(Event("start", total=len(items)))
     run.resolve_segmenters()
@@ -113,6 +112,12 @@ def open_folders(options: Options) -> None:
     """
     check_room(options.folder, "Check its permissions and space, or choose another -o.")
     options.ledger.open()
+
+
+def _sweep(items: Sequence[Item], options: Options) -> None:
+    """Remove what processes that are gone left in the folders of outputs and parts."""
+    for folder in sorted({options.ledger.folder, *((options.folder / item.output).parent for item in items)}):
+        sweep(folder)
 
 
 class _Run:
@@ -191,7 +196,8 @@ class _Run:
         try:
             for name, result in self._run(self._tasks(dry)):
                 self._take(items[name], result)
-        except StallError as error:
+        except (StallError, ClusterEndedError) as error:
+            _sweep(self._items, self._options)  # after workers that had to be ended
             for name, item in items.items():
                 if name not in self._results:
                     self._take(item, error)

@@ -41,6 +41,7 @@ class BatchDisplay:
         self._dry = dry
         self._bar: tqdm[Any] | None = None
         self._total = 0
+        self._failed: set[str] = set()
         self._emitted = time.monotonic()
         self._pace = Pace()
 
@@ -112,7 +113,9 @@ class BatchDisplay:
     def _file(self, result: FileResult) -> None:
         self._emit({"event": "file", **_plain(result)})
         if result.status == "failed":
-            self._say(f"failed: {result.error}")
+            if result.error not in self._failed:  # what ends the whole run is said once
+                self._say(f"failed: {result.error}")
+            self._failed.add(result.error)
         elif self._verbose and not self._quiet and not self._dry:
             self._say(f"{result.status}: {result.name}: {result.frames} frames; {_stages(result.stages)}")
 

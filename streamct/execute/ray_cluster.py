@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
-from streamct.errors import ClusterError
+from streamct.errors import ClusterEndedError, ClusterError
 from streamct.execute.pool_size import Machine
-from streamct.execute.ray_instance import Instance, our_signals
+from streamct.execute.ray_instance import Instance, Raylet, our_signals
 from streamct.execute.ray_token import Token
 from streamct.work import machine_cores
 
@@ -27,6 +27,9 @@ _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, _SETTINGS, 0, 0, 
 """With which HTTP/2 begins (RFC 9113, 3.4), and so gRPC; whoever speaks it answers with settings of its own."""
 _STORE_BYTES = 256 << 20
 """Of a private instance: proxies, masks and palettes are all that lies in it."""
+_RAYLET = "RAY_RAYLET_PID"
+"""Read when Ray is imported: whose end ends us. By itself Ray takes a process that has lost its parent, as behind
+`nohup`, for a worker whose raylet is gone, and ends it as soon as a message does not get through."""
 _OUT_OF_MEMORY = ("running low on memory", "how to address the out of memory issue")
 """What Ray says where it killed somebody for it; of memory as such it speaks whenever a worker is gone."""
 
@@ -48,12 +51,15 @@ class Connection:
             raise ClusterError("this process uses Ray already. Call ray.shutdown() first, or use --engine local.")
         self._instance = Instance()
         self._token = Token()
+        self._raylet: Raylet | None = None
         self._worker = self.ray._private.worker
         self._print = self._worker.print_to_stdstream
         self._worker.print_to_stdstream = lambda *_, **__: None  # of workers that die we tell ourselves
         try:
             with our_signals(self.ray), _node_here(self.ray, address, named):
                 _connect(self.ray, self._token, address, self._where, named, max(cores, machine_cores()))
+            self._raylet = Raylet(self.ray)
+            self._node = str(self.ray.get_runtime_context().get_node_id())
         except BaseException:
             self.close()
             raise
@@ -62,6 +68,30 @@ class Connection:
         """All that are there now."""
         found = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
         return [Machine(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in found]
+
+    @property
+    def ended(self) -> bool:
+        """Whether Ray is gone from this machine: nothing of it may be used any more, only `close`."""
+        return self._raylet is not None and self._raylet.ended()
+
+    def check(self) -> None:
+        """To be called before Ray is used.
+
+        Raises:
+            ClusterEndedError: it is gone from this machine.
+        """
+        if self.ended:
+            raise ClusterEndedError(
+                "Ray has ended on this machine: its process raylet was killed, stopped, or out of memory. What is "
+                "finished is kept; run the same command again to go on."
+            )
+
+    def note(self, node: str, number: int) -> None:
+        """A worker of ours is there, as a process of this number. If Ray ends without it, we end it."""
+        if self.private:
+            self._instance.look()
+        elif node == self._node:
+            self._instance.note(number)
 
     def refused(self, cause: Exception) -> ClusterError:
         """What Ray says when it does not do as it is told, as an error of ours."""
@@ -79,12 +109,15 @@ class Connection:
 
     def close(self) -> None:
         """Leave the cluster, or end the instance with all its processes."""
+        alone = self.private or self.ended
         if self.private:
             self._instance.look()
+        if self._raylet is not None:
+            self._raylet.close()
         with suppress(Exception):
             self.ray.shutdown()
         self._worker.print_to_stdstream = self._print
-        if self.private:
+        if alone:
             self._instance.end()
         self._token.close()
 
@@ -100,8 +133,14 @@ def _imported() -> Any:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "3")  # of a second each, to find the cluster's address
-    import ray
-
+    before = os.environ.get(_RAYLET)
+    os.environ[_RAYLET] = str(os.getpid())
+    try:
+        import ray
+    finally:
+        os.environ.pop(_RAYLET)
+        if before is not None:
+            os.environ[_RAYLET] = before
     return ray
 
 
