@@ -143,6 +143,7 @@ class _Run:
         self._owners: dict[str, str] = {}
         self._share = 0.0
         self._weights: dict[str, int] = {}
+        self._heard: dict[str, int] = {}
         self._results: dict[str, FileResult] = {}
         self._stages: dict[str, float] = {}
         self._state: State | None = None
@@ -229,6 +230,7 @@ class _Run:
                     for sums in (stages, self._stages):
                         sums[stage] = round(sums.get(stage, 0.0) + outcome.seconds, 3)
                     self._owners.pop(outcome.job.name, None)
+                    self._heard.pop(outcome.job.name, None)
                 jobs = task.send(outcomes)
         except StopIteration as end:
             result: T = end.value
@@ -245,13 +247,15 @@ class _Run:
 
     def _watch(self, state: State) -> None:
         self._state = state
-        under_way = self._executor.progress()
+        for job, done in self._executor.progress().items():
+            if job in self._owners:
+                self._heard[job] = max(done, self._heard.get(job, 0))
         part: dict[str, float] = {}
-        for job, done in under_way.items():
-            if (name := self._owners.get(job)) is not None:
-                part[name] = part.get(name, 0.0) + done / self._weights[name]
+        for job, done in self._heard.items():
+            name = self._owners[job]
+            part[name] = part.get(name, 0.0) + done / self._weights[name]
         share = len(self._results) + sum(min(1.0, value) for name, value in part.items() if name not in self._results)
-        self._share = share = max(share, self._share)  # spans that ended are seen again once their file has
+        self._share = share = max(share, self._share)  # between the spans of a file and its end none is heard of
         seconds = max(self._clock() - self._began, 1e-6)
         told = BatchState(
             len(self._results), len(self._items), share / len(self._items), state.finished, state.finished / seconds,

@@ -61,6 +61,37 @@ def test_a_graded_part_is_taken_if_it_is_whole_and_made_again_if_not(
     assert {p.suffix for p in (root / "out" / ".streamct").iterdir()} == {".done"}
 
 
+class OneByOne(LocalExecutor):
+    """Gives one outcome at a time, and tells just then how far its job was."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self._kept: list[Outcome] = []
+        self._told: dict[str, int] = {}
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        self._kept += super().wait(0 if self._kept else seconds)
+        found, self._kept = self._kept[:1], self._kept[1:]
+        self._told = {outcome.job.name: outcome.job.weight for outcome in found}
+        return found
+
+    def progress(self) -> dict[str, int]:
+        return self._told
+
+
+def test_spans_that_have_ended_count_before_their_file_has(root: Path) -> None:
+    shutil.rmtree(root / "in" / "sub")
+    write_clip(root / "in" / "a.mkv", moving_picture(40))
+    out, heard = root / "out", list[Event]()
+    found = collect([root / "in"], root / "ref.png", out, LOSSLESS)
+    options = Options(out, Ledger(out / ".streamct"), spans=4)
+    with OneByOne() as executor:
+        run_batch(found.items, options, executor, progress=heard.append)
+    shares = [event.data["state"].share for event in heard if event.kind == "status"]
+    assert shares == sorted(shares)
+    assert 0.6 < max(shares) < 1
+
+
 class Losing(LocalExecutor):
     """Loses a worker for each span, as soon as its part is finished."""
 
