@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from streamct.errors import StallError, StreamctError
+from streamct.errors import ClusterEndedError, StallError, StreamctError
 from streamct.execute import Executor, Job, Task, values
 from streamct.execute.schedule import STALL_SECONDS, State, run_tasks
 from streamct.file_task import FileResult, Options, file_task, make_look, resolve_segmenter, segments
@@ -93,8 +93,7 @@ def run_batch(
     Teller(tell)  # says if kernels are to be compiled
     if not dry:
         open_folders(options)
-        for folder in sorted({(options.folder / item.output).parent for item in items}):
-            sweep(folder)
+        _sweep(items, options)
     run = _Run(items, replace(options, engine=executor.name), executor, tell, stall_seconds, clock)
     tell(Event("start", total=len(items)))
     run.resolve_segmenters()
@@ -113,6 +112,12 @@ def open_folders(options: Options) -> None:
     """
     check_room(options.folder, "Check its permissions and space, or choose another -o.")
     options.ledger.open()
+
+
+def _sweep(items: Sequence[Item], options: Options) -> None:
+    """Remove what processes that are gone left in the folders of outputs and parts."""
+    for folder in sorted({options.ledger.folder, *((options.folder / item.output).parent for item in items)}):
+        sweep(folder)
 
 
 class _Run:
@@ -138,6 +143,7 @@ class _Run:
         self._owners: dict[str, str] = {}
         self._share = 0.0
         self._weights: dict[str, int] = {}
+        self._heard: dict[str, int] = {}
         self._results: dict[str, FileResult] = {}
         self._stages: dict[str, float] = {}
         self._state: State | None = None
@@ -191,7 +197,8 @@ class _Run:
         try:
             for name, result in self._run(self._tasks(dry)):
                 self._take(items[name], result)
-        except StallError as error:
+        except (StallError, ClusterEndedError) as error:
+            _sweep(self._items, self._options)  # after workers that had to be ended
             for name, item in items.items():
                 if name not in self._results:
                     self._take(item, error)
@@ -223,6 +230,7 @@ class _Run:
                     for sums in (stages, self._stages):
                         sums[stage] = round(sums.get(stage, 0.0) + outcome.seconds, 3)
                     self._owners.pop(outcome.job.name, None)
+                    self._heard.pop(outcome.job.name, None)
                 jobs = task.send(outcomes)
         except StopIteration as end:
             result: T = end.value
@@ -239,13 +247,15 @@ class _Run:
 
     def _watch(self, state: State) -> None:
         self._state = state
-        under_way = self._executor.progress()
+        for job, done in self._executor.progress().items():
+            if job in self._owners:
+                self._heard[job] = max(done, self._heard.get(job, 0))
         part: dict[str, float] = {}
-        for job, done in under_way.items():
-            if (name := self._owners.get(job)) is not None:
-                part[name] = part.get(name, 0.0) + done / self._weights[name]
+        for job, done in self._heard.items():
+            name = self._owners[job]
+            part[name] = part.get(name, 0.0) + done / self._weights[name]
         share = len(self._results) + sum(min(1.0, value) for name, value in part.items() if name not in self._results)
-        self._share = share = max(share, self._share)  # spans that ended are seen again once their file has
+        self._share = share = max(share, self._share)  # between the spans of a file and its end none is heard of
         seconds = max(self._clock() - self._began, 1e-6)
         told = BatchState(
             len(self._results), len(self._items), share / len(self._items), state.finished, state.finished / seconds,

@@ -14,6 +14,7 @@
     ├── SegmenterError            a network that was asked for can't be had: its weights or its device
     ├── ExecutionError            the work could not be done where it was sent
     │   ├── ClusterError          the cluster can't be reached, refuses us, or does not see the files
+    │   │   └── ClusterEndedError it was there, and is not any more
     │   ├── WorkerLostError       a worker ended while it worked
     │   ├── QuarantineError       a job that ended its worker again and again
     │   ├── StallError            nothing went on any more
@@ -86,6 +87,10 @@ class ExecutionError(StreamctError):
 
 class ClusterError(ExecutionError):
     """The cluster can't be reached, does not let us in, or has nodes that don't see the files."""
+
+
+class ClusterEndedError(ClusterError):
+    """What the work was sent through has ended, and all that was under way with it."""
 
 
 class WorkerLostError(ExecutionError):

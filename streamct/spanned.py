@@ -85,6 +85,7 @@ def _in_spans(
         say.start(frames)
         shared = Shared(recipe)
         paths = tuple(parts(span) for span in spans)
+        there = [path.exists() for path in paths]  # from an earlier run; others may be there when a job is begun again
         outcomes = yield [
             Job(render_span, (shared, span, *rest), f"{name} [{span.start}, {span.stop})", span.stop - span.start)
             for span, *rest in zip(spans, divided.passages, paths, divided.mattes, strict=True)
@@ -92,7 +93,7 @@ def _in_spans(
         rendered: tuple[Rendered, ...] = tuple(values(outcomes))
         for line in dict.fromkeys(line for part in (looked, *rendered) if part is not None for line in part.said):
             say.warning(line)
-        reused = [part.reused for part in rendered]
+        reused = [part.reused and old for part, old in zip(rendered, there, strict=True)]
         counted = together(part.foreground for part in rendered) if looked is None else looked.foreground
         before = sum(span.stop - span.start for span, known in zip(spans, reused, strict=True) if known)
         firsts = tuple(span.start for span in spans)

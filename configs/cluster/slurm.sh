@@ -53,7 +53,7 @@ begin --nodes=1 --ntasks=1 --nodelist="$head" \
 if [ "$SLURM_JOB_NUM_NODES" -gt 1 ]; then
     others=$((SLURM_JOB_NUM_NODES - 1))
     begin --nodes="$others" --ntasks="$others" --exclude="$head" --kill-on-bad-exit=0 bash -c '
-        for try in 1 2 3 4 5 6; do ray health-check --address "$0" 2>/dev/null && break; sleep 5; done
+        for try in 1 2 3; do ray status --address "$0" >/dev/null 2>&1 && break; sleep 1; done  # each waits for 40 s
         exec ray start --address="$0" --block' "$address"
 fi
 

@@ -13,13 +13,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from streamct.batch import BatchReport, BatchState
+from streamct.cli.pace import Pace, spelled
 from streamct.file_task import FileResult
 from streamct.model import Event
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-_LINE_SECONDS = 5.0
 _JSON_SECONDS = 1.0
 _LONGEST_TABLE = 60
 _NAME_WIDTH = 44
@@ -41,7 +41,9 @@ class BatchDisplay:
         self._dry = dry
         self._bar: tqdm[Any] | None = None
         self._total = 0
-        self._told = self._emitted = time.monotonic()
+        self._failed: set[str] = set()
+        self._emitted = time.monotonic()
+        self._pace = Pace()
 
     def __enter__(self) -> BatchDisplay:
         return self
@@ -86,25 +88,34 @@ class BatchDisplay:
         if self._json and now - self._emitted >= _JSON_SECONDS:
             self._emitted = now
             self._emit({"event": "progress", "done": state.files, **_plain(state)})
-        line = f"{state.files} of {state.total} files, {state.frames} frames, {state.fps:.1f} frames/s"
         if self._bar is not None:
             self._bar.n = round(state.share * state.total, 3)
             self._bar.set_description_str(f"{state.files}/{state.total} files", refresh=False)
             self._bar.set_postfix_str(f"{state.fps:.1f} frames/s", refresh=False)
             self._bar.refresh()
-        if not self._quiet and (self._bar is None or self._verbose) and now - self._told >= _LINE_SECONDS:
-            self._told = now
-            if self._verbose:
-                line += (
-                    f"; {state.running} jobs in flight, {state.waiting} waiting, {state.alive} workers, "
-                    f"{state.retries} retries; {_stages(state.stages)}"
-                )
-            self._say(line)
+        if not self._quiet and (self._bar is None or self._verbose) and self._pace.due():
+            self._line(state)
+
+    def _line(self, state: BatchState) -> None:
+        """One plain line."""
+        rate = self._pace.tell(state.share)
+        line = f"{state.files} of {state.total} files, {state.frames} frames, {100 * state.share:.0f}%"
+        line += f", {state.fps:.1f} frames/s"
+        if rate > 0:
+            line += f", {spelled((1 - state.share) / rate)} left"
+        if self._verbose:
+            line += (
+                f"; {state.running} jobs in flight, {state.waiting} waiting, {state.alive} workers, "
+                f"{state.retries} retries; {_stages(state.stages)}"
+            )
+        self._say(line)
 
     def _file(self, result: FileResult) -> None:
         self._emit({"event": "file", **_plain(result)})
         if result.status == "failed":
-            self._say(f"failed: {result.error}")
+            if result.error not in self._failed:  # what ends the whole run is said once
+                self._say(f"failed: {result.error}")
+            self._failed.add(result.error)
         elif self._verbose and not self._quiet and not self._dry:
             self._say(f"{result.status}: {result.name}: {result.frames} frames; {_stages(result.stages)}")
 

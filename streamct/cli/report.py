@@ -6,7 +6,6 @@ import json
 import shutil
 import sys
 import textwrap
-import time
 import traceback
 from dataclasses import asdict
 from itertools import pairwise
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from streamct.cli.pace import Pace, spelled
 from streamct.errors import StreamctError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from streamct.model import Event
 
-_LINE_SECONDS = 5.0
 _WIDTH = 100
 
 
@@ -92,8 +91,7 @@ class Display:
         self._out = sys.stderr if piped else sys.stdout
         self._bar: tqdm[Any] | None = None
         self._total: int | None = None
-        self._told = time.monotonic()
-        self._told_done = 0
+        self._pace = Pace()
 
     def __enter__(self) -> Display:
         return self
@@ -124,7 +122,7 @@ class Display:
                 return
             total = self._many
         self._total = total
-        self._told, self._told_done = time.monotonic(), 0
+        self._pace = Pace()
         if not self._quiet and sys.stderr.isatty():
             from tqdm import tqdm
 
@@ -135,19 +133,19 @@ class Display:
             done = self._ended + min(done, 1)
         if self._bar is not None:
             self._bar.update(done - self._bar.n)
-        elif not self._quiet and time.monotonic() - self._told >= _LINE_SECONDS:
+        elif not self._quiet and self._pace.due():
             self._line(done)
 
     def _line(self, done: int) -> None:
-        """One plain line, at the pace since the last one: compiling and starting up would spoil the average."""
-        now = time.monotonic()
-        rate = (done - self._told_done) / (now - self._told)
-        self._told, self._told_done = now, done
+        """One plain line."""
+        rate = self._pace.tell(done)
         known = self._total is not None and done <= self._total  # a container may tell too low a number
         text = f"{done} of {self._total} {self._unit}s" if known else f"{done} {self._unit}s"
+        if self._total and known:
+            text += f", {100 * done // self._total}%"
         text += f", {rate:.1f} {self._unit}s/s"
         if self._total is not None and known and rate > 0:
-            text += f", {(self._total - done) / rate:.0f} s left"
+            text += f", {spelled((self._total - done) / rate)} left"
         print(text, file=sys.stderr)
 
     def _done(self, event: Event) -> None:

@@ -11,8 +11,12 @@ from streamct.errors import UsageError
 from streamct.execute import Executor
 from streamct.execute.local import LocalExecutor
 from streamct.execute.memory import hold_together
+from streamct.work import machine_cores
 
 ENGINES = ("auto", "local", "ray")
+_A_CORE = 4
+_LEAST = 16
+"""Workers of one machine: beyond so many a core, and so many in all, more do nothing but take memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +107,14 @@ def open_executor(
     and folders that every machine has to see. outputs: folders that all write to, and have to share.
 
     Raises:
+        UsageError: more workers than make sense on one machine.
         ClusterError: the cluster can't be reached or does not let us in.
         OutputError: a folder of outputs can't be written to.
     """
     name, why = chosen(engine, many)
     hold_together()
+    if (name == "local" or engine.where is None) and engine.cpu_workers is not None:
+        _check_workers(engine.cpu_workers, note)
     if name == "local":
         workers = engine.cpu_workers or local_workers
         note(f"engine: local ({why}), {workers} worker{'' if workers == 1 else 's'}")
@@ -120,3 +127,17 @@ def open_executor(
     )  # fmt: skip
     note(f"engine: ray ({why}), {executor.described}")
     return executor
+
+
+def _check_workers(wanted: int, note: Callable[[str], None]) -> None:
+    """Of this machine alone; a cluster may grow."""
+    here = machine_cores()
+    most = max(_LEAST, _A_CORE * here)
+    cores = f"{here} core{'' if here == 1 else 's'}"
+    if wanted > most:
+        raise UsageError(
+            f"--cpu-workers {wanted}: this machine has {cores}, and at most {most} workers are begun on it. Ask for "
+            "fewer, or leave it out."
+        )
+    if wanted > here:
+        note(f"--cpu-workers {wanted}: this machine has {cores}, which they share")

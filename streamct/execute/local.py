@@ -16,7 +16,11 @@ from streamct.work import JobStopped, Work, at_work, machine_cores
 
 
 class LocalExecutor:
-    """An `Executor` on threads. workers: how many jobs run side by side; each has its share of the cores."""
+    """An `Executor` on threads. workers: how many jobs run side by side; each has its share of the cores.
+
+    Raises:
+        ExecutionError: the system lets no more threads begin; those that did have ended.
+    """
 
     name = "local"
 
@@ -27,11 +31,21 @@ class LocalExecutor:
         self._lock = threading.Lock()
         self._closed = False
         self._share = max(1, machine_cores() // workers)
-        self._threads = [
-            threading.Thread(target=self._serve, name=f"streamct-worker-{number}") for number in range(workers)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
+        try:
+            for number in range(workers):
+                thread = threading.Thread(target=self._serve, name=f"streamct-worker-{number}")
+                thread.start()
+                self._threads.append(thread)
+        except RuntimeError as cause:
+            self.close()
+            raise ExecutionError(
+                f"only {len(self._threads)} of {workers} workers could begin on this machine ({cause}). Ask for fewer "
+                "with --cpu-workers."
+            ) from cause
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self

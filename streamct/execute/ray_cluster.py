@@ -10,21 +10,26 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from streamct.errors import ClusterError
+from streamct.errors import ClusterEndedError, ClusterError
 from streamct.execute.pool_size import Machine
-from streamct.execute.ray_instance import Instance, our_signals
+from streamct.execute.ray_instance import Instance, Raylet, our_signals
+from streamct.execute.ray_token import Token
 from streamct.work import machine_cores
 
 _REACH_SECONDS = 5.0
+_NODE_SECONDS = 10.0
+"""For finding the cluster's node on this machine, for which Ray would look for a minute."""
 _SETTINGS = 4
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0))
 """With which HTTP/2 begins (RFC 9113, 3.4), and so gRPC; whoever speaks it answers with settings of its own."""
 _STORE_BYTES = 256 << 20
 """Of a private instance: proxies, masks and palettes are all that lies in it."""
+_RAYLET = "RAY_RAYLET_PID"
+"""Read when Ray is imported: whose end ends us. By itself Ray takes a process that has lost its parent, as behind
+`nohup`, for a worker whose raylet is gone, and ends it as soon as a message does not get through."""
 _OUT_OF_MEMORY = ("running low on memory", "how to address the out of memory issue")
 """What Ray says where it killed somebody for it; of memory as such it speaks whenever a worker is gone."""
 
@@ -45,12 +50,16 @@ class Connection:
         if self.ray.is_initialized():
             raise ClusterError("this process uses Ray already. Call ray.shutdown() first, or use --engine local.")
         self._instance = Instance()
+        self._token = Token()
+        self._raylet: Raylet | None = None
         self._worker = self.ray._private.worker
         self._print = self._worker.print_to_stdstream
         self._worker.print_to_stdstream = lambda *_, **__: None  # of workers that die we tell ourselves
         try:
-            with our_signals():
-                _connect(self.ray, address, self._where, named, max(cores, machine_cores()))
+            with our_signals(self.ray), _node_here(self.ray, address, named):
+                _connect(self.ray, self._token, address, self._where, named, max(cores, machine_cores()))
+            self._raylet = Raylet(self.ray)
+            self._node = str(self.ray.get_runtime_context().get_node_id())
         except BaseException:
             self.close()
             raise
@@ -59,6 +68,30 @@ class Connection:
         """All that are there now."""
         found = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
         return [Machine(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in found]
+
+    @property
+    def ended(self) -> bool:
+        """Whether Ray is gone from this machine: nothing of it may be used any more, only `close`."""
+        return self._raylet is not None and self._raylet.ended()
+
+    def check(self) -> None:
+        """To be called before Ray is used.
+
+        Raises:
+            ClusterEndedError: it is gone from this machine.
+        """
+        if self.ended:
+            raise ClusterEndedError(
+                "Ray has ended on this machine: its process raylet was killed, stopped, or out of memory. What is "
+                "finished is kept; run the same command again to go on."
+            )
+
+    def note(self, node: str, number: int) -> None:
+        """A worker of ours is there, as a process of this number. If Ray ends without it, we end it."""
+        if self.private:
+            self._instance.look()
+        elif node == self._node:
+            self._instance.note(number)
 
     def refused(self, cause: Exception) -> ClusterError:
         """What Ray says when it does not do as it is told, as an error of ours."""
@@ -76,13 +109,17 @@ class Connection:
 
     def close(self) -> None:
         """Leave the cluster, or end the instance with all its processes."""
+        alone = self.private or self.ended
         if self.private:
             self._instance.look()
+        if self._raylet is not None:
+            self._raylet.close()
         with suppress(Exception):
             self.ray.shutdown()
         self._worker.print_to_stdstream = self._print
-        if self.private:
+        if alone:
             self._instance.end()
+        self._token.close()
 
 
 def out_of_memory(cause: BaseException) -> bool:
@@ -96,16 +133,23 @@ def _imported() -> Any:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "3")  # of a second each, to find the cluster's address
-    import ray
-
+    before = os.environ.get(_RAYLET)
+    os.environ[_RAYLET] = str(os.getpid())
+    try:
+        import ray
+    finally:
+        os.environ.pop(_RAYLET)
+        if before is not None:
+            os.environ[_RAYLET] = before
     return ray
 
 
-def _connect(ray: Any, address: str | None, where: str, named: str, cores: int) -> None:
+def _connect(ray: Any, token: Token, address: str | None, where: str, named: str, cores: int) -> None:
     options: dict[str, Any] = {
         "log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": f"streamct-{uuid4().hex[:12]}",
     }  # fmt: skip
     if address is None:
+        token.make()
         os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: our own workers are as urgent as we are
         options |= {
             "num_cpus": cores, "include_dashboard": False, "object_store_memory": _STORE_BYTES,
@@ -115,7 +159,7 @@ def _connect(ray: Any, address: str | None, where: str, named: str, cores: int) 
     try:
         _init(ray, address, where, options)
     except _TurnedAwayError as away:
-        if not _token_taken_along():
+        if not token.take_along():
             raise _refused(where, away) from away
         try:
             _init(ray, address, where, options)
@@ -147,26 +191,11 @@ def _init(ray: Any, address: str | None, where: str, options: dict[str, Any]) ->
         except Exception as cause:
             with suppress(Exception):
                 ray.shutdown()
+            if isinstance(cause, ClusterError):
+                raise
             if "Auth" in said():
                 raise _TurnedAwayError("its token is missing or another") from cause
             raise _refused(where, cause) from cause
-
-
-def _token_taken_along() -> bool:
-    """Whether a token lies ready that was not shown yet. `ray start` asks for one unless told otherwise, and puts it
-    there on its own machine; a cluster that asks for none does not take one."""
-    ready = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-    if "RAY_AUTH_MODE" in os.environ or not (os.environ.get("RAY_AUTH_TOKEN") or ready.is_file()):
-        return False
-    os.environ["RAY_AUTH_MODE"] = "token"
-    try:
-        from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined, unused-ignore]
-
-        Config.initialize("")
-        AuthenticationTokenLoader.instance().reset_cache()
-    except (ImportError, AttributeError):  # what Ray read when it was imported stays
-        return False
-    return True
 
 
 @contextmanager
@@ -212,6 +241,31 @@ def _reach(address: str, named: str) -> None:
             f"{named} {address}: what answers there is no Ray cluster. Give the address that `ray start --head` "
             "printed, mostly port 6379."
         )
+
+
+@contextmanager
+def _node_here(ray: Any, address: str | None, named: str) -> Iterator[None]:
+    """Have Ray look no longer than some seconds for the node of a cluster on this machine, over which it goes in."""
+    services = ray._private.services
+    find = services.get_node_to_connect_for_driver
+
+    def find_soon(*arguments: Any, **options: Any) -> Any:
+        try:
+            return find(*arguments, **{**options, "timeout_seconds": _NODE_SECONDS})
+        except RuntimeError as cause:
+            if "No node info found" not in str(cause):
+                raise
+            start = "ray start --address=" + ("HOST:PORT" if address in (None, "auto") else str(address))
+            raise ClusterError(
+                f"{named} {address}: the cluster answers, but none of its nodes is alive on this machine, over which a "
+                f"run goes in. Run `{start}` here, or begin the run on a machine of the cluster."
+            ) from cause
+
+    services.get_node_to_connect_for_driver = find_soon
+    try:
+        yield
+    finally:
+        services.get_node_to_connect_for_driver = find
 
 
 def _refused(where: str, cause: Exception) -> ClusterError:

@@ -3,26 +3,46 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+_END_SECONDS = 1.0
+
 
 @contextmanager
-def our_signals() -> Iterator[None]:
-    """Have signals go where they went before: Ray takes SIGTERM for itself, and would end us with a dump of its own."""
+def our_signals(ray: Any) -> Iterator[None]:
+    """Have signals go where they went before while Ray starts, at every moment of it.
+
+    Ray takes SIGTERM for itself twice: with a handler that exits with the number of the signal, and with one below
+    Python that prints a dump and ends us. The first is left out. While the second is put up the signal waits, until
+    what Python knows of is back in its place.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    ours = {number: signal.getsignal(number) for number in numbers}
+    utils, worker = ray._private.utils, ray._private.worker
+    take, connect = utils.set_sigterm_handler, worker.connect
+
+    def connect_unheard(*arguments: Any, **options: Any) -> Any:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            return connect(*arguments, **options)
+        finally:
+            handler = signal.getsignal(signal.SIGTERM)
+            if handler is not None:
+                signal.signal(signal.SIGTERM, handler)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    utils.set_sigterm_handler = lambda handler: None
+    worker.connect = connect_unheard
     try:
         yield
     finally:
-        for number, handler in ours.items():
-            if handler is not None and signal.getsignal(number) is not handler:
-                signal.signal(number, handler)
+        utils.set_sigterm_handler, worker.connect = take, connect
 
 
 class Instance:
@@ -43,12 +63,56 @@ class Instance:
                 self._seen[child.pid] = child
                 self._seen |= {below.pid: below for below in _below(child)}
 
+    def note(self, number: int) -> None:
+        """Note one by its number."""
+        with suppress(Exception):
+            import psutil  # type: ignore[import-untyped, unused-ignore]
+
+            process = psutil.Process(number)
+            if process.cmdline()[0].startswith("ray::"):
+                self._seen[number] = process
+
     def end(self) -> None:
         """End what is left of all that was noted."""
         for process in self._seen.values():
             with suppress(Exception):  # gone
                 process.kill()
+        limit = time.monotonic() + _END_SECONDS
+        while any(map(_lives, self._seen.values())) and time.monotonic() < limit:
+            time.sleep(0.01)
         self._seen = {}
+
+
+class Raylet:
+    """Ray's process on this machine, through which all goes. Where it has ended, Ray ends us too, without a word, as
+    soon as its object store is needed: so who uses Ray asks first.
+
+    A line to it is held open, for nothing but to be cut off when it ends.
+    """
+
+    def __init__(self, ray: Any) -> None:
+        self._line = socket.socket(socket.AF_UNIX)
+        self._held = False
+        with suppress(Exception):  # where Ray keeps it elsewhere one day, nothing is noticed
+            self._line.connect(ray._private.worker._global_node.raylet_socket_name)
+            self._line.setblocking(False)
+            self._held = True
+
+    def ended(self) -> bool:
+        """Whether it is gone."""
+        if not self._held:
+            return False
+        try:
+            return self._line.recv(1) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def close(self) -> None:
+        """Look no more."""
+        self._line.close()
+        self._held = False
 
 
 def _children() -> list[Any]:
@@ -63,6 +127,12 @@ def _below(process: Any) -> list[Any]:
     with suppress(Exception):
         return list(process.children(recursive=True))
     return []
+
+
+def _lives(process: Any) -> bool:
+    with suppress(Exception):
+        return bool(process.is_running() and process.status() != "zombie")
+    return False
 
 
 def _is_ray(process: Any) -> bool:

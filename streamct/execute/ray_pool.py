@@ -206,8 +206,9 @@ class RayExecutor:
         """The outcomes since the last call, waiting for one for so long.
 
         Raises:
-            ClusterError: a machine does not see the files.
+            ClusterError: a machine does not see the files, or Ray has ended on this one.
         """
+        self._connection.check()
         found, self._early = self._early, []
         refs: dict[Any, _Hand | _Segmenter] = {hand.ref: hand for hand in self._hands if hand.ref is not None}
         refs |= {segmenter.ref: segmenter for segmenter in self._segmenters if segmenter.ref is not None}
@@ -215,6 +216,7 @@ class RayExecutor:
             ready, _ = self._waited(list(refs), num_returns=1, timeout=0 if found else seconds)
             if ready:
                 ready, _ = self._waited(list(refs), num_returns=len(refs), timeout=0)
+            self._connection.check()
             for ref in ready:
                 ended = refs[ref]
                 if isinstance(ended, _Segmenter):
@@ -242,13 +244,14 @@ class RayExecutor:
             return
         self._closed = True
         hands = self._hands
-        busy = [hand for hand in hands if hand.job is not None and hand.node]
+        there = not self._connection.ended
+        busy = [hand for hand in hands if hand.job is not None and hand.node and there]
         with _quietly(self._ray):
             for hand in busy:
                 hand.actor.stop.remote()
             if busy:
                 self._waited([hand.ref for hand in busy], num_returns=len(busy), timeout=_STOP_SECONDS)
-        if not self._connection.private:
+        if there and not self._connection.private:
             for actor in (*(hand.actor for hand in hands), *(segmenter.actor for segmenter in self._segmenters)):
                 with _quietly(self._ray):
                     self._ray.kill(actor)
@@ -304,6 +307,7 @@ class RayExecutor:
         except self._ray.exceptions.RayError as cause:
             raise self._connection.no_worker(f"segment {segmenter.number}", cause) from cause
         segmenter.ref = None
+        self._connection.note("", 0)
 
     def _recount(self) -> None:
         """Now and then: machines that have come get workers."""
@@ -351,6 +355,7 @@ class RayExecutor:
         """Its reference, in a list: so Ray passes it on as it is."""
         sent = self._shared.get(id(value))
         if sent is None:
+            self._connection.check()
             sent = self._shared[id(value)] = _Sent(value, self._ray.put(self._ray.cloudpickle.dumps(value)))
             while len(self._shared) > _HELD:
                 self._shared.popitem(last=False)
@@ -383,6 +388,7 @@ class RayExecutor:
         hand.ref, hand.job = None, None
         if starting:
             hand.node, hand.pid = result
+            self._connection.note(hand.node, hand.pid)
             return None
         value, fault, seconds, frames = pickle.loads(result)
         assert job is not None

@@ -217,13 +217,15 @@ def _remove(entry: Path) -> None:
 
 
 def alive(process: int) -> bool:
-    """Whether there is a process of this number."""
+    """Whether there is a process of this number that can still do something."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
     except OSError:
         return True
+    with suppress(OSError):  # one that has ended keeps its number until its parent looks
+        return b") Z " not in Path(f"/proc/{process}/stat").read_bytes()
     return True
 
 

@@ -86,6 +86,17 @@ def test_a_machine_that_comes_in_place_of_a_lost_one_goes_on(cluster: Cluster, t
     assert lost
 
 
+def test_a_cluster_without_a_live_node_on_this_machine_is_refused_with_what_to_run(cluster: Cluster) -> None:
+    cluster.head_node.kill_raylet()
+    with pytest.raises(ClusterError) as caught:
+        RayExecutor(cluster.address)
+    assert str(caught.value) == (
+        f"--address {cluster.address}: the cluster answers, but none of its nodes is alive on this machine, over "
+        f"which a run goes in. Run `ray start --address={cluster.address}` here, or begin the run on a machine of the "
+        "cluster."
+    )
+
+
 HINT = (
     "Inputs and outputs have to lie on storage that every machine of the cluster mounts at the same place, such as NFS."
 )

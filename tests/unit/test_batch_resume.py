@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ import streamct.span_jobs
 import streamct.spanned
 from streamct.batch import run_batch
 from streamct.cli.batch_display import table
+from streamct.errors import WorkerLostError
+from streamct.execute import Outcome
 from streamct.execute.local import LocalExecutor
 from streamct.file_task import Options
 from streamct.ledger import Ledger
@@ -56,6 +59,69 @@ def test_a_graded_part_is_taken_if_it_is_whole_and_made_again_if_not(
     assert len(graded) == (3 if damage else 0)
     assert len(decoded(root / "out" / "a.mkv")) == 12
     assert {p.suffix for p in (root / "out" / ".streamct").iterdir()} == {".done"}
+
+
+class OneByOne(LocalExecutor):
+    """Gives one outcome at a time, and tells just then how far its job was."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self._kept: list[Outcome] = []
+        self._told: dict[str, int] = {}
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        self._kept += super().wait(0 if self._kept else seconds)
+        found, self._kept = self._kept[:1], self._kept[1:]
+        self._told = {outcome.job.name: outcome.job.weight for outcome in found}
+        return found
+
+    def progress(self) -> dict[str, int]:
+        return self._told
+
+
+def test_spans_that_have_ended_count_before_their_file_has(root: Path) -> None:
+    shutil.rmtree(root / "in" / "sub")
+    write_clip(root / "in" / "a.mkv", moving_picture(40))
+    out, heard = root / "out", list[Event]()
+    found = collect([root / "in"], root / "ref.png", out, LOSSLESS)
+    options = Options(out, Ledger(out / ".streamct"), spans=4)
+    with OneByOne() as executor:
+        run_batch(found.items, options, executor, progress=heard.append)
+    shares = [event.data["state"].share for event in heard if event.kind == "status"]
+    assert shares == sorted(shares)
+    assert 0.6 < max(shares) < 1
+
+
+class Losing(LocalExecutor):
+    """Loses a worker for each span, as soon as its part is finished."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.lost: set[str] = set()
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        return [self._lost(outcome) for outcome in super().wait(seconds)]
+
+    def _lost(self, outcome: Outcome) -> Outcome:
+        name = outcome.job.name
+        if outcome.job.call is not streamct.spanned.render_span or name in self.lost:
+            return outcome
+        self.lost.add(name)
+        return replace(outcome, value=None, error=WorkerLostError("the worker ended"), frames=0)
+
+
+def test_what_a_lost_worker_had_finished_is_of_this_run(root: Path) -> None:
+    shutil.rmtree(root / "in" / "sub")
+    write_clip(root / "in" / "a.mkv", moving_picture(40))
+    out = root / "out"
+    found = collect([root / "in"], root / "ref.png", out, LOSSLESS)
+    with Losing() as executor:
+        report = run_batch(found.items, Options(out, Ledger(out / ".streamct"), spans=3), executor)
+    (result,) = report.files
+    assert (report.retries, result.status, result.frames) == (3, "done", 40)
+    assert (result.details["parts reused"], result.details["frames reused"]) == (0, 0)
+    assert report.fps > 0
+    assert "earlier run" not in table(report, whole=False)
 
 
 @pytest.mark.parametrize("damage", ["none", "truncated", "settings"])

@@ -123,7 +123,8 @@ STUBS = {
     "srun": 'while [[ $1 == --* ]]; do shift; done; exec "$@"',
     "python": """[ -n "${READY:-}" ] && exit $READY
         until [ "$(grep -c 'begun -' log 2>/dev/null)" = 2 ]; do sleep 0.05; done""",
-    "ray": """[ $1 = health-check ] && exit 0
+    "ray": """[ $1 = status ] && { grep -q 'begun --head' log 2>/dev/null; exit; }
+        [ $1 = start ] || exit 2
         trap 'echo "ended $2" >> log; exit 0' TERM; echo "begun $2" >> log
         [ "$2" = "${BROKEN:-none}" ] && exit 1
         while :; do sleep 0.05; done""",
@@ -155,7 +156,9 @@ def test_the_slurm_script_ends_as_the_command_does_and_ends_ray(tmp_path: Path, 
     process = slurm(tmp_path, CODE=str(code))
     assert process.communicate()[1] == ""
     assert process.returncode == code
-    assert "begun streamct batch in ref.jpg -o out" in log(tmp_path)
+    assert [line for line in log(tmp_path) if line.startswith("begun")] == [
+        "begun --head", "begun --address=10.0.0.1:20007", "begun streamct batch in ref.jpg -o out",
+    ]  # fmt: skip
     assert sorted(line for line in log(tmp_path) if "streamct" not in line) == sorted(
         ["begun --head", "begun --address=10.0.0.1:20007", "ended --head", "ended --address=10.0.0.1:20007"]
     )

@@ -66,6 +66,27 @@ def test_the_choice_is_said_in_one_line() -> None:
     assert said[0].startswith("engine: local")
 
 
+@pytest.mark.parametrize("name", ["local", "ray"])
+def test_more_workers_than_make_sense_on_this_machine_are_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(engine, "machine_cores", lambda: 8)
+    with pytest.raises(UsageError) as caught:
+        open_executor(Engine(name, cpu_workers=33), lambda line: None)
+    assert str(caught.value) == (
+        "--cpu-workers 33: this machine has 8 cores, and at most 32 workers are begun on it. Ask for fewer, or leave "
+        "it out."
+    )
+
+
+def test_more_workers_than_cores_are_begun_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "machine_cores", lambda: 2)
+    said: list[str] = []
+    with open_executor(Engine("local", cpu_workers=3), said.append) as executor:
+        assert executor.workers == 3
+    assert said == [
+        "--cpu-workers 3: this machine has 2 cores, which they share", "engine: local (--engine), 3 workers",
+    ]  # fmt: skip
+
+
 def test_a_cluster_that_does_not_answer_is_named_at_once() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -41,6 +41,25 @@ def test_the_cores_are_shared_out_among_the_workers(monkeypatch: pytest.MonkeyPa
     assert cores() == machine_cores()
 
 
+def test_where_no_more_threads_can_begin_those_that_did_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def few(thread: threading.Thread) -> None:
+        if len(begun) == 2:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", few)
+    with pytest.raises(ExecutionError) as caught:
+        LocalExecutor(5)
+    assert str(caught.value) == (
+        "only 2 of 5 workers could begin on this machine (can't start new thread). Ask for fewer with --cpu-workers."
+    )
+    assert [thread.is_alive() for thread in begun] == [False, False]
+
+
 def test_frames_done_are_seen_while_a_job_runs_and_closing_ends_it() -> None:
     told, go_on = threading.Event(), threading.Event()
     ended: list[str] = []
