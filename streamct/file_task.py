@@ -119,6 +119,9 @@ def inspect(item: Item, options: Options) -> Inspected:
         name = item.output
         only = settings.model_dump(mode="json", exclude={"segment": {"weights"}, "time": True, "output": True})
         facts |= {"settings": only, "quality": settings.output.quality}
+    for contested, why in item.contested:
+        if contested == name:
+            raise OutputError(why)
     try:
         digest = digest_of({**facts, **_contents(item), "output": str(name)})
     except OSError as cause:

@@ -113,6 +113,9 @@ def batch(
     stdout, all else on stderr. On one machine several files are graded side by side, one for four cores and at least
     two; --cpu-workers sets how many.
 
+    An output has the name of its input; where the ending has to change, the new one is added (a.heic becomes
+    a.heic.png).
+
     A .txt list names one input a line; a .csv list has the columns input and any of reference, output, settings (a TOML
     file, or pairs such as mapping.strength=0.5), mask, ref_mask and cuts.
 

@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -119,6 +120,15 @@ def check_room(folder: Path, remedy: str) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def tells_case(folder: Path) -> bool:
+    """Whether names that differ in case alone are two files in a folder that is there or will be. It is tried with a
+    temporary file; where none can be made, they are taken for one."""
+    there = next((place for place in (folder, *folder.absolute().parents) if place.is_dir()), folder)
+    with suppress(OSError), tempfile.NamedTemporaryFile(prefix=".Case", dir=there) as tried:
+        return not Path(tried.name).with_name(Path(tried.name).name.swapcase()).exists()
+    return False
 
 
 def fingerprint(path: Path) -> str:

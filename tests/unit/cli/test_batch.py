@@ -341,7 +341,7 @@ def test_a_killed_run_goes_on_where_it_was(streamct: Run, root: Path, tmp_path: 
     assert {p.suffix for p in (root / "out" / ".streamct").iterdir()} == {".done"}
     clean = streamct(root / "in", root / "ref.png", "-o", root / "clean", *lossless)
     assert clean.returncode == 0
-    for name in ("a.mkv", "b.mkv"):
+    for name in ("a.mp4.mkv", "b.mkv"):
         ours, theirs = decoded(root / "out" / name), decoded(root / "clean" / name)
         assert [pts for pts, _ in ours] == [pts for pts, _ in theirs]
         for (_, one), (_, other) in zip(ours, theirs, strict=True):
