@@ -175,6 +175,8 @@ def _state(digest: str, name: Path, options: Options) -> tuple[Literal["done", "
     """What the ledger knows; refuses an output that is there and not ours."""
     ledger, target = options.ledger, options.folder / name
     done = ledger.done(digest, options.folder)
+    if done is None and target.exists():
+        done = ledger.moved(digest, options.folder)
     if done is not None and not options.restart:
         return "done", done
     if target.is_dir():

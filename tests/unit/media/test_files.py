@@ -13,7 +13,7 @@ import pytest
 
 from streamct.errors import OutputError
 from streamct.media import files
-from streamct.media.files import HOST, check_target, sweep, tells_case, writing, written_whole
+from streamct.media.files import HOST, beside, check_target, sweep, tells_case, writing, written_whole
 
 
 def test_a_finished_block_puts_the_file_under_its_name(tmp_path: Path) -> None:
@@ -94,6 +94,17 @@ def test_a_process_of_another_numbering_on_a_machine_of_the_same_name_is_not_tak
     path.write_bytes(b"half")
     sweep(tmp_path)
     assert path.exists()
+
+
+@pytest.mark.parametrize("name", ["n" * 251 + ".mp4", "ä" * 125 + ".mp4", "x" * 200])
+def test_a_name_as_long_as_may_be_appears_whole_and_leftovers_of_it_go(tmp_path: Path, name: str) -> None:
+    left = beside(tmp_path / name, ending=Path(name).suffix)
+    left = left.with_name(left.name.replace(f"-{os.getpid()}.", f"-{dead()}."))
+    left.write_bytes(b"half")
+    with written_whole(tmp_path / name) as temporary:
+        assert temporary.suffix in (Path(name).suffix, ".partial")
+        temporary.write_bytes(b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(name, b"new")]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
