@@ -117,7 +117,7 @@ def batch(
     a.heic.png).
 
     A .txt list names one input a line; a .csv list has the columns input and any of reference, output, settings (a TOML
-    file, or pairs such as mapping.strength=0.5), mask, ref_mask and cuts.
+    file, or pairs such as mapping.strength=0.5), mask, ref_mask and cuts. Lines that begin with # are comments in both.
 
     Examples:  streamct batch -r footage ref.jpg -o graded   ·   streamct batch "takes/**/*.mov" ref.jpg -o graded
     ·   streamct batch shots.csv -o graded --report report.json

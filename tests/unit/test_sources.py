@@ -282,6 +282,9 @@ def test_a_csv_list_gives_each_input_its_own_reference_name_and_settings(tree: P
         ("input,settings\na.mp4,strength\n", SettingsError, "line 2: 'strength': should be a .toml file or"),
         ("input,settings\na.mp4,none.toml\n", SettingsError, "line 2: .*none.toml: can't be read as TOML"),
         ("input\n", InputError, "names no inputs"),
+        ("# of June\n\ninptu\na.mp4\n", UsageError, "line 3: unknown column 'inptu'"),
+        ("input;cuts\na.mp4;b.txt;c\n", UsageError, "line 2: 3 fields in 2 columns. Put quotes round a semicolon"),
+        ('input,settings\na.mp4,"input.lut=""a b"\n', SettingsError, "line 2: 'b': should be a .toml file or"),
     ],
 )
 def test_a_mistake_in_a_list_is_told_with_its_line(
@@ -290,6 +293,35 @@ def test_a_mistake_in_a_list_is_told_with_its_line(
     (tmp_path / "list.csv").write_text(text)
     with pytest.raises(error, match=said):
         gathered(tmp_path, tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_table_may_have_comments_and_be_parted_as_spreadsheets_do(tmp_path: Path, separator: str) -> None:
+    lines = ['# takes, "of', "", "input,output,settings", ' # "yet', "a.mp4,b.mkv,output.crf=9", ",", "c.mp4,,"]
+    (tmp_path / "list.csv").write_text("\n".join(lines).replace(",", separator))
+    found = [(row.place, row.input.name, row.output, row.settings) for row in read_manifest(tmp_path / "list.csv")]
+    assert found == [
+        (f"{tmp_path}/list.csv: line 5", "a.mp4", Path("b.mkv"), "output.crf=9"),
+        (f"{tmp_path}/list.csv: line 7", "c.mp4", None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "lut"),
+    [
+        ("input.lut='my luts/x y.cube'", "my luts/x y.cube"),
+        ('input.lut="my luts/x y.cube";mapping.strength=0.5', "my luts/x y.cube"),
+        ('input.lut="my luts\\x; y.cube"', "my luts\\x; y.cube"),
+        ("input.lut=it's.cube", "it's.cube"),
+    ],
+)
+def test_a_setting_may_hold_spaces(tmp_path: Path, given: str, lut: str) -> None:
+    whole = f"{given} segment.classes=[ 'dog', 'cat']".replace('"', '""')
+    (tmp_path / "list.csv").write_text(f'input,settings\na.mp4,"{whole}"\n')
+    (row,) = read_manifest(tmp_path / "list.csv")
+    settings = with_row(Settings(), row)
+    assert (settings.input.lut, settings.segment.classes) == (tmp_path / lut, ("dog", "cat"))
+    assert settings.mapping.strength == (0.5 if "strength" in given else Settings().mapping.strength)
 
 
 def test_every_input_needs_a_reference(tmp_path: Path) -> None:
