@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from streamct.errors import InputError, OutputError, StreamctError
+from streamct.errors import InputError, OutputError, ReferenceError, StreamctError
 from streamct.execute import Job, Task, values
 from streamct.input_lut import through_lut
 from streamct.ledger import Ledger, Record, content, digest_of, in_terms_of, input_identity, span_digest, versions
@@ -266,7 +266,7 @@ def file_task(
         StreamctError: it can't be done, and what it would have become is not known yet.
     """
     if isinstance(seen, StreamctError):
-        raise seen
+        raise ReferenceError(f"{f'{item.place}: ' if item.place else ''}{item.input}: {seen}") from seen
     wanted = options.folder / item.output
     options = replace(options, ledger=options.ledger.of(wanted))
     with nullcontext() if dry else options.ledger.held(wanted):

@@ -33,8 +33,9 @@ class Item:
 
     name: of the input below its source, as messages call it; unique. kind: of pictures, one or many. output: its name
     below the output folder. fixed: the user chose that name; else a clip whose container can't be kept becomes
-    `fallback`. place: where a list names it, "" for none does. contested: names among these two that another input has,
-    and why it is not to have them too. The rest is as for `streamct.pipeline.grade_video`.
+    `fallback`. place: where a list names it, and ref_place where one names its reference, else "". contested: names
+    among these two that another input has, and why it is not to have them too. The rest is as for
+    `streamct.pipeline.grade_video`.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Item:
     ref_mask: Path | None = None
     cuts: Path | None = None
     place: str = ""
+    ref_place: str = ""
     contested: tuple[tuple[Path, str], ...] = ()
 
 
@@ -84,9 +86,9 @@ def collect(
     """What folders, files, patterns and lists come to.
 
     sources: a folder stands for the videos and pictures in it by their endings, a pattern such as `takes/**/*.mov` for
-    what it matches, a .txt or .csv file for what it lists; any other path for itself, whether or not it is there.
-    reference: for all whose list names none. folder: of all outputs; what lies in it is no input, unless it is named.
-    recursive: folders with all that is below them.
+    what it matches, but for other files, unless it names their ending, a .txt or .csv file for what it lists; any other
+    path for itself, whether or not it is there. reference: for all whose list names none. folder: of all outputs; what
+    lies in it is no input, unless it is named. recursive: folders with all that is below them.
 
     Raises:
         UsageError: nothing to do, no source is there, no reference, two outputs of one name, an output that is an input
@@ -97,7 +99,7 @@ def collect(
     wanted = None if reference is None else references(reference)
     for source in sources:
         found += _expand(source, folder, recursive, told)
-    if found and all(entry.row is None and not entry.path.exists() for entry in found):
+    if found and all(entry.row is None and _is_missing(entry.path) for entry in found):
         raise UsageError(f"{', '.join(str(entry.path) for entry in found)}: no such file or folder. Check the path.")
     items, faults = list[Item](), list[UsageError]()
     for entry in found:
@@ -140,25 +142,39 @@ def _chosen(entry: _Found, folder: Path, reference: References | None, settings:
     if row is None:
         return _item(entry, folder, chosen, settings)
     item = _item(entry, folder, chosen, with_row(settings, row))
-    return replace(item, mask=row.mask, ref_mask=row.ref_mask, cuts=row.cuts, place=row.place)
+    ref_place = row.place if row.reference is not None else ""
+    return replace(
+        item, mask=row.mask, ref_mask=row.ref_mask, cuts=row.cuts, place=row.place, ref_place=ref_place
+    )  # fmt: skip
 
 
 def _expand(source: Path, folder: Path, recursive: bool, told: Told) -> Iterator[_Found]:
     text = str(source)
-    if source.is_dir():
+    if os.path.isdir(source):
         for path, below in walk(source, folder, recursive, told):
             yield _Found(path, below)
     elif is_manifest(source):
         yield from _listed(read_manifest(source))
-    elif GLOB.search(text) and not source.exists():
-        for path, below in matches(source, folder):
+    elif GLOB.search(text) and _is_missing(source):
+        for path, below in matches(source, folder, told):
             yield _Found(path, below)
     elif _NUMBERED.search(source.name):
         raise UsageError(f"{source}: numbered pictures are one video. Grade them with `streamct video`.")
-    elif not source.exists() and (weighted := parse_reference(text).path) != source and weighted.exists():
+    elif _is_missing(source) and (weighted := parse_reference(text).path) != source and os.path.exists(weighted):
         raise UsageError(f"{source}: a weight is for a reference. Give references with --ref: --ref {source}.")
     else:
         yield _Found(source, Path(source.name))
+
+
+def _is_missing(path: Path) -> bool:
+    """Whether nothing is there, as opposed to what can't be looked at."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _listed(rows: list[Row]) -> list[_Found]:
@@ -210,10 +226,10 @@ def _longer(name: Path, ending: str) -> Path:
 
 def _without_repeats(items: list[Item]) -> list[Item]:
     """Each once; what is named in two ways and would be written to the same place is one."""
-    seen: set[tuple[Path, Path, References, Settings]] = set()
+    seen: set[tuple[str, Path, References, Settings]] = set()
     out = []
     for item in items:
-        key = (item.input.resolve(), item.output, item.reference, item.settings)
+        key = (os.path.realpath(item.input), item.output, item.reference, item.settings)
         if key not in seen:
             seen.add(key)
             out.append(item)
@@ -275,14 +291,14 @@ def _folded(path: Path) -> str:
 
 def _refuse_inputs(items: list[Item], folder: Path) -> None:
     inputs = {
-        path.resolve()
+        os.path.realpath(path)
         for item in items
         for path in (item.input, *item.reference.paths, item.mask, item.ref_mask)
         if path
     }
     for item in items:
         for path in {item.output, item.fallback}:
-            if (folder / path).resolve() in inputs:
+            if os.path.realpath(folder / path) in inputs:
                 raise UsageError(
                     f"{folder / path}: is an input of this run; an input is never overwritten. Choose another -o."
                 )

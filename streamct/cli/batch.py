@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -30,6 +31,7 @@ def batch(
         list[Path],
         typer.Argument(
             metavar="SOURCES... REF",
+            readable=False,
             help="Folders, files, patterns, lists (.txt, .csv); last the reference, unless --ref or a list names it.",
         ),
     ],
@@ -176,6 +178,8 @@ def batch(
             display.note(note)
         for line in found.unread:
             display.note(line, "warning", always=True)
+        if not ref and reference is not None:
+            display.note(f"{reference.items[0].path}: is the reference, being the last path")
         if not ref and reference is not None and reference.items[0].weight != 1:
             only = reference.items[0].path
             display.note(f"{only}: is the only reference, so its weight changes nothing; --ref takes several")
@@ -232,7 +236,7 @@ def _split(
         raise UsageError(
             f"{paths[0]}: is the only path. Give SOURCES and the reference: streamct batch SOURCES... REF."
         )
-    if paths[-1].is_dir():
+    if os.path.isdir(paths[-1]):
         raise UsageError(f"{paths[-1]}: is a folder, but the last path is the reference picture. See --ref.")
     return paths[:-1], references(str(paths[-1]), start=start, stop=stop)
 
@@ -256,7 +260,7 @@ def _seen(items: Sequence[Item]) -> list[Path]:
             item.settings.segment.weights,
         )
     )  # fmt: skip
-    return sorted({path.parent: path for path in named if path is not None and path.exists()}.values())
+    return sorted({path.parent: path for path in named if path is not None and os.path.exists(path)}.values())
 
 
 def _remove_empty(folders: Sequence[Path]) -> None:

@@ -167,7 +167,16 @@ def test_a_bad_reference_among_several_fails_only_its_own_files(root: Path) -> N
     with LocalExecutor(1) as executor:
         report = run_batch(found.items, Options(root / "out", Ledger(root / "w")), executor)
     assert statuses(report) == {"in/a.mkv": "done", "in/sub/b.mkv": "failed"}
-    assert "gone.png" in report.files[1].error
+    assert report.files[1].error.startswith(
+        f"{root}/list.csv: line 3: {root}/in/sub/b.mkv: {root}/gone.png: no such file"
+    )
+
+
+def test_the_only_reference_of_a_list_is_told_with_its_line(root: Path) -> None:
+    (root / "list.csv").write_text("input,reference\nin/a.mkv,gone.png\nin/sub/b.mkv,gone.png\n")
+    found = collect([root / "list.csv"], None, root / "out", LOSSLESS)
+    with LocalExecutor(1) as executor, pytest.raises(ReferenceError, match=r"list\.csv: line 2: .*gone\.png: no such"):
+        run_batch(found.items, Options(root / "out", Ledger(root / "w")), executor)
 
 
 def test_a_segmenter_that_can_not_be_had_is_told_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,28 @@ def test_a_pattern_names_outputs_below_its_fixed_part(tree: Path, tmp_path: Path
         gathered(tmp_path, f"{tree}/*.mpg")
 
 
+def test_a_pattern_takes_what_a_folder_would(tree: Path, tmp_path: Path) -> None:
+    (tree / "broken.mp4").symlink_to(tmp_path / "gone.mp4")
+    (tree / "round.mp4").symlink_to(tree / "round.mp4")
+    (tree / "odd.xyz").write_bytes(b"")
+    by_pattern, by_folder = gathered(tmp_path, f"{tree}/*"), gathered(tmp_path, tree, recursive=False)
+    assert outputs(by_pattern) == outputs(by_folder) == ["A.JPG", "b9.mp4", "b10.mp4", "broken.mp4", "round.mp4"]
+    assert by_pattern.notes == (f"{tree}/*: neither videos nor pictures by their endings: notes.txt, odd.xyz",)
+    assert outputs(gathered(tmp_path, f"{tree}/*.xyz")) == ["odd.xyz.mkv"], "who names an ending means it"
+    with pytest.raises(UsageError, match=r"no videos or pictures.*notes\.txt"):
+        gathered(tmp_path, f"{tree}/n*")
+
+
+def test_a_file_that_can_not_be_looked_at_is_no_reason_to_stop() -> None:
+    with unprivileged() as root:
+        for name in ("locked/a.mp4", "b.mp4"):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(b"")
+        (root / "locked").chmod(0)
+        assert outputs(gathered(root, root / "locked" / "a.mp4")) == ["a.mp4"]
+        assert outputs(gathered(root, root / "b.mp4", f"{root}/locked/c.mp4:2")) == ["b.mp4", "c.mp4:2.mkv"]
+
+
 def test_a_file_is_taken_whatever_its_ending_and_whether_or_not_it_is_there(tree: Path, tmp_path: Path) -> None:
     found = gathered(tmp_path, tree / "gone.mov", tree / "b9.mp4", tree / "odd.xyz")
     assert outputs(found) == ["gone.mov", "b9.mp4", "odd.xyz.mkv"]

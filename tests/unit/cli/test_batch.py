@@ -169,6 +169,35 @@ def test_a_failed_file_has_a_line_and_the_exit_code_says_so(streamct: Run, root:
     ]
 
 
+def test_a_file_that_can_not_be_read_fails_alone_also_where_it_is_named(
+    streamct: Run, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(root / "in" / "c.png", root / "locked.png")
+    access, made = os.access, builtins.open
+
+    def refuse(path: object, *rest: object, **named: object) -> object:
+        if Path(str(path)).name == "locked.png":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return made(path, *rest, **named)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(os, "access", lambda path, mode, **_: Path(path).name != "locked.png" and access(path, mode))
+    monkeypatch.setattr(builtins, "open", refuse)
+    run = streamct(root / "in" / "c.png", root / "locked.png", root / "ref.png", "-o", root / "out", "-q")
+    assert run.returncode == 1
+    assert run.stdout.splitlines() == [str(root / "out" / "c.png")]
+    assert run.stderr.splitlines() == [
+        f"failed: {root / 'locked.png'}: can't be read (Permission denied). Check the path."
+    ]
+
+
+def test_the_last_path_is_said_to_be_the_reference(streamct: Run, root: Path) -> None:
+    run = streamct(root / "in" / "c.png", root / "in" / "a.mp4", "-o", root / "out")
+    assert run.returncode == 0, run.stderr
+    assert f"note: {root / 'in' / 'a.mp4'}: is the reference, being the last path" in run.stderr
+    run = streamct(root / "in" / "c.png", "--ref", root / "in" / "a.mp4", "-o", root / "out")
+    assert "is the reference" not in run.stderr
+
+
 def test_a_folder_that_can_not_be_read_is_one_warning_and_the_exit_code_says_so(
     streamct: Run, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
