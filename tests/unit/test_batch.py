@@ -283,6 +283,16 @@ def test_a_container_that_can_not_hold_the_codec_gives_way_and_the_line_names_th
     assert before.items() <= times(root / "out").items(), "what comes later changes nothing that is there"
 
 
+def test_what_is_said_of_many_files_is_one_line(root: Path) -> None:
+    shutil.rmtree(root / "in" / "sub")
+    shutil.move(root / "in" / "a.mkv", root / "in" / "a.mp4")
+    shutil.copy(root / "in" / "a.mp4", root / "in" / "b.mp4")
+    report = ran(root)
+    assert all(any(f"writing {result.output.name}" in line for line in result.warnings) for result in report.files)
+    notes = [line for line in table(report, whole=True).splitlines() if "writing" in line]
+    assert notes == ["note: 2 files: .mp4 files can't hold ffv1 video with exact times; writing .mkv"]
+
+
 def test_who_would_take_the_name_of_another_fails_alone(root: Path) -> None:
     shutil.rmtree(root / "in" / "sub")
     shutil.move(root / "in" / "a.mkv", root / "in" / "a.mp4")
