@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from streamct.errors import ClusterEndedError, StallError, StreamctError
+from streamct.errors import ClusterEndedError, ReferenceError, StallError, StreamctError
 from streamct.execute import Executor, Job, Task, values
 from streamct.execute.schedule import STALL_SECONDS, State, run_tasks
 from streamct.file_task import FileResult, Options, file_task, make_look, resolve_segmenter, segments
@@ -170,9 +170,11 @@ class _Run:
     def make_looks(self) -> None:
         """The palettes of all references, each once."""
         self._looks = self._each("reference", {_look_key(item): item for item in self._items}, make_look)
-        failed = [look for look in self._looks.values() if isinstance(look, StreamctError)]
-        if failed and len(failed) == len(self._looks):
-            raise failed[0]
+        looks = list(self._looks.values())
+        if len(looks) == 1 and isinstance(looks[0], StreamctError):
+            if where := next((item.ref_place for item in self._items), ""):
+                raise ReferenceError(f"{where}: {looks[0]}") from looks[0]
+            raise looks[0]
 
     def _each(self, name: str, wanted: Mapping[Any, A], call: Callable[[A], R]) -> dict[Any, R | StreamctError]:
         """What a function gives for each of some arguments, called in workers; by their keys."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from streamct.errors import InputError, OutputError, StreamctError
+from streamct.errors import InputError, OutputError, ReferenceError, StreamctError
 from streamct.execute import Job, Task, values
 from streamct.input_lut import through_lut
 from streamct.ledger import Ledger, Record, content, digest_of, in_terms_of, input_identity, span_digest, versions
@@ -119,6 +119,9 @@ def inspect(item: Item, options: Options) -> Inspected:
         name = item.output
         only = settings.model_dump(mode="json", exclude={"segment": {"weights"}, "time": True, "output": True})
         facts |= {"settings": only, "quality": settings.output.quality}
+    for contested, why in item.contested:
+        if contested == name:
+            raise OutputError(why)
     try:
         digest = digest_of({**facts, **_contents(item), "output": str(name)})
     except OSError as cause:
@@ -172,6 +175,8 @@ def _state(digest: str, name: Path, options: Options) -> tuple[Literal["done", "
     """What the ledger knows; refuses an output that is there and not ours."""
     ledger, target = options.ledger, options.folder / name
     done = ledger.done(digest, options.folder)
+    if done is None and target.exists():
+        done = ledger.moved(digest, options.folder)
     if done is not None and not options.restart:
         return "done", done
     if target.is_dir():
@@ -261,7 +266,7 @@ def file_task(
         StreamctError: it can't be done, and what it would have become is not known yet.
     """
     if isinstance(seen, StreamctError):
-        raise seen
+        raise ReferenceError(f"{f'{item.place}: ' if item.place else ''}{item.input}: {seen}") from seen
     wanted = options.folder / item.output
     options = replace(options, ledger=options.ledger.of(wanted))
     with nullcontext() if dry else options.ledger.held(wanted):

@@ -7,9 +7,10 @@ or version finds nothing to reuse. In the work folder lie
     <output>-<digest>.part.json     its length and SHA-256, and what its job reported; without it a part counts for
                                     nothing
     <output>.lock                   while a run works on an output
-    <digest>.done                   what became of an output: its name, length, time and SHA-256, and the report
+    <output>-<digest>.done          what became of an output: its name, length, time and SHA-256, and the report
 
-<output> is a digest of where the output lies, seen from the work folder: it tells the parts that other settings left.
+<output> is a digest of where the output lies, seen from the work folder: it tells the parts that other settings left,
+and outputs of one name in several folders.
 Each is written under a temporary name, synced and renamed. An output is recorded before it gets its name and its part
 is what gets renamed: whenever a run is killed, the next one finds either the part or the output.
 """
@@ -23,7 +24,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -165,7 +166,10 @@ class Ledger:
 
     def part(self, digest: str, ending: str) -> Path:
         """Where a part lies or will. ending: with its dot."""
-        return self.folder / f"{self.output}{'-' if self.output else ''}{digest}.part{ending}"
+        return self._file(f"{digest}.part{ending}")
+
+    def _file(self, name: str) -> Path:
+        return self.folder / (f"{self.output}-{name}" if self.output else name)
 
     def keep(self, digest: str, ending: str, facts: Mapping[str, Any]) -> Record:
         """Note of a part that has just been written that it is whole, and what was reported of it."""
@@ -187,12 +191,20 @@ class Ledger:
         self.part(digest, ".json").unlink(missing_ok=True)
 
     def done(self, digest: str, root: Path) -> Record | None:
-        """The record of an output that lies under `root` as it was written; None if there is none or it differs.
+        """The record of this output, if it lies under `root` as it was written; None if there is none or it differs.
 
-        Where length and time are as recorded its ends are compared, else all of it: copies keep what they hold.
+        Where length and time are as recorded that is enough, else all of it counts: copies keep what they hold.
         """
-        record = self.record(digest)
+        record = _read(self._file(f"{digest}.done"))
         return record if record is not None and _is(root / record.name, record, by_time=True) else None
+
+    def moved(self, digest: str, root: Path) -> Record | None:
+        """The same by the record of any output of this digest, wherever that lay: folders are moved and copied."""
+        for path in sorted(self.folder.glob(f"*{digest}.done")):
+            record = _read(path)
+            if record is not None and _is(root / record.name, record, by_time=True):
+                return record
+        return None
 
     def wrote(self, root: Path, name: Path) -> bool:
         """Whether `root / name` lies there as any record has it: of another input, reference, settings or version."""
@@ -203,17 +215,14 @@ class Ledger:
         records = _by_name(self.folder, changed).get(str(name), ())
         return any(_is(root / name, record, by_time=True) for record in records)
 
-    def record(self, digest: str) -> Record | None:
-        """The record of an output, wherever that may be now."""
-        return _read(self.folder / f"{digest}.done")
-
     def place(self, digest: str, ending: str, root: Path, name: str) -> Record:
         """Give a part that was kept its name as an output, `root / name`, and record it. What was there is replaced.
+        Where that fails, what was recorded before stays.
 
         Raises:
             OutputError: the folder can't be made, there is no space, or the part is gone.
         """
-        part, target = self.part(digest, ending), root / name
+        part, target, recorded = self.part(digest, ending), root / name, self._file(f"{digest}.done")
         with writing(target):
             noted = _read(self.part(digest, ".json"))
             if noted is None:
@@ -221,13 +230,14 @@ class Ledger:
             target.parent.mkdir(parents=True, exist_ok=True)
             stat = part.stat()
             record = Record(name, stat.st_size, stat.st_mtime_ns, noted.sha256, noted.facts)
-            _write(self.folder / f"{digest}.done", record)
+            before = _read(recorded)
+            _write(recorded, record)
             try:
-                os.replace(part, target)
-            except OSError as cause:
-                if cause.errno != errno.EXDEV:
-                    raise
-                _copy(part, target)
+                _rename(part, target)
+            except OSError:
+                with suppress(OSError):
+                    recorded.unlink() if before is None else _write(recorded, before)
+                raise
             sync_folder(target.parent)
         self.drop(digest, ending)
         return record
@@ -302,6 +312,15 @@ def _read(path: Path) -> Record | None:
         return Record(**found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _rename(part: Path, target: Path) -> None:
+    try:
+        os.replace(part, target)
+    except OSError as cause:
+        if cause.errno != errno.EXDEV:
+            raise
+        _copy(part, target)
 
 
 def _copy(part: Path, target: Path) -> None:

@@ -1,17 +1,19 @@
 """Lists of what is to be graded: text, one path a line, or CSV with a line of column names.
 
-A text file holds one input a line; empty lines and lines that begin with # are left out. A CSV file has the column
-`input` and any of `reference`, `output`, `settings`, `mask`, `ref_mask`, `cuts`; an empty field is as if its column
-were not there. Paths are relative to the list's folder, those of `output` to the folder that everything is written to.
-`settings` is the path of a TOML file, or pairs such as `mapping.strength=0.5 output.crf=20`; they go over the flags.
-Paths in it (`input.lut`, `segment.weights`) are relative to the list's folder too. Without an output name, outputs lie
-in the output folder as their inputs in the list's; inputs elsewhere, as in the folder that they have in common.
+A text file holds one input a line. A CSV file has the column `input` and any of `reference`, `output`, `settings`,
+`mask`, `ref_mask`, `cuts`, parted by commas, or as its first line is by semicolons or tabs; an empty field is as if its
+column were not there. In both, empty lines and lines that begin with # are left out. Paths are relative to the list's
+folder, those of `output` to the folder that everything is written to. `settings` is the path of a TOML file, or pairs
+such as `mapping.strength=0.5 output.crf=20`, values with spaces in quotes; they go over the flags. Paths in it
+(`input.lut`, `segment.weights`) are relative to the list's folder too. Without an output name, outputs lie in the
+output folder as their inputs in the list's; inputs elsewhere, as in the folder that they have in common.
 """
 
 from __future__ import annotations
 
 import csv
 import difflib
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -25,6 +27,9 @@ from streamct.settings import Settings
 
 ENDINGS = (".csv", ".txt")
 _COLUMNS = ("input", "reference", "output", "settings", "mask", "ref_mask", "cuts")
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
+_PAIR = re.compile(r"""[^\s;=]+=(?:"[^"]*"|'[^']*'|\[[^]]*\]|[^\s;]*)|[^\s;]+""")
+"""What belongs together in settings: up to a space or a semicolon, unless the value is in quotes or brackets."""
 _PATHS = ("input__lut", "segment__weights")
 """Settings that are paths."""
 
@@ -82,23 +87,27 @@ def _lines(path: Path, text: str, base: Path) -> list[Row]:
 
 
 def _csv(path: Path, text: str, base: Path) -> list[Row]:
-    reader = csv.reader(text.splitlines())
-    header = [name.strip().lower() for name in next(reader, [])]
+    lines = ["" if line.lstrip().startswith("#") else line for line in text.splitlines()]
+    first = next((line for line in lines if line.strip()), "")
+    separator = max(_SEPARATORS, key=first.count)
+    reader = csv.reader(lines, delimiter=separator)
+    header = [name.strip().lower() for name in next((fields for fields in reader if fields), [])]
+    place = f"{path}: line {reader.line_num}"
     for name in header:
         if name not in _COLUMNS:
             close = difflib.get_close_matches(name, _COLUMNS, n=1, cutoff=0.0)
             raise UsageError(
-                f"{path}: line 1: unknown column {name!r} (did you mean {close[0]!r}?); known: {', '.join(_COLUMNS)}."
+                f"{place}: unknown column {name!r} (did you mean {close[0]!r}?); known: {', '.join(_COLUMNS)}."
             )
     if "input" not in header:
-        raise UsageError(f"{path}: line 1: has no column 'input'. Known columns: {', '.join(_COLUMNS)}.")
+        raise UsageError(f"{place}: has no column 'input'. Known columns: {', '.join(_COLUMNS)}.")
     rows = []
     for fields in reader:
         if not any(field.strip() for field in fields):
             continue
         place = f"{path}: line {reader.line_num}"
         if len(fields) > len(header):
-            fault = f"{len(fields)} fields in {len(header)} columns. Put quotes round a comma."
+            fault = f"{len(fields)} fields in {len(header)} columns. Put quotes round a {_SEPARATORS[separator]}."
             rows.append(Row(place, base, base, fault=f"{place}: {fault}"))
             continue
         given = {name: field.strip() for name, field in zip(header, fields, strict=False) if field.strip()}
@@ -136,7 +145,7 @@ def _over(settings: Settings, text: str, base: Path) -> Settings:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as cause:
             raise SettingsError(f"{path}: can't be read as TOML: {cause}") from cause
     changes: dict[str, Any] = {}
-    for pair in text.replace(";", " ").split():
+    for pair in _PAIR.findall(text):
         key, equals, value = pair.partition("=")
         if not equals or "." not in key:
             raise SettingsError(
@@ -163,8 +172,8 @@ def _flat(tables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """A TOML value, or the word as it is."""
+    """A TOML value, or the word as it is, without its quotes."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        return text
+        return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text

@@ -8,6 +8,7 @@ palette: each one's colours count as much as its weight says, however large it i
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def parse_reference(text: str) -> Reference:
         UsageError: a weight of 0 or beyond all numbers.
     """
     match = _WEIGHTED.fullmatch(text)
-    if match is None or Path(text).exists():
+    if match is None or os.path.exists(text):
         return Reference(Path(text))
     weight = float(match[2])
     if not 0 < weight < math.inf:

@@ -1,10 +1,14 @@
-"""What a batch is given, and what that makes: one entry for each output, in a fixed order, before any work is done."""
+"""What a batch is given, and what that makes: one entry for each output, in a fixed order, before any work is done.
+
+An output's name follows from its input's alone: it is the same name where the ending stays, else the whole name and
+the new ending (`a.mp4`, `a.heic.png`). So a file that comes later never changes what an earlier one became.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,6 +16,7 @@ from typing import Literal
 from streamct.errors import UsageError
 from streamct.manifest import Row, is_manifest, read_manifest, with_row
 from streamct.media.endings import ANIMATIONS, KEPT_ENDINGS
+from streamct.media.files import tells_case
 from streamct.media.image import PICTURE_EXTENSIONS, WRITABLE_EXTENSIONS
 from streamct.references import Given, References, parse_reference, references
 from streamct.settings import Settings
@@ -28,7 +33,9 @@ class Item:
 
     name: of the input below its source, as messages call it; unique. kind: of pictures, one or many. output: its name
     below the output folder. fixed: the user chose that name; else a clip whose container can't be kept becomes
-    `fallback`. The rest is as for `streamct.pipeline.grade_video`.
+    `fallback`. place: where a list names it, and ref_place where one names its reference, else "". contested: names
+    among these two that another input has, and why it is not to have them too. The rest is as for
+    `streamct.pipeline.grade_video`.
     """
 
     name: str
@@ -42,6 +49,9 @@ class Item:
     mask: Path | None = None
     ref_mask: Path | None = None
     cuts: Path | None = None
+    place: str = ""
+    ref_place: str = ""
+    contested: tuple[tuple[Path, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +86,9 @@ def collect(
     """What folders, files, patterns and lists come to.
 
     sources: a folder stands for the videos and pictures in it by their endings, a pattern such as `takes/**/*.mov` for
-    what it matches, a .txt or .csv file for what it lists; any other path for itself, whether or not it is there.
-    reference: for all whose list names none. folder: of all outputs; what lies in it is no input, unless it is named.
-    recursive: folders with all that is below them.
+    what it matches, but for other files, unless it names their ending, a .txt or .csv file for what it lists; any other
+    path for itself, whether or not it is there. reference: for all whose list names none. folder: of all outputs; what
+    lies in it is no input, unless it is named. recursive: folders with all that is below them.
 
     Raises:
         UsageError: nothing to do, no source is there, no reference, two outputs of one name, an output that is an input
@@ -89,7 +99,7 @@ def collect(
     wanted = None if reference is None else references(reference)
     for source in sources:
         found += _expand(source, folder, recursive, told)
-    if found and all(entry.row is None and not entry.path.exists() for entry in found):
+    if found and all(entry.row is None and _is_missing(entry.path) for entry in found):
         raise UsageError(f"{', '.join(str(entry.path) for entry in found)}: no such file or folder. Check the path.")
     items, faults = list[Item](), list[UsageError]()
     for entry in found:
@@ -99,19 +109,24 @@ def collect(
             faults.append(error)
             continue
         items.append(replace(item, mask=item.mask or mask, ref_mask=item.ref_mask or ref_mask))
-    if len(faults) == 1:
-        raise faults[0]
-    if faults:
-        more = [f"and {len(faults) - _FAULTS} more lines are wrong."] if len(faults) > _FAULTS else []
-        raise UsageError("\n".join([*map(str, faults[:_FAULTS]), *more]))
+    _raise(faults)
     items = _without_repeats(items)
     if not items:
         raise UsageError(
             f"{', '.join(map(str, sources))}: no videos or pictures. {' '.join([*told.notes, *told.unread])}".strip()
         )
-    items = _distinct(items)
+    items = _named(_distinct(items, folder))
     _refuse_inputs(items, folder)
     return Collected(tuple(items), tuple(told.notes), tuple(told.unread))
+
+
+def _raise(faults: Sequence[UsageError]) -> None:
+    """All that is wrong with a list as one error, if anything is."""
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        more = [f"and {len(faults) - _FAULTS} more lines are wrong."] if len(faults) > _FAULTS else []
+        raise UsageError("\n".join([*map(str, faults[:_FAULTS]), *more]))
 
 
 def _chosen(entry: _Found, folder: Path, reference: References | None, settings: Settings) -> Item:
@@ -127,25 +142,39 @@ def _chosen(entry: _Found, folder: Path, reference: References | None, settings:
     if row is None:
         return _item(entry, folder, chosen, settings)
     item = _item(entry, folder, chosen, with_row(settings, row))
-    return replace(item, mask=row.mask, ref_mask=row.ref_mask, cuts=row.cuts)
+    ref_place = row.place if row.reference is not None else ""
+    return replace(
+        item, mask=row.mask, ref_mask=row.ref_mask, cuts=row.cuts, place=row.place, ref_place=ref_place
+    )  # fmt: skip
 
 
 def _expand(source: Path, folder: Path, recursive: bool, told: Told) -> Iterator[_Found]:
     text = str(source)
-    if source.is_dir():
+    if os.path.isdir(source):
         for path, below in walk(source, folder, recursive, told):
             yield _Found(path, below)
     elif is_manifest(source):
         yield from _listed(read_manifest(source))
-    elif GLOB.search(text) and not source.exists():
-        for path, below in matches(source, folder):
+    elif GLOB.search(text) and _is_missing(source):
+        for path, below in matches(source, folder, told):
             yield _Found(path, below)
     elif _NUMBERED.search(source.name):
         raise UsageError(f"{source}: numbered pictures are one video. Grade them with `streamct video`.")
-    elif not source.exists() and (weighted := parse_reference(text).path) != source and weighted.exists():
+    elif _is_missing(source) and (weighted := parse_reference(text).path) != source and os.path.exists(weighted):
         raise UsageError(f"{source}: a weight is for a reference. Give references with --ref: --ref {source}.")
     else:
         yield _Found(source, Path(source.name))
+
+
+def _is_missing(path: Path) -> bool:
+    """Whether nothing is there, as opposed to what can't be looked at."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _listed(rows: list[Row]) -> list[_Found]:
@@ -156,7 +185,7 @@ def _listed(rows: list[Row]) -> list[_Found]:
     away = [path for path in placed if not path.is_relative_to(base)]
     common = _common(away) if away else base
     names = [path.relative_to(base if path.is_relative_to(base) else common) for path in placed]
-    if len({(_folded(name), path) for name, path in zip(names, placed, strict=True)}) > len(set(map(_folded, names))):
+    if len(set(zip(names, placed, strict=True))) > len(set(names)):
         common = _common(placed)
         names = [path.relative_to(common) for path in placed]
     return [_Found(row.input, name, row) for row, name in zip(rows, names, strict=True)]
@@ -180,64 +209,78 @@ def _item(entry: _Found, folder: Path, reference: References, settings: Settings
     else:
         fixed = False
         if picture:
-            output = entry.below if ending in WRITABLE_EXTENSIONS else entry.below.with_suffix(".png")
+            output = entry.below if ending in WRITABLE_EXTENSIONS else _longer(entry.below, ".png")
             fallback = output
         else:
-            fallback = entry.below.with_suffix(".mkv")
+            fallback = entry.below if ending == ".mkv" else _longer(entry.below, ".mkv")
             output = entry.below if ending in KEPT_ENDINGS else fallback
             if ending in ANIMATIONS:
-                output = entry.below.with_suffix(".mp4")
+                output = _longer(entry.below, ".mp4")
     kind: Literal["clip", "picture"] = "picture" if picture else "clip"
     return Item(str(entry.below), entry.path, kind, output, fallback, fixed, reference, settings)
 
 
+def _longer(name: Path, ending: str) -> Path:
+    return name.with_name(f"{name.name}{ending}")
+
+
 def _without_repeats(items: list[Item]) -> list[Item]:
     """Each once; what is named in two ways and would be written to the same place is one."""
-    seen: set[tuple[Path, Path, References, Settings]] = set()
+    seen: set[tuple[str, Path, References, Settings]] = set()
     out = []
     for item in items:
-        key = (item.input.resolve(), item.output, item.reference, item.settings)
+        key = (os.path.realpath(item.input), item.output, item.reference, item.settings)
         if key not in seen:
             seen.add(key)
             out.append(item)
     return out
 
 
-def _distinct(items: list[Item]) -> list[Item]:
-    """Every output once. A name with another ending than the input's gives way: `a.heic` -> `a.heic.png`.
+def _distinct(items: list[Item], folder: Path) -> list[Item]:
+    """Every output once. Of names that differ in case alone, where they are one file, the first has it; a fallback
+    gives way to what has its name by right. Who comes too late fails alone, if it would become that at all.
 
     Raises:
         UsageError: two inputs would have the same output.
     """
-    own = {_folded(item.output) for item in items if item.fixed or item.output.suffix == item.input.suffix}
-    given: dict[str, Item] = {}
-    out = []
-    changed = sorted(items, key=lambda item: not (item.fixed or item.output.suffix == item.input.suffix))
-    names = {}
-    for item in changed:
-        longer = item
-        below = Path(item.name)
-        if not item.fixed:
-            if item.output.suffix != item.input.suffix and _folded(item.output) in {*own, *given}:
-                longer = replace(longer, output=below.with_name(f"{below.name}{item.output.suffix}"))
-            if item.fallback.suffix != item.input.suffix and _folded(item.fallback) in {*own, *given}:
-                longer = replace(longer, fallback=below.with_name(f"{below.name}{item.fallback.suffix}"))
-        for path in {longer.output, longer.fallback}:
-            other = given.get(_folded(path))
-            if other is not None:
-                raise UsageError(
-                    f"{item.input} and {other.input} would both become {path}. "
-                    "Grade them into different folders, or name the outputs in a CSV list."
-                )
-        given |= {_folded(longer.output): longer, _folded(longer.fallback): longer}
-        names[id(item)] = longer
+    outputs = {name for item in items for name in (item.output, item.fallback)}
+    folds = len(set(map(_folded, outputs))) < len(outputs) and not tells_case(folder)
+    owners: dict[str, Item] = {}
+    contested: dict[int, list[tuple[Path, str]]] = {}
+    faults = list[UsageError]()
+    for item, name in [(i, i.output) for i in items] + [(i, i.fallback) for i in items if i.fallback != i.output]:
+        other = owners.setdefault(_folded(name) if folds else str(name), item)
+        if other is item:
+            continue
+        if name == item.output == other.output:
+            faults.append(UsageError(_both(item, other, name)))
+        else:
+            alike = name in (other.output, other.fallback)
+            contested.setdefault(id(item), []).append((name, _both(item, other, name, None if alike else folder)))
+    _raise(faults)
+    return [replace(item, contested=tuple(contested.get(id(item), ()))) for item in items]
+
+
+def _both(item: Item, other: Item, name: Path, folds: Path | None = None) -> str:
+    """Why two can't have one name. folds: a folder for which upper and lower case are the same."""
+    one, two = (f"{i.input} ({i.place})" if i.place else str(i.input) for i in (other, item))
+    said = f"{one} and {two} would both become {name}"
+    if folds is not None:
+        said += f", because {folds} does not tell upper from lower case"
+    if item.place or other.place:
+        return f"{said}. Give one of them another name, in the column 'output' of a CSV list."
+    return f"{said}. Grade them into different folders, or name the outputs in a CSV list."
+
+
+def _named(items: list[Item]) -> list[Item]:
+    """Each with a name of its own: one input may have several looks."""
     named: set[str] = set()
+    out = []
     for item in items:
-        longer = names[id(item)]
-        if longer.name in named:  # one input with several looks
-            longer = replace(longer, name=f"{longer.name} -> {longer.output}")
-        named.add(longer.name)
-        out.append(longer)
+        if item.name in named:
+            item = replace(item, name=f"{item.name} -> {item.output}")
+        named.add(item.name)
+        out.append(item)
     return out
 
 
@@ -248,14 +291,14 @@ def _folded(path: Path) -> str:
 
 def _refuse_inputs(items: list[Item], folder: Path) -> None:
     inputs = {
-        path.resolve()
+        os.path.realpath(path)
         for item in items
         for path in (item.input, *item.reference.paths, item.mask, item.ref_mask)
         if path
     }
     for item in items:
         for path in {item.output, item.fallback}:
-            if (folder / path).resolve() in inputs:
+            if os.path.realpath(folder / path) in inputs:
                 raise UsageError(
                     f"{folder / path}: is an input of this run; an input is never overwritten. Choose another -o."
                 )

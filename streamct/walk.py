@@ -140,9 +140,10 @@ def _one_video(folder: Path, names: Sequence[str]) -> list[str]:
     return lines
 
 
-def matches(source: Path, folder: Path) -> list[tuple[Path, Path]]:
-    """What a pattern matches, named below the folders before its first wildcard. `**` at its end stands for all videos
-    and pictures below. folder: of the outputs; what lies in it is left out, unless the pattern names it.
+def matches(source: Path, folder: Path, told: Told) -> list[tuple[Path, Path]]:
+    """What a pattern matches, named below the folders before its first wildcard: videos and pictures, or files with the
+    ending that the pattern names. `**` at its end stands for all that lies below. folder: of the outputs; what lies in
+    it is left out, unless the pattern names it.
 
     Raises:
         UsageError: it matches nothing.
@@ -156,14 +157,19 @@ def matches(source: Path, folder: Path) -> list[tuple[Path, Path]]:
     found = [
         path
         for path in base.glob(str(pattern))
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(base).parts)
+        if (os.path.isfile(path) or not os.path.exists(path))
+        and not any(part.startswith(".") for part in path.relative_to(base).parts)
     ]
     if away not in (base.resolve(), *base.resolve().parents):
-        found = [path for path in found if away not in path.resolve().parents]
-    if below:
-        found = [path for path in found if is_footage(path)]
+        found = [path for path in found if away not in Path(os.path.realpath(path)).parents]
     if not found:
         raise UsageError(f"{source}: matches no file. Check the pattern.")
+    if below or not source.suffix or GLOB.search(source.suffix):
+        others = [str(path.relative_to(base)) for path in found if not is_footage(path)]
+        if others:
+            named = _some(sorted(others, key=natural))
+            told.notes.append(f"{source}: neither videos nor pictures by their endings: {named}")
+        found = [path for path in found if is_footage(path)]
     return [(path, path.relative_to(base)) for path in sorted(found, key=lambda p: natural(str(p)))]
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+import signal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from streamct.cli import Stopped
 from streamct.cli import options as o
-from streamct.errors import UsageError
+from streamct.errors import StreamctError, UsageError
 
 if TYPE_CHECKING:
-    from streamct.batch import BatchReport
     from streamct.execute.engine import Engine
     from streamct.references import References
     from streamct.sources import Item
@@ -30,6 +31,7 @@ def batch(
         list[Path],
         typer.Argument(
             metavar="SOURCES... REF",
+            readable=False,
             help="Folders, files, patterns, lists (.txt, .csv); last the reference, unless --ref or a list names it.",
         ),
     ],
@@ -53,7 +55,10 @@ def batch(
         bool, typer.Option("--dry-run", "-n", help="List what would be done, and do nothing.", rich_help_panel=_MANY)
     ] = False,
     report: Annotated[
-        Path | None, typer.Option("--report", help="Write what became of each file as JSON.", rich_help_panel=_MANY)
+        Path | None,
+        typer.Option(
+            "--report", help="Write what became of each file as JSON, however the run ends.", rich_help_panel=_MANY
+        ),
     ] = None,
     restart: Annotated[
         bool,
@@ -113,8 +118,11 @@ def batch(
     stdout, all else on stderr. On one machine several files are graded side by side, one for four cores and at least
     two; --cpu-workers sets how many.
 
+    An output has the name of its input; where the ending has to change, the new one is added (a.heic becomes
+    a.heic.png).
+
     A .txt list names one input a line; a .csv list has the columns input and any of reference, output, settings (a TOML
-    file, or pairs such as mapping.strength=0.5), mask, ref_mask and cuts.
+    file, or pairs such as mapping.strength=0.5), mask, ref_mask and cuts. Lines that begin with # are comments in both.
 
     Examples:  streamct batch -r footage ref.jpg -o graded   ·   streamct batch "takes/**/*.mov" ref.jpg -o graded
     ·   streamct batch shots.csv -o graded --report report.json
@@ -149,7 +157,7 @@ def batch(
         quality=quality,
     )
     from streamct.batch import open_folders, run_batch
-    from streamct.cli.batch_display import BatchDisplay
+    from streamct.cli.batch_display import BatchDisplay, plain_report
     from streamct.execute.engine import Engine, open_executor
     from streamct.file_task import Options, segments
     from streamct.ledger import FOLDER, Ledger
@@ -164,7 +172,7 @@ def batch(
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output}: is a file. Name a folder with -o.")
     work = work_dir or output / FOLDER
-    if report is not None and not report.parent.is_dir():
+    if report is not None and not (report.parent.is_dir() or _lies_in(report, output)):
         raise UsageError(f"--report {report}: the folder {report.parent} does not exist. Create it first.")
     found = collect(sources, reference, output, settings, recursive=recursive, mask=mask, ref_mask=ref_mask)
     options = Options(output, Ledger(work), overwrite, restart, tolerate_corrupt, hwaccel, spans)
@@ -173,17 +181,20 @@ def batch(
             display.note(note)
         for line in found.unread:
             display.note(line, "warning", always=True)
+        if not ref and reference is not None:
+            display.note(f"{reference.items[0].path}: is the reference, being the last path")
         if not ref and reference is not None and reference.items[0].weight != 1:
             only = reference.items[0].path
             display.note(f"{only}: is the only reference, so its weight changes nothing; --ref takes several")
         if not dry_run:
             display.note(f"parts and records of what is finished are in {work} (--work-dir)")
-        new = [path for folder in (work, output) for path in (folder, *folder.parents) if not path.exists()]
+        written = (work, output, *([] if report is None else [report.parent]))
+        new = {path for folder in written for path in (folder, *folder.parents) if not path.exists()}
         try:
             if not dry_run:
                 open_folders(options)
-                if report is not None:
-                    check_room(report.parent, "Check its permissions and space, or name another --report.")
+            if report is not None:
+                check_room(report.parent, "Check its permissions and space, or name another --report.")
             executor = open_executor(
                 where,
                 display.note,
@@ -197,14 +208,19 @@ def batch(
                 for line in _unused(where, executor.name, any(map(segments, found.items))):
                     display.note(line)
                 told = run_batch(found.items, options, executor, progress=display, dry=dry_run)
-        except Stopped as stop:
-            stop.left = _KEPT
-            sweep(work)  # of workers that had to be ended
+        except (Stopped, StreamctError) as end:
+            if isinstance(end, Stopped):
+                end.left = _KEPT
+                sweep(work)  # of workers that had to be ended
+            if report is not None:
+                with suppress(StreamctError):
+                    _write(report, display.so_far(), found.unread, _why(end))
             raise
+        else:
+            if report is not None:
+                _write(report, plain_report(told), found.unread)
         finally:
             _remove_empty(new)
-    if report is not None:
-        _write(report, told, found.unread)
     if told.failed or found.unread:
         raise typer.Exit(1)
 
@@ -229,7 +245,7 @@ def _split(
         raise UsageError(
             f"{paths[0]}: is the only path. Give SOURCES and the reference: streamct batch SOURCES... REF."
         )
-    if paths[-1].is_dir():
+    if os.path.isdir(paths[-1]):
         raise UsageError(f"{paths[-1]}: is a folder, but the last path is the reference picture. See --ref.")
     return paths[:-1], references(str(paths[-1]), start=start, stop=stop)
 
@@ -253,20 +269,28 @@ def _seen(items: Sequence[Item]) -> list[Path]:
             item.settings.segment.weights,
         )
     )  # fmt: skip
-    return sorted({path.parent: path for path in named if path is not None and path.exists()}.values())
+    return sorted({path.parent: path for path in named if path is not None and os.path.exists(path)}.values())
 
 
-def _remove_empty(folders: Sequence[Path]) -> None:
+def _lies_in(path: Path, folder: Path) -> bool:
+    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
     """Remove those folders, innermost first, in which nothing came to lie."""
-    for folder in folders:
+    for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
         with suppress(OSError):  # of those that hold something
             folder.rmdir()
 
 
-def _write(path: Path, report: BatchReport, unread: Sequence[str]) -> None:
-    from streamct.cli.batch_display import plain_report
+def _why(end: BaseException) -> str:
+    return f"stopped by {signal.Signals(end.number).name}" if isinstance(end, Stopped) else str(end)
+
+
+def _write(path: Path, report: Mapping[str, Any], unread: Sequence[str], error: str = "") -> None:
+    """Write a report. error: what ended the run before all files had their turn."""
     from streamct.media.files import written_whole
 
     with written_whole(path) as temporary:
-        told = {**plain_report(report), "unread": list(unread)}
+        told = {**report, "unread": list(unread), "error": error}
         temporary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

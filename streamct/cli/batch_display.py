@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import time
@@ -42,6 +43,7 @@ class BatchDisplay:
         self._bar: tqdm[Any] | None = None
         self._total = 0
         self._failed: set[str] = set()
+        self._files: list[FileResult] = []
         self._emitted = time.monotonic()
         self._pace = Pace()
 
@@ -70,6 +72,10 @@ class BatchDisplay:
         self._emit({"event": kind, "message": message})
         if always or not self._quiet:
             self._say(f"{kind}: {message}")
+
+    def so_far(self) -> dict[str, Any]:
+        """What a report has of the files that have ended."""
+        return {"files": [_plain(result) for result in self._files]}
 
     def _start(self, total: int) -> None:
         self._total = total
@@ -111,6 +117,7 @@ class BatchDisplay:
         self._say(line)
 
     def _file(self, result: FileResult) -> None:
+        self._files.append(result)
         self._emit({"event": "file", **_plain(result)})
         if result.status == "failed":
             if result.error not in self._failed:  # what ends the whole run is said once
@@ -205,13 +212,23 @@ def _reused(result: FileResult) -> str:
 
 
 def _notes(files: Iterable[FileResult]) -> Iterable[str]:
-    """What was said of files, each thing once."""
-    said: dict[str, list[str]] = {}
+    """What was said of files, each thing once: what differs in the file's own name alone is one thing."""
+    said: dict[str, list[tuple[str, str]]] = {}
     for result in files:
         for line in result.warnings:
-            said.setdefault(line, []).append(result.name)
-    for line, names in said.items():
-        yield f"note: {names[0] if len(names) == 1 else f'{len(names)} files'}: {line}"
+            said.setdefault(_common(line, result), []).append((result.name, line))
+    for common, lines in said.items():
+        name, line = lines[0]
+        yield f"note: {name}: {line}" if len(lines) == 1 else f"note: {len(lines)} files: {common}"
+
+
+def _common(line: str, result: FileResult) -> str:
+    """A line without the names of its file: `writing a.mp4.mkv` is `writing .mkv`."""
+    for path in (result.output, result.input):
+        line = line.removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")
+        parts = re.split(rf"(?<![\w.-]){re.escape(path.name)}(?![\w-])", line)
+        line = (path.suffix or path.name).join(parts)
+    return line
 
 
 def _aligned(rows: Iterable[tuple[str, ...]]) -> Iterable[str]:

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import textwrap
+import time
 import traceback
 from dataclasses import asdict
 from itertools import pairwise

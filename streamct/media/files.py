@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import stat
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,8 @@ from streamct.errors import OutputError
 from streamct.media.pipes import STDOUT
 
 _END_BYTES = 1 << 16
+_LONGEST = 128
+"""Bytes of a name that is part of a temporary one; file systems take 255."""
 _STALE = 6 * 3600.0
 """Seconds without a change after which a temporary file of another machine counts as left over."""
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?:(?P<host>\w+)-)?(?P<process>\d+)\.(?:partial(?P<ending>\.[^.]+)?|parts)")
@@ -121,6 +124,15 @@ def check_room(folder: Path, remedy: str) -> None:
             temporary.unlink()
 
 
+def tells_case(folder: Path) -> bool:
+    """Whether names that differ in case alone are two files in a folder that is there or will be. It is tried with a
+    temporary file; where none can be made, they are taken for one."""
+    there = next((place for place in (folder, *folder.absolute().parents) if place.is_dir()), folder)
+    with suppress(OSError), tempfile.NamedTemporaryFile(prefix=".Case", dir=there) as tried:
+        return not Path(tried.name).with_name(Path(tried.name).name.swapcase()).exists()
+    return False
+
+
 def fingerprint(path: Path) -> str:
     """What tells one file from another without reading all of it: SHA-256 of its length, first and last 64 KiB.
 
@@ -181,9 +193,15 @@ def writing(target: Path) -> Iterator[None]:
 
 def beside(target: Path, *, ending: str = "", kind: str = "partial") -> Path:
     """A temporary name for what becomes `target`, in its folder, which tells whose it is. ending: the target's own,
-    where that says how it is written. kind: "partial", or "parts" for a folder of them."""
-    name = target.name.removesuffix(ending) if ending else target.name
+    where that says how it is written. kind: "partial", or "parts" for a folder of them. Of a long name a digest
+    stands in it."""
+    name = _short(target.name.removesuffix(ending))
     return target.with_name(f".{name}.{HOST}-{os.getpid()}.{kind}{ending}")
+
+
+def _short(name: str) -> str:
+    whole = os.fsencode(name)
+    return name if len(whole) <= _LONGEST else hashlib.sha256(whole).hexdigest()[:32]
 
 
 def sweep(folder: Path, target: Path | None = None) -> None:
@@ -193,7 +211,9 @@ def sweep(folder: Path, target: Path | None = None) -> None:
             found = _TEMPORARY.fullmatch(entry.name)
             if found is None:
                 continue
-            if target is not None and f"{found['name']}{found['ending'] or ''}" != target.name != found["name"]:
+            if target is not None and found["name"] not in (
+                _short(target.name), _short(target.name.removesuffix(found["ending"] or ""))
+            ):  # fmt: skip
                 continue
             with suppress(OSError):
                 if _left_over(entry, found["host"], int(found["process"])):

@@ -167,7 +167,16 @@ def test_a_bad_reference_among_several_fails_only_its_own_files(root: Path) -> N
     with LocalExecutor(1) as executor:
         report = run_batch(found.items, Options(root / "out", Ledger(root / "w")), executor)
     assert statuses(report) == {"in/a.mkv": "done", "in/sub/b.mkv": "failed"}
-    assert "gone.png" in report.files[1].error
+    assert report.files[1].error.startswith(
+        f"{root}/list.csv: line 3: {root}/in/sub/b.mkv: {root}/gone.png: no such file"
+    )
+
+
+def test_the_only_reference_of_a_list_is_told_with_its_line(root: Path) -> None:
+    (root / "list.csv").write_text("input,reference\nin/a.mkv,gone.png\nin/sub/b.mkv,gone.png\n")
+    found = collect([root / "list.csv"], None, root / "out", LOSSLESS)
+    with LocalExecutor(1) as executor, pytest.raises(ReferenceError, match=r"list\.csv: line 2: .*gone\.png: no such"):
+        run_batch(found.items, Options(root / "out", Ledger(root / "w")), executor)
 
 
 def test_a_segmenter_that_can_not_be_had_is_told_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,22 +258,48 @@ def test_what_fails_is_reported_as_what_it_would_have_become(root: Path, monkeyp
     shutil.move(root / "in" / "a.mkv", root / "in" / "a.mp4")
     monkeypatch.setattr(streamct.span_jobs, "grade_asked", dies)
     (result,) = ran(root).files
-    assert (result.status, result.output) == ("failed", root / "out" / "a.mkv")
+    assert (result.status, result.output) == ("failed", root / "out" / "a.mp4.mkv")
     monkeypatch.undo()
-    (root / "out" / "a.mkv").write_bytes(b"precious")
+    (root / "out" / "a.mp4.mkv").write_bytes(b"precious")
     (result,) = ran(root).files
-    assert (result.status, result.output) == ("failed", root / "out" / "a.mkv")
+    assert (result.status, result.output) == ("failed", root / "out" / "a.mp4.mkv")
 
 
 def test_a_container_that_can_not_hold_the_codec_gives_way_and_the_line_names_the_real_output(root: Path) -> None:
+    shutil.rmtree(root / "in" / "sub")
     shutil.move(root / "in" / "a.mkv", root / "in" / "a.mp4")
-    shutil.copy(root / "in" / "a.mp4", root / "in" / "a.mkv")
     report = ran(root)
-    assert [str(r.output.relative_to(root)) for r in report.files][:2] == ["out/a.mkv", "out/a.mp4.mkv"]
-    assert any("writing a.mp4.mkv" in line for line in report.files[1].warnings)
+    assert [str(r.output.relative_to(root)) for r in report.files] == ["out/a.mp4.mkv"]
+    assert any("writing a.mp4.mkv" in line for line in report.files[0].warnings)
     (told,) = [line for line in table(report, whole=False).splitlines() if "writing a.mp4.mkv" in line]
     assert told.startswith("note: a.mp4: "), "notes are told, not only counted"
-    assert set(statuses(ran(root)).values()) == {"skipped"}
+    before = times(root / "out")
+    for newcomer in ("a.mov", "a.mkv"):
+        shutil.copy(root / "in" / "a.mp4", root / "in" / newcomer)
+    again = ran(root)
+    assert {r.name: (r.output.name, r.status) for r in again.files} == {
+        "a.mkv": ("a.mkv", "done"), "a.mov": ("a.mov.mkv", "done"), "a.mp4": ("a.mp4.mkv", "skipped"),
+    }  # fmt: skip
+    assert before.items() <= times(root / "out").items(), "what comes later changes nothing that is there"
+
+
+def test_what_is_said_of_many_files_is_one_line(root: Path) -> None:
+    shutil.rmtree(root / "in" / "sub")
+    shutil.move(root / "in" / "a.mkv", root / "in" / "a.mp4")
+    shutil.copy(root / "in" / "a.mp4", root / "in" / "b.mp4")
+    report = ran(root)
+    assert all(any(f"writing {result.output.name}" in line for line in result.warnings) for result in report.files)
+    notes = [line for line in table(report, whole=True).splitlines() if "writing" in line]
+    assert notes == ["note: 2 files: .mp4 files can't hold ffv1 video with exact times; writing .mkv"]
+
+
+def test_who_would_take_the_name_of_another_fails_alone(root: Path) -> None:
+    shutil.rmtree(root / "in" / "sub")
+    shutil.move(root / "in" / "a.mkv", root / "in" / "a.mp4")
+    shutil.copy(root / "in" / "a.mp4", root / "in" / "a.mp4.mkv")
+    report = ran(root)
+    assert statuses(report) == {"a.mp4": "failed", "a.mp4.mkv": "done"}
+    assert "would both become a.mp4.mkv" in report.files[0].error
 
 
 def test_a_dry_run_tells_what_would_be_done_and_writes_nothing(root: Path) -> None:

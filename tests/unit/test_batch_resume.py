@@ -195,6 +195,20 @@ def test_parts_for_another_output_of_the_same_name_stay(root: Path, stopped: Pat
     assert {name: changed for name, changed in times(stopped).items() if not name.endswith(".done")} == before
 
 
+def test_one_work_folder_serves_several_output_folders(root: Path) -> None:
+    def made(name: str) -> dict[str, str]:
+        found = collect([root / "in"], root / "ref.png", root / name, LOSSLESS, recursive=True)
+        with LocalExecutor(2) as executor:
+            return statuses(run_batch(found.items, Options(root / name, Ledger(root / "w")), executor))
+
+    names = ("a.mkv", "sub/b.mkv", "sub/c.png")
+    assert [made("one"), made("two"), made("one"), made("two")] == [
+        dict.fromkeys(names, status) for status in ("done", "done", "skipped", "skipped")
+    ]
+    shutil.move(root / "one", root / "three")
+    assert made("three") == dict.fromkeys(names, "skipped"), "a folder that was moved keeps what is done"
+
+
 def test_an_output_that_another_run_works_on_is_left_to_it(root: Path) -> None:
     ledger = Ledger(root / "out" / ".streamct")
     ledger.open()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import faults
@@ -166,6 +167,59 @@ def test_a_full_disk_at_the_last_step_leaves_the_older_output_and_the_part(ledge
         assert (small / "a.mkv").read_bytes() == b"older"
         assert [p.name for p in small.iterdir()] == ["a.mkv"]
     assert ledger.kept("d", ".mkv") is not None
+    assert not list(ledger.folder.glob("*.done")), "of what never came there is no record"
+
+
+def test_what_was_recorded_of_an_output_stays_where_another_can_not_take_its_place(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "out"
+    kept(ledger, "d", b"older")
+    before = ledger.place("d", ".mkv", root, "a.mkv")
+    kept(ledger, "d", b"newer")
+    rename = os.replace
+
+    def full(source: Path, target: Path) -> None:
+        if Path(target) == root / "a.mkv":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OutputError, match="no space left"):
+        ledger.place("d", ".mkv", root, "a.mkv")
+    assert ledger.done("d", root) == before
+
+
+def test_outputs_of_one_name_in_two_folders_have_a_record_each(ledger: Ledger, tmp_path: Path) -> None:
+    roots = [tmp_path / name for name in ("one", "two")]
+    for root in roots:
+        here = ledger.of(root / "a.mkv")
+        kept(here, "d", root.name.encode())
+        here.place("d", ".mkv", root, "a.mkv")
+    assert all(ledger.of(root / "a.mkv").done("d", root) for root in roots)
+    shutil.move(roots[0], tmp_path / "three")
+    moved = ledger.of(tmp_path / "three" / "a.mkv")
+    assert moved.done("d", tmp_path / "three") is None
+    assert moved.moved("d", tmp_path / "three") is not None
+    (tmp_path / "three" / "a.mkv").write_bytes(b"ten")
+    assert moved.moved("d", tmp_path / "three") is None
+
+
+def test_a_long_name_can_be_given_across_file_systems(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(ledger, "d")
+    part, rename = ledger.part("d", ".mkv"), os.replace
+
+    def apart(source: Path, target: Path) -> None:
+        if Path(source) == part:
+            raise OSError(errno.EXDEV, "other file system")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", apart)
+    name = "ä" * 120 + ".mkv"
+    ledger.place("d", ".mkv", tmp_path / "out", name)
+    assert (tmp_path / "out" / name).read_bytes() == b"pictures"
 
 
 def test_a_work_folder_that_can_not_be_is_told_with_what_sets_another(tmp_path: Path) -> None:

@@ -13,14 +13,16 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from clips import decoded, moving_picture, write_clip
 
+from streamct import batch
 from streamct.cli import main
 from streamct.cli.batch import _unused
-from streamct.errors import ClusterError
+from streamct.errors import ClusterError, StallError
 from streamct.execute import engine
 from streamct.execute.engine import Engine
 from streamct.media.image import save_png
@@ -158,6 +160,50 @@ def test_outputs_are_listed_on_stdout_and_a_table_on_stderr(streamct: Run, root:
     assert "0 graded, 3 done before" in run.stderr
 
 
+def test_a_report_may_lie_in_the_output_folder_that_is_yet_to_be_made(streamct: Run, root: Path) -> None:
+    (root / "in" / "text.mp4").write_text("no video")
+    path = root / "out" / "sub" / "r.json"
+    run = streamct(root / "in" / "text.mp4", root / "ref.png", "-o", root / "out", "-q", "--report", path)
+    assert run.returncode == 1
+    assert [file["status"] for file in json.loads(path.read_text())["files"]] == ["failed"]
+    run = streamct(root / "in" / "c.png", root / "ref.png", "-o", root / "out", "-q", "--report", path)
+    assert run.returncode == 0, run.stderr
+    told = json.loads(path.read_text())
+    assert ([file["status"] for file in told["files"]], told["error"]) == (["done"], "")
+
+
+def test_a_run_that_is_cut_short_reports_what_is_known(
+    streamct: Run, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = batch.run_batch
+
+    def cut(*given: Any, **named: Any) -> None:
+        whole(*given, **named)
+        raise StallError("no progress for 300 s.")
+
+    monkeypatch.setattr(batch, "run_batch", cut)
+    path = root / "r.json"
+    run = streamct(root / "in" / "c.png", root / "ref.png", "-o", root / "out", "-q", "--report", path)
+    assert run.returncode == 1
+    told = json.loads(path.read_text())
+    assert [(file["name"], file["status"]) for file in told["files"]] == [("c.png", "done")]
+    assert told["error"] == "no progress for 300 s."
+
+
+def test_a_cluster_that_can_not_be_had_is_what_the_report_says(
+    streamct: Run, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise ClusterError("10.0.0.1:6379: no cluster answers there.")
+
+    monkeypatch.setattr(engine, "open_executor", away)
+    path = root / "out" / "r.json"
+    assert streamct(root / "in", root / "ref.png", "-o", root / "out", "-q", "--report", path).returncode == 1
+    assert json.loads(path.read_text()) == {
+        "files": [], "unread": [], "error": "10.0.0.1:6379: no cluster answers there.",
+    }  # fmt: skip
+
+
 def test_a_failed_file_has_a_line_and_the_exit_code_says_so(streamct: Run, root: Path) -> None:
     (root / "in" / "text.mp4").write_text("no video")
     run = streamct(root / "in" / "c.png", root / "in" / "text.mp4", root / "ref.png", "-o", root / "out", "-q")
@@ -167,6 +213,35 @@ def test_a_failed_file_has_a_line_and_the_exit_code_says_so(streamct: Run, root:
         f"failed: {root / 'in' / 'text.mp4'}: can't be opened as a video (Invalid data found when processing input). "
         "It is damaged, incomplete or not a video."
     ]
+
+
+def test_a_file_that_can_not_be_read_fails_alone_also_where_it_is_named(
+    streamct: Run, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(root / "in" / "c.png", root / "locked.png")
+    access, made = os.access, builtins.open
+
+    def refuse(path: object, *rest: object, **named: object) -> object:
+        if Path(str(path)).name == "locked.png":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return made(path, *rest, **named)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(os, "access", lambda path, mode, **_: Path(path).name != "locked.png" and access(path, mode))
+    monkeypatch.setattr(builtins, "open", refuse)
+    run = streamct(root / "in" / "c.png", root / "locked.png", root / "ref.png", "-o", root / "out", "-q")
+    assert run.returncode == 1
+    assert run.stdout.splitlines() == [str(root / "out" / "c.png")]
+    assert run.stderr.splitlines() == [
+        f"failed: {root / 'locked.png'}: can't be read (Permission denied). Check the path."
+    ]
+
+
+def test_the_last_path_is_said_to_be_the_reference(streamct: Run, root: Path) -> None:
+    run = streamct(root / "in" / "c.png", root / "in" / "a.mp4", "-o", root / "out")
+    assert run.returncode == 0, run.stderr
+    assert f"note: {root / 'in' / 'a.mp4'}: is the reference, being the last path" in run.stderr
+    run = streamct(root / "in" / "c.png", "--ref", root / "in" / "a.mp4", "-o", root / "out")
+    assert "is the reference" not in run.stderr
 
 
 def test_a_folder_that_can_not_be_read_is_one_warning_and_the_exit_code_says_so(
@@ -341,7 +416,7 @@ def test_a_killed_run_goes_on_where_it_was(streamct: Run, root: Path, tmp_path: 
     assert {p.suffix for p in (root / "out" / ".streamct").iterdir()} == {".done"}
     clean = streamct(root / "in", root / "ref.png", "-o", root / "clean", *lossless)
     assert clean.returncode == 0
-    for name in ("a.mkv", "b.mkv"):
+    for name in ("a.mp4.mkv", "b.mkv"):
         ours, theirs = decoded(root / "out" / name), decoded(root / "clean" / name)
         assert [pts for pts, _ in ours] == [pts for pts, _ in theirs]
         for (_, one), (_, other) in zip(ours, theirs, strict=True):
@@ -355,13 +430,16 @@ def test_an_interrupt_keeps_what_is_finished_and_the_next_run_completes(
     streamct: Run, root: Path, number: signal.Signals, code: int
 ) -> None:
     write_clip(root / "in" / "b.mkv", moving_picture(60, 320, 240, seed=1))
-    process = begun(root)
+    process = begun(root, "--report", str(root / "out" / "r.json"))
     os.kill(process.pid, number)
     _, said = process.communicate()
     assert process.returncode == code, said
     assert "finished outputs and parts are kept; run the same command again to go on" in said
     assert "Traceback" not in said
     assert litter(root) == []
+    told = json.loads((root / "out" / "r.json").read_text())
+    (root / "out" / "r.json").unlink()
+    assert (told["files"][0]["status"], told["error"]) == ("done", f"stopped by {number.name}")
     kept = [p.name for p in (root / "out").iterdir() if p.is_file()]
     assert 0 < len(kept) < 3
     run = streamct(root / "in", root / "ref.png", "-o", root / "out")

@@ -13,7 +13,7 @@ import pytest
 
 from streamct.errors import OutputError
 from streamct.media import files
-from streamct.media.files import HOST, check_target, sweep, writing, written_whole
+from streamct.media.files import HOST, beside, check_target, sweep, tells_case, writing, written_whole
 
 
 def test_a_finished_block_puts_the_file_under_its_name(tmp_path: Path) -> None:
@@ -94,6 +94,17 @@ def test_a_process_of_another_numbering_on_a_machine_of_the_same_name_is_not_tak
     path.write_bytes(b"half")
     sweep(tmp_path)
     assert path.exists()
+
+
+@pytest.mark.parametrize("name", ["n" * 251 + ".mp4", "ä" * 125 + ".mp4", "x" * 200])
+def test_a_name_as_long_as_may_be_appears_whole_and_leftovers_of_it_go(tmp_path: Path, name: str) -> None:
+    left = beside(tmp_path / name, ending=Path(name).suffix)
+    left = left.with_name(left.name.replace(f"-{os.getpid()}.", f"-{dead()}."))
+    left.write_bytes(b"half")
+    with written_whole(tmp_path / name) as temporary:
+        assert temporary.suffix in (Path(name).suffix, ".partial")
+        temporary.write_bytes(b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(name, b"new")]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
@@ -182,3 +193,21 @@ def test_a_link_into_a_missing_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.mkv").symlink_to(tmp_path / "nowhere" / "c.mkv")
     with pytest.raises(OutputError, match=r"nowhere does not exist\. Create it first"):
         check_target(tmp_path / "b.mkv", (), overwrite=True)
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_whether_a_folder_tells_case_is_tried_where_it_will_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tells: bool
+) -> None:
+    exists = Path.exists
+
+    def folding(path: Path) -> bool:
+        return any(path.name.casefold() == other.name.casefold() for other in path.parent.iterdir())
+
+    (tmp_path / "a").write_bytes(b"")
+    if exists(tmp_path / "A"):
+        pytest.skip("the file system of these tests tells no case")
+    if not tells:
+        monkeypatch.setattr(Path, "exists", folding)
+    assert tells_case(tmp_path / "not" / "yet") == tells
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
