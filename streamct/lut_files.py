@@ -49,7 +49,6 @@ from streamct.run import (
     chosen_network,
     clip_mattes,
     described,
-    no_split,
     picture_weights,
     region_palettes,
     telling,
@@ -60,6 +59,7 @@ from streamct.segment.matte import resized
 from streamct.settings import Settings
 from streamct.shot_list import ShotEntry, format_csv, format_edl, timecode
 from streamct.tracks import small_size
+from streamct.undivided import reference_undivided
 
 if TYPE_CHECKING:
     from streamct.segment.deeplab import DeepLab
@@ -155,11 +155,14 @@ def write_luts(
         frames = end - spans[0][0]
         return say.done(Report(input, said, next(iter(files)), frames, elapsed, "none", tuple(say.said), details))
     assert asked is not None
-    network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
+    network, settings, why = chosen_network(
+        settings, say, needed=mask is None or ref_mask is None, given=(mask, ref_mask)
+    )
+    masked = mask is not None or network is not None
     seen = look(asked, settings, ref_mask, network, say.warning)
-    wanted = region_palettes(seen.palettes, settings, mask is not None or network is not None)
-    if wanted.split is None and (mask is not None or network is not None):
-        say.warning(no_split(seen.share))
+    wanted = region_palettes(seen.palettes, settings, masked)
+    if (warning := reference_undivided(seen.palettes, seen.share, settings, masked, why)) is not None:
+        say.warning(warning)
     apart = wanted.split is not None
     if clip is None:
         say.start(1)

@@ -30,7 +30,6 @@ from streamct.run import (
     chosen_network,
     clip_mattes,
     described,
-    no_split,
     picture_look,
     picture_weights,
     telling,
@@ -40,6 +39,7 @@ from streamct.segment.matte import resized
 from streamct.segment.still import picture_full
 from streamct.settings import Settings
 from streamct.tracks import Tracks
+from streamct.undivided import reference_undivided
 
 if TYPE_CHECKING:
     from streamct.segment.deeplab import DeepLab
@@ -80,11 +80,14 @@ def write_map(
     say = Teller(progress)
     beside = (mask, ref_mask, cuts, settings.input.lut)
     check_target(output, (input, *wanted.paths, *(path for path in beside if path is not None)), overwrite)
-    network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
+    network, settings, why = chosen_network(
+        settings, say, needed=mask is None or ref_mask is None, given=(mask, ref_mask)
+    )
     seen = look(wanted, settings, ref_mask, network, say.warning)
     apart = seen.palettes.split is not None
-    if not apart and (mask is not None or network is not None):
-        say.warning(no_split(seen.share))
+    masked = mask is not None or network is not None
+    if (warning := reference_undivided(seen.palettes, seen.share, settings, masked, why)) is not None:
+        say.warning(warning)
     if not apart:
         mask = network = None
     if input.suffix.lower() in PICTURE_EXTENSIONS:
@@ -116,7 +119,7 @@ def find_palette(
         StreamctError: a file can't be read, a mask leaves nothing, no such segmenter.
     """
     say = Teller(progress)
-    network, settings = chosen_network(settings or Settings(), say, needed=mask is None)
+    network, settings, _ = chosen_network(settings or Settings(), say, needed=mask is None)
     seen = look(references(reference), settings, mask, network, say.warning)
     if mask is not None and seen.palettes.split is None:
         raise MaskError(f"{mask}: has no clear foreground (between 2% and 98% of the picture must be white).")

@@ -29,12 +29,9 @@ from streamct.parts import is_anywhere, trimmed
 from streamct.references import Given, References, Wanted, look, map_for, references
 from streamct.run import (
     Teller,
-    check_regions,
     chosen_network,
     clip_mattes,
     described,
-    never_split,
-    no_split,
     region_palettes,
     telling,
 )
@@ -44,6 +41,7 @@ from streamct.segment.given import PartMattes, mattes_for
 from streamct.segment.none import NoSegmenter
 from streamct.settings import Settings
 from streamct.tracks import Tracks
+from streamct.undivided import check_regions, never_split, reference_undivided
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,25 +179,26 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
     else:
         needed = mask is None or ref_mask is None
     unsaved = "" if save_masks is None or mask is not None else f" No masks are saved in {save_masks}."
-    network, settings = chosen_network(settings, say, needed, unsaved)
+    network, settings, why = chosen_network(settings, say, needed, unsaved, given=(mask, ref_mask))
+    masked = mask is not None or network is not None
     palettes, held = None, None
     if map is not None and asked.map is not None:
-        check_regions(settings, mask is not None or network is not None)
-        held = Held(asked.map, MapBaker(map, settings, split=mask is not None or network is not None))
+        check_regions(settings, masked)
+        held = Held(asked.map, MapBaker(map, settings, split=masked))
         apart = held.baker.splits
         if (warning := unmasked(map, settings, apart, mask is not None)) is not None:
             say.warning(f"{asked.map}: {warning}")
     else:
         assert reference is not None
         seen = asked.seen or look(reference, settings, ref_mask, network, say.warning)
-        palettes = region_palettes(seen.palettes, settings, mask is not None or network is not None)
+        palettes = region_palettes(seen.palettes, settings, masked)
         apart = palettes.split is not None
-        if ref_mask is not None and mask is None and network is None:
+        if ref_mask is not None and not masked and why is None:
             say.warning(
                 "--ref-mask alone does nothing: the clip has no mask (--mask, --segmenter), so it is one region"
             )
-        if not apart and (mask is not None or network is not None):
-            say.warning(no_split(seen.share))
+        if (warning := reference_undivided(seen.palettes, seen.share, settings, masked, why)) is not None:
+            say.warning(warning)
     used = apart or save_masks is not None
     segmenting = network if mask is None and used and kept.saved is None else None
     if asked.cuts is not None and settings.time.mode == "off" and segmenting is None:

@@ -28,11 +28,12 @@ from streamct.model import Palette, Progress, Report
 from streamct.moments import Moment, as_seconds
 from streamct.previewer import Masked, Previewer, Row, Variant, picture_size
 from streamct.references import Given, References, Wanted, check_single, look, map_for, references, swatches
-from streamct.run import Teller, check_regions, chosen_network, no_split, picture_weights, region_palettes
+from streamct.run import Teller, chosen_network, picture_weights, region_palettes
 from streamct.segment.matte import resized
 from streamct.settings import Settings
 from streamct.sheet import Heading, Match, Pair, Picture, fit, pair_sheet, variant_sheet
 from streamct.stills import grade_array
+from streamct.undivided import check_regions, reference_undivided
 
 USUAL_FRAMES, USUAL_VARIANT_FRAMES = 4, 2
 MOST_FRAMES, MOST_VARIANTS = 24, 24
@@ -91,14 +92,14 @@ def write_sheet(
     if held is not None and map is not None and is_picture:
         check_single(held, map)
     needed = mask is None and MapBaker(held, settings).splits if held is not None else mask is None or ref_mask is None
-    network, settings = chosen_network(settings, say, needed=needed)
+    network, settings, why = chosen_network(settings, say, needed=needed, given=(mask, ref_mask))
     named = [(name, s.model_copy(update={"segment": settings.segment})) for name, s in variants] or [("", settings)]
     masked = Masked(mask, network)
     if held is not None and map is not None:
         chosen, shown = _by_map(held, map, named, masked, say), _seen_of(held, asked, settings, say)
     else:
         assert asked is not None
-        chosen, shown = _by_references(asked, named, ref_mask, masked, say)
+        chosen, shown = _by_references(asked, named, ref_mask, masked, say, why)
     if is_picture:
         if at or (start, stop) != (None, None):
             raise UsageError("--at, --from, --to: a picture has no time. Leave them out.")
@@ -141,9 +142,9 @@ def write_sheet(
 
 
 def _by_references(
-    asked: References, named: Sequence[Named], ref_mask: Path | None, masked: Masked, say: Teller
+    asked: References, named: Sequence[Named], ref_mask: Path | None, masked: Masked, say: Teller, why: str | None
 ) -> tuple[list[Variant], Picture]:
-    """The variants with the references' palettes, and the references to look at."""
+    """The variants with the references' palettes, and the references to look at. why: see `Chosen`."""
     seen: dict[str, Wanted] = {}
     chosen = []
     for _, own in named:
@@ -152,8 +153,9 @@ def _by_references(
             seen[key] = look(asked, own, ref_mask, masked.network, *([] if seen else [say.warning]))
         chosen.append(Variant(own, region_palettes(seen[key].palettes, own, masked.any)))
     first = next(iter(seen.values()))
-    if not chosen[0].splits and masked.any:
-        say.warning(no_split(first.share))
+    own = chosen[0].settings
+    if (warning := reference_undivided(first.palettes, first.share, own, masked.any, why)) is not None:
+        say.warning(warning)
     return chosen, first.picture
 
 

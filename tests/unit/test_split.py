@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -155,17 +154,6 @@ def test_a_failed_run_leaves_neither_clip_nor_masks(
     with pytest.raises(OutputError, match="the check failed"):
         grade_video(clip, reference, tmp_path / "out.mkv", settings(), save_masks=tmp_path / "masks")
     assert sorted(p.name for p in tmp_path.iterdir()) == before
-
-
-@pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def fail(*_: object, **__: object) -> object:
-        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-
-    monkeypatch.setattr(socket, "getaddrinfo", fail)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(variable, raising=False)
 
 
 def test_offline_auto_warns_once_and_finishes(offline: None, scene: Any, tmp_path: Path) -> None:
