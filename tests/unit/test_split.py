@@ -273,3 +273,42 @@ def test_the_palette_of_a_split_picture_has_two_parts(
     assert sheet.shape == (480, 2 * 640 + 3 * 8 + 2 * 160, 3)
     assert sheet[5, 648 + 5].max() < 0.2 * sheet[5, 5].max() + 0.01
     assert np.allclose(sheet[240, -5] * 255, (20, 90, 60), atol=1)
+
+
+def test_the_reference_s_matte_is_saved_and_taken_back(network: Firm, scene: Any, tmp_path: Path) -> None:
+    from streamct.cli.palette import palette
+
+    clip, reference, _ = scene
+    saved = tmp_path / "saved.png"
+    palette([str(reference)], segmenter="auto", save_mask=saved)
+    truth = np.zeros((60, 80), bool)
+    truth[15:45, 20:60] = True
+    assert iou(read_matte(saved)[0] > 127, truth) > 0.95
+    report = grade_video(
+        clip, reference, tmp_path / "out.mkv", Settings().updated(**LOSSLESS), mask=saved, ref_mask=saved
+    )
+    assert (report.segmenter, [line for line in report.warnings if "region" in line]) == ("matte", [])
+    with pytest.raises(OutputError, match="exists"):
+        palette([str(reference)], segmenter="auto", save_mask=saved)
+
+
+def test_a_matte_that_nothing_tells_or_that_no_option_takes_is_not_saved(scene: Any, tmp_path: Path) -> None:
+    from streamct.cli.palette import palette
+
+    clip, reference, _ = scene
+    saved = tmp_path / "saved.png"
+    with pytest.raises(UsageError, match="--save-mask: there is no mask to save"):
+        palette([str(reference)], save_mask=saved)
+    for several in ([str(reference)] * 2, [str(clip)]):
+        with pytest.raises(UsageError, match="--save-mask: a mask belongs to one picture"):
+            palette(several, segmenter="auto", save_mask=saved)
+    with pytest.raises(OutputError, match="is the output too"):
+        palette([str(reference)], saved, segmenter="auto", save_mask=saved)
+
+
+def test_offline_no_matte_is_saved_and_that_is_an_error(offline: None, scene: Any, tmp_path: Path) -> None:
+    from streamct.cli.palette import palette
+
+    with pytest.raises(SegmenterError, match="there is no mask to save, because there is no segmenter"):
+        palette([str(scene[1])], segmenter="auto", save_mask=tmp_path / "saved.png")
+    assert not (tmp_path / "saved.png").exists()
