@@ -48,9 +48,9 @@ from streamct.run import (
     Teller,
     chosen_network,
     clip_mattes,
-    described,
     picture_weights,
     region_palettes,
+    segmented_by,
     telling,
 )
 from streamct.segment import Mask
@@ -175,8 +175,7 @@ def write_luts(
     entries, files = writer.render([(shot.start, shot.stop) for shot in shots], looks, input.name)
     _written(files, inputs, overwrite)
     details = _details(entries, files, output, per_shot, say)
-    if network is not None:
-        details["network"] = described(network, settings)
+    details |= segmented_by(network, settings, seen.segmenter, mask is None and apart and clip is not None)
     name = "matte" if mask is not None else network.name if network is not None else "none"
     frames = shots[-1].stop - shots[0].start
     elapsed = time.monotonic() - began

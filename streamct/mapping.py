@@ -31,9 +31,9 @@ from streamct.run import (
     Teller,
     chosen_network,
     clip_mattes,
-    described,
     picture_look,
     picture_weights,
+    segmented_by,
     telling,
 )
 from streamct.segment.given import given_mattes
@@ -105,8 +105,8 @@ def write_map(
     write_document(output, map)
     colours = [len(m.colours) for shot in map.shots for m in shot.mappings]
     details: dict[str, Any] = {"shots": len(map.shots), "colours": sum(colours)}
-    if network is not None:
-        details["network"] = described(network, settings)
+    frames_seen = mask is None and map.input is not None and map.input.frames is not None
+    details |= segmented_by(network, settings, seen.segmenter, frames_seen)
     frames = map.input.frames if map.input is not None and map.input.frames is not None else 1
     elapsed = time.monotonic() - began
     return say.done(Report(input, wanted.paths[0], output, frames, elapsed, map.segmenter, tuple(say.said), details))

@@ -38,11 +38,11 @@ from streamct.references import Wanted, check_single, look, map_for, references
 from streamct.run import (
     Teller,
     chosen_network,
-    described,
     fell_back,
     picture_look,
     picture_weights,
     region_palettes,
+    segmented_by,
 )
 from streamct.segment.given import PartMattes, mattes_for
 from streamct.segment.still import picture_full, picture_mask
@@ -228,7 +228,7 @@ def grade_picture(
     needed = mask is None or ref_mask is None if held is None else mask is None and MapBaker(held, settings).splits
     network, settings, why = chosen_network(settings, say, needed=needed, given=(mask, ref_mask))
     masked = mask is not None or network is not None
-    palettes, baker = None, None
+    palettes, baker, told_by = None, None, "none"
     if held is not None:
         check_regions(settings, masked)
         baker = MapBaker(held, settings, split=masked)
@@ -238,6 +238,7 @@ def grade_picture(
     else:
         assert asked is not None
         found = seen or look(asked, settings, ref_mask, network, say.warning)
+        told_by = found.segmenter
         palettes = region_palettes(found.palettes, settings, masked)
         apart = palettes.split is not None
         if (warning := reference_undivided(found.palettes, found.share, settings, masked, why)) is not None:
@@ -259,8 +260,7 @@ def grade_picture(
     say.progress(1)
     height, width = source.rgb.shape[:2]
     details: dict[str, Any] = {"width": width, "height": height, "depth": source.depth}
-    if network is not None:
-        details["network"] = described(network, settings)
+    details |= segmented_by(network, settings, told_by)
     segmenter = "matte" if mask is not None else network.name if network is not None and matte is not None else "none"
     elapsed = time.monotonic() - began
     said = asked.paths[0] if asked is not None else map

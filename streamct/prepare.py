@@ -31,8 +31,8 @@ from streamct.run import (
     Teller,
     chosen_network,
     clip_mattes,
-    described,
     region_palettes,
+    segmented_by,
     telling,
 )
 from streamct.segment import GivenMattes
@@ -97,7 +97,7 @@ class Prepared:
     """A run that may begin. plan: of the output. settings: with nothing left open about the segmenter. palettes: of
     the reference; held: the map instead. given: the user's mattes, or none. network: the segmenter, None without one.
     used: whether masks matter. mattes: of the clip, to be closed. trim: the part that is written, None for all;
-    anywhere: reading may begin in the middle of the clip."""
+    anywhere: reading may begin in the middle of the clip. reference: what told the reference's foreground."""
 
     plan: OutputPlan
     settings: Settings
@@ -110,6 +110,7 @@ class Prepared:
     mattes: Mattes
     trim: Trim | None = None
     anywhere: bool = False
+    reference: str = "none"
 
     def details(self, source: Source, frames: int, seconds: float) -> dict[str, Any]:
         """What a report says beside the main facts."""
@@ -125,9 +126,8 @@ class Prepared:
             "workers": 1,
             "spans": 1,
         }
-        if self.network is not None:
-            details["network"] = described(self.network, self.settings)
-        return details
+        frames_seen = self.network is not None and self.mattes.name == self.network.name
+        return details | segmented_by(self.network, self.settings, self.reference, frames_seen)
 
 
 def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
@@ -181,7 +181,7 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
     unsaved = "" if save_masks is None or mask is not None else f" No masks are saved in {save_masks}."
     network, settings, why = chosen_network(settings, say, needed, unsaved, given=(mask, ref_mask))
     masked = mask is not None or network is not None
-    palettes, held = None, None
+    palettes, held, told_by = None, None, "none"
     if map is not None and asked.map is not None:
         check_regions(settings, masked)
         held = Held(asked.map, MapBaker(map, settings, split=masked))
@@ -191,6 +191,7 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
     else:
         assert reference is not None
         seen = asked.seen or look(reference, settings, ref_mask, network, say.warning)
+        told_by = seen.segmenter
         palettes = region_palettes(seen.palettes, settings, masked)
         apart = palettes.split is not None
         if ref_mask is not None and not masked and why is None:
@@ -213,7 +214,7 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
         anywhere = source.sought and held is None and is_anywhere(by_number, kept.cuts, kept.saved is not None)
         if settings.time.mode != "shot" or kept.saved is not None:
             trim.prepare(max(reach(settings, mattes.support)), anywhere)
-    return Prepared(plan, settings, palettes, held, kept, given, network, used, mattes, trim, anywhere)
+    return Prepared(plan, settings, palettes, held, kept, given, network, used, mattes, trim, anywhere, told_by)
 
 
 def share_of(foreground: Foreground | None) -> dict[str, Any]:

@@ -127,14 +127,24 @@ def fell_back(asked: Settings, filled: Settings) -> bool:
     return asked.segment.segmenter == "auto" and filled.segment.segmenter == "none"
 
 
-def described(network: DeepLab, settings: Settings) -> dict[str, Any]:
-    """What a report says of the network that was used."""
+def segmented_by(
+    network: DeepLab | None, settings: Settings, reference: str = "none", frames: bool = False
+) -> dict[str, Any]:
+    """What a report says of the network that was used, and of what told the reference's foreground.
+
+    reference: see `Wanted.segmenter`. frames: whether the network looked at the frames of a clip.
+    """
+    told: dict[str, Any] = {} if reference == "none" else {"reference segmenter": reference}
+    return told if network is None else told | {"network": _described(network, settings, frames)}
+
+
+def _described(network: DeepLab, settings: Settings, frames: bool) -> dict[str, Any]:
     return {
         "name": network.name,
         "device": network.device,
         "precision": network.precision,
         "size": network.size,
-        "every": settings.segment.every,
+        **({"every": settings.segment.every} if frames else {}),
         "memory": network.memory(),
         "weights": str(settings.segment.weights or "torchvision"),
     }

@@ -121,6 +121,8 @@ def test_a_reference_without_a_split_spares_the_clip_the_network(network: Firm, 
     save_png(tmp_path / "flat.png", np.full((40, 40, 3), (30, 60, 120), np.uint8))
     report = grade_video(clip, tmp_path / "flat.png", tmp_path / "out.mkv", settings())
     assert report.segmenter == "none"
+    assert report.details["reference segmenter"] == "deeplabv3-mobilenet"
+    assert "every" not in report.details["network"]  # it looked at no frames
     assert len(report.warnings) == 1
     assert len(network.batches) == 1  # the reference's
 
@@ -132,6 +134,7 @@ def test_a_given_matte_goes_before_the_network(network: Firm, scene: Any, tmp_pa
     save_png(tmp_path / "half.png", half)
     report = grade_video(clip, reference, tmp_path / "out.mkv", settings(), mask=tmp_path / "half.png")
     assert report.segmenter == "matte"
+    assert report.details["reference segmenter"] == "deeplabv3-mobilenet"
     assert len(network.batches) == 1  # the reference's, which has none given
 
 
@@ -208,7 +211,8 @@ def test_a_still_is_split_too(network: Firm, scene: Any, tmp_path: Path) -> None
     pictures, masks = moving_scene(1, width=96, height=64)
     save_png(tmp_path / "in.png", pictures[0])
     report = grade_picture(tmp_path / "in.png", reference, tmp_path / "out.png", settings())
-    assert report.segmenter == "deeplabv3-mobilenet"
+    assert report.segmenter == report.details["reference segmenter"] == "deeplabv3-mobilenet"
+    assert "every" not in report.details["network"]
     from streamct.media.image import read_picture
 
     rgb = read_picture(tmp_path / "out.png").rgb
