@@ -14,6 +14,7 @@ from streamct.color.histogram import Counter
 from streamct.color.palette import extract, extract_joint
 from streamct.errors import OutputError, UsageError
 from streamct.grade.cutlist import idle, read_cuts
+from streamct.grade.foreground import Foreground
 from streamct.grade.lookfile import MapFile
 from streamct.grade.mapped import MapBaker, shown_palette
 from streamct.grade.regions import SPLIT_SHARES, Colours, Regions, add_colours
@@ -31,9 +32,9 @@ from streamct.references import Given, References, Wanted, check_single, look, m
 from streamct.run import Teller, chosen_network, picture_weights, region_palettes
 from streamct.segment.matte import resized
 from streamct.settings import Settings
-from streamct.sheet import Heading, Match, Pair, Picture, fit, pair_sheet, variant_sheet
+from streamct.sheet import Heading, Match, Pair, Picture, fit, outlined, pair_sheet, share_told, variant_sheet
 from streamct.stills import grade_array
-from streamct.undivided import check_regions, reference_undivided
+from streamct.undivided import check_regions, clip_undivided, reference_undivided
 
 USUAL_FRAMES, USUAL_VARIANT_FRAMES = 4, 2
 MOST_FRAMES, MOST_VARIANTS = 24, 24
@@ -118,14 +119,20 @@ def write_sheet(
             if network is None and all(own.time.mode == "off" for _, own in named):
                 say.warning(idle(cuts))
         rows, colours = Previewer(clip, chosen, say, masked, listed, low, high).rows(count, at)
+    if (warning := _undivided(colours, chosen[0], is_picture)) is not None:
+        say.warning(warning)
     towards = map.name if map is not None else asked.name if asked is not None else ""
     names = [path.name for path in (mask, ref_mask) if path is not None]
     heading = Heading(f"{input.name} → {towards}", _described(chosen[0], bool(variants), names, held is not None))
     if variants:
-        grid = [(row.label, row.source, list(zip([n for n, _ in named], row.graded, strict=True))) for row in rows]
+        called = [name for name, _ in named]
+        grid = [
+            (f"{r.label}{share_told(r.matte)}", outlined(r.source, r.matte), list(zip(called, r.graded, strict=True)))
+            for r in rows
+        ]
         sheet = variant_sheet(heading, grid, shown)
     else:
-        pairs = [Pair(r.source, r.graded[0], r.label) for r in rows]
+        pairs = [Pair(r.source, r.graded[0], r.label, r.matte) for r in rows]
         matches = (
             _map_matches(chosen[0].baker)
             if chosen[0].baker is not None
@@ -139,6 +146,18 @@ def write_sheet(
     said = asked.paths[0] if asked is not None else map
     assert said is not None
     return say.done(Report(input, said, output, len(rows), elapsed, name, tuple(say.said), details))
+
+
+def _undivided(colours: Sequence[Regions], variant: Variant, is_picture: bool) -> str | None:
+    """A warning where the masks of all that was looked at hold nothing or all of it."""
+    foreground = Foreground()
+    for seen in colours:
+        foreground.add(seen)
+    share = foreground.share
+    if share is None or not variant.splits or foreground.between or SPLIT_SHARES[0] <= share <= SPLIT_SHARES[1]:
+        return None
+    what = "picture" if is_picture else "frames that were looked at"
+    return clip_undivided(share, what, variant.settings.mapping.regions)
 
 
 def _by_references(
@@ -225,7 +244,9 @@ def _picture_rows(
     ]
     source = None if matte is None else lambda width, height: resized(matte, width, height)
     colours = sample_picture(rgb, source, chosen[0].settings.palette, Counter())
-    return [Row("picture", fit(rgb, *size), graded)], [colours]
+    shown = fit(rgb, *size)
+    small = None if matte is None else resized(matte, shown.shape[1], shown.shape[0])
+    return [Row("picture", shown, graded, small)], [colours]
 
 
 def _matches(colours: Sequence[Regions], variant: Variant, joint: bool) -> list[Match]:
