@@ -150,7 +150,7 @@ class _Run:
 
     def resolve_segmenters(self) -> None:
         """Which segmenter each file gets: decided once, where the networks will run."""
-        wanted = {item.settings.segment: item.settings for item in self._items if segments(item)}
+        wanted = {_segment_key(item): item for item in self._items if segments(item)}
         found = self._each("segmenter", wanted, resolve_segmenter)
         resolved = {}
         for key, answer in found.items():
@@ -162,7 +162,7 @@ class _Run:
                 self._tell(event)
         self._items = [
             replace(
-                item, settings=item.settings.model_copy(update={"segment": resolved[item.settings.segment]})
+                item, settings=item.settings.model_copy(update={"segment": resolved[_segment_key(item)]})
             ) if segments(item) else item
             for item in self._items
         ]  # fmt: skip
@@ -276,6 +276,10 @@ class _Run:
             files, seconds, frames, graded / max(seconds, 1e-6), self._executor.name, self._executor.workers,
             self._state.retries if self._state else 0, dict(self._stages),
         )  # fmt: skip
+
+
+def _segment_key(item: Item) -> Any:
+    return item.settings.segment, item.mask is not None, item.settings.mapping.regions != "both"
 
 
 def _look_key(item: Item) -> Any:

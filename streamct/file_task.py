@@ -232,14 +232,14 @@ def place(inspected: Inspected, options: Options, report: Report | None) -> Reco
     return ledger.place(digest, ending, options.folder, str(inspected.name))
 
 
-def resolve_segmenter(settings: Settings) -> tuple[Settings, tuple[Event, ...]]:
-    """Settings with nothing left open about their segmenter, and what the user should know; runs in a worker.
+def resolve_segmenter(item: Item) -> tuple[Settings, tuple[Event, ...]]:
+    """A file's settings with nothing left open about their segmenter, and what to tell the user; runs in a worker.
 
     Raises:
-        SegmenterError, UsageError: what was asked for by name can't be had.
+        SegmenterError, UsageError: see `chosen_network`.
     """
     told: list[Event] = []
-    return with_segmenter(settings, told.append), tuple(
+    return with_segmenter(item.settings, told.append, item.mask), tuple(
         e for e in told if e.kind == "warning" or "weights" in e.message
     )
 
@@ -251,7 +251,7 @@ def make_look(item: Item) -> Wanted:
         ReferenceError, MaskError, SegmenterError: it can't be used.
     """
     needed = item.mask is None or item.ref_mask is None
-    network, settings = chosen_network(item.settings, Teller(None), needed=needed)
+    network, settings, _ = chosen_network(item.settings, Teller(None), needed, given=(item.mask, item.ref_mask))
     found = look(item.reference, settings, item.ref_mask, network)
     return replace(found, picture=np.empty((0, 0, 3), np.float32), matte=None)  # which no file needs
 

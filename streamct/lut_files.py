@@ -48,10 +48,9 @@ from streamct.run import (
     Teller,
     chosen_network,
     clip_mattes,
-    described,
-    no_split,
     picture_weights,
     region_palettes,
+    segmented_by,
     telling,
 )
 from streamct.segment import Mask
@@ -60,6 +59,7 @@ from streamct.segment.matte import resized
 from streamct.settings import Settings
 from streamct.shot_list import ShotEntry, format_csv, format_edl, timecode
 from streamct.tracks import small_size
+from streamct.undivided import reference_undivided
 
 if TYPE_CHECKING:
     from streamct.segment.deeplab import DeepLab
@@ -155,11 +155,14 @@ def write_luts(
         frames = end - spans[0][0]
         return say.done(Report(input, said, next(iter(files)), frames, elapsed, "none", tuple(say.said), details))
     assert asked is not None
-    network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
+    network, settings, why = chosen_network(
+        settings, say, needed=mask is None or ref_mask is None, given=(mask, ref_mask)
+    )
+    masked = mask is not None or network is not None
     seen = look(asked, settings, ref_mask, network, say.warning)
-    wanted = region_palettes(seen.palettes, settings, mask is not None or network is not None)
-    if wanted.split is None and (mask is not None or network is not None):
-        say.warning(no_split(seen.share))
+    wanted = region_palettes(seen.palettes, settings, masked)
+    if (warning := reference_undivided(seen.palettes, seen.share, settings, masked, why)) is not None:
+        say.warning(warning)
     apart = wanted.split is not None
     if clip is None:
         say.start(1)
@@ -172,8 +175,7 @@ def write_luts(
     entries, files = writer.render([(shot.start, shot.stop) for shot in shots], looks, input.name)
     _written(files, inputs, overwrite)
     details = _details(entries, files, output, per_shot, say)
-    if network is not None:
-        details["network"] = described(network, settings)
+    details |= segmented_by(network, settings, seen.segmenter, mask is None and apart and clip is not None)
     name = "matte" if mask is not None else network.name if network is not None else "none"
     frames = shots[-1].stop - shots[0].start
     elapsed = time.monotonic() - began

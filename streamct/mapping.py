@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamct.errors import MaskError, OutputError, UsageError
+from streamct.errors import MaskError, OutputError, SegmenterError, UsageError
 from streamct.grade.bake import ONE, Looked
 from streamct.grade.cutlist import beyond
 from streamct.grade.lookfile import Input, MapFile, MappedShot, PaletteFile, palette_file
@@ -19,8 +19,10 @@ from streamct.grade.looktext import document_text, write_document
 from streamct.grade.mapped import mappings_of, reference_of, shots_of
 from streamct.grade.regions import Palettes
 from streamct.input_lut import picture_through_lut, source_through_lut
-from streamct.media.files import check_target
+from streamct.media.endings import ANIMATIONS, CLIP_ENDINGS
+from streamct.media.files import check_target, written_whole
 from streamct.media.image import PICTURE_EXTENSIONS, read_picture, save_png
+from streamct.media.masks import save_mask
 from streamct.media.source import Source, open_source
 from streamct.model import Palette, Progress, Report
 from streamct.preview import palette_sheet
@@ -29,10 +31,9 @@ from streamct.run import (
     Teller,
     chosen_network,
     clip_mattes,
-    described,
-    no_split,
     picture_look,
     picture_weights,
+    segmented_by,
     telling,
 )
 from streamct.segment.given import given_mattes
@@ -40,6 +41,7 @@ from streamct.segment.matte import resized
 from streamct.segment.still import picture_full
 from streamct.settings import Settings
 from streamct.tracks import Tracks
+from streamct.undivided import reference_undivided
 
 if TYPE_CHECKING:
     from streamct.segment.deeplab import DeepLab
@@ -80,11 +82,14 @@ def write_map(
     say = Teller(progress)
     beside = (mask, ref_mask, cuts, settings.input.lut)
     check_target(output, (input, *wanted.paths, *(path for path in beside if path is not None)), overwrite)
-    network, settings = chosen_network(settings, say, needed=mask is None or ref_mask is None)
+    network, settings, why = chosen_network(
+        settings, say, needed=mask is None or ref_mask is None, given=(mask, ref_mask)
+    )
     seen = look(wanted, settings, ref_mask, network, say.warning)
     apart = seen.palettes.split is not None
-    if not apart and (mask is not None or network is not None):
-        say.warning(no_split(seen.share))
+    masked = mask is not None or network is not None
+    if (warning := reference_undivided(seen.palettes, seen.share, settings, masked, why)) is not None:
+        say.warning(warning)
     if not apart:
         mask = network = None
     if input.suffix.lower() in PICTURE_EXTENSIONS:
@@ -100,8 +105,8 @@ def write_map(
     write_document(output, map)
     colours = [len(m.colours) for shot in map.shots for m in shot.mappings]
     details: dict[str, Any] = {"shots": len(map.shots), "colours": sum(colours)}
-    if network is not None:
-        details["network"] = described(network, settings)
+    frames_seen = mask is None and map.input is not None and map.input.frames is not None
+    details |= segmented_by(network, settings, seen.segmenter, frames_seen)
     frames = map.input.frames if map.input is not None and map.input.frames is not None else 1
     elapsed = time.monotonic() - began
     return say.done(Report(input, wanted.paths[0], output, frames, elapsed, map.segmenter, tuple(say.said), details))
@@ -116,7 +121,7 @@ def find_palette(
         StreamctError: a file can't be read, a mask leaves nothing, no such segmenter.
     """
     say = Teller(progress)
-    network, settings = chosen_network(settings or Settings(), say, needed=mask is None)
+    network, settings, _ = chosen_network(settings or Settings(), say, needed=mask is None)
     seen = look(references(reference), settings, mask, network, say.warning)
     if mask is not None and seen.palettes.split is None:
         raise MaskError(f"{mask}: has no clear foreground (between 2% and 98% of the picture must be white).")
@@ -145,6 +150,41 @@ def write_swatches(reference: Given, seen: Wanted, output: Path, overwrite: bool
     matte = None if seen.matte is None else _full_matte(seen)
     strips = (seen.palettes.whole,) if seen.palettes.split is None else seen.palettes.split
     save_png(output, palette_sheet(seen.picture, strips, matte))
+
+
+def check_matte(
+    reference: Given, settings: Settings, matte: Path, mask: Path | None, output: Path | None, overwrite: bool = False
+) -> None:
+    """Refuse what `write_matte` could not write. mask: the user's, if any. output: what is written beside it.
+
+    Raises:
+        UsageError: nothing tells the foreground, or it is not that of one picture.
+        OutputError: it is named otherwise than a PNG, exists, or can't be written.
+    """
+    wanted = references(reference)
+    if mask is None and settings.segment.segmenter == "none":
+        raise UsageError("--save-mask: there is no mask to save. Add --segmenter auto, or --mask.")
+    only = wanted.paths[0].suffix.lower()
+    if len(wanted.paths) > 1 or only == ".json" or (only in CLIP_ENDINGS and only not in ANIMATIONS):
+        raise UsageError(f"--save-mask: a mask belongs to one picture; the references here are {wanted.name}.")
+    if matte.suffix.lower() != ".png":
+        raise OutputError(f"{matte}: a mask is written as PNG. Name the file .png.")
+    check_target(matte, (*wanted.paths, *(path for path in (mask, output) if path is not None)), overwrite)
+    if output is not None and matte.resolve() == output.resolve():
+        raise OutputError(f"{matte}: is the output too. Name another file for the mask.")
+
+
+def write_matte(reference: Given, seen: Wanted, output: Path, overwrite: bool = False) -> None:
+    """Write the foreground of a reference picture, at its size, as a grey PNG that may be given back as its mask.
+
+    Raises:
+        SegmenterError: there is none, for no network could be had. OutputError: it exists or can't be written.
+    """
+    if seen.matte is None:
+        raise SegmenterError(f"{output}: there is no mask to save, because there is no segmenter.")
+    check_target(output, references(reference).paths, overwrite)
+    with written_whole(output) as temporary:
+        save_mask(temporary, _full_matte(seen))
 
 
 def _full_matte(seen: Wanted) -> NDArray[np.uint8]:

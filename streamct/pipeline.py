@@ -37,21 +37,19 @@ from streamct.references import Given as GivenReference
 from streamct.references import Wanted, check_single, look, map_for, references
 from streamct.run import (
     Teller,
-    check_regions,
     chosen_network,
-    clip_no_split,
-    described,
     fell_back,
-    no_split,
     picture_look,
     picture_weights,
     region_palettes,
+    segmented_by,
 )
 from streamct.segment.given import PartMattes, mattes_for
 from streamct.segment.still import picture_full, picture_mask
 from streamct.settings import Settings
 from streamct.stills import grade_array
 from streamct.transcode import place, transcode
+from streamct.undivided import check_regions, clip_undivided, reference_undivided
 
 
 def grade_video(
@@ -228,9 +226,9 @@ def grade_picture(
     if held is not None and map is not None:
         check_single(held, map)
     needed = mask is None or ref_mask is None if held is None else mask is None and MapBaker(held, settings).splits
-    network, settings = chosen_network(settings, say, needed=needed)
+    network, settings, why = chosen_network(settings, say, needed=needed, given=(mask, ref_mask))
     masked = mask is not None or network is not None
-    palettes, baker = None, None
+    palettes, baker, told_by = None, None, "none"
     if held is not None:
         check_regions(settings, masked)
         baker = MapBaker(held, settings, split=masked)
@@ -240,28 +238,29 @@ def grade_picture(
     else:
         assert asked is not None
         found = seen or look(asked, settings, ref_mask, network, say.warning)
+        told_by = found.segmenter
         palettes = region_palettes(found.palettes, settings, masked)
         apart = palettes.split is not None
-        if not apart and masked:
-            say.warning(no_split(found.share))
+        if (warning := reference_undivided(found.palettes, found.share, settings, masked, why)) is not None:
+            say.warning(warning)
     say.start(1)
     matte = picture_weights(source.rgb, mask, network if apart else None, say, full=True)
     if baker is not None:
         graded = map_picture(source.rgb, baker, matte if apart else None)
     else:
         assert palettes is not None
-        if matte is not None and apart and settings.mapping.regions == "both":
-            share = picture_look(source.rgb, settings, matte)[1]
-            if share is not None and not SPLIT_SHARES[0] <= share <= SPLIT_SHARES[1]:
-                say.warning(clip_no_split(share, "picture"))
+        if matte is not None and apart:
+            share, regions = picture_look(source.rgb, settings, matte)[1], settings.mapping.regions
+            outside = share is not None and not SPLIT_SHARES[0] <= share <= SPLIT_SHARES[1]
+            if share is not None and outside and (warning := clip_undivided(share, "picture", regions)) is not None:
+                say.warning(warning)
         graded = grade_array(source.rgb, palettes, settings, matte)
     for note in write_picture(path, graded, source, settings.output.quality):
         say.note(note)
     say.progress(1)
     height, width = source.rgb.shape[:2]
     details: dict[str, Any] = {"width": width, "height": height, "depth": source.depth}
-    if network is not None:
-        details["network"] = described(network, settings)
+    details |= segmented_by(network, settings, told_by)
     segmenter = "matte" if mask is not None else network.name if network is not None and matte is not None else "none"
     elapsed = time.monotonic() - began
     said = asked.paths[0] if asked is not None else map
@@ -269,13 +268,19 @@ def grade_picture(
     return say.done(Report(input, said, path, 1, elapsed, segmenter, tuple(say.said), details))
 
 
-def with_segmenter(settings: Settings, progress: Progress | None = None) -> Settings:
+def with_segmenter(settings: Settings, progress: Progress | None = None, mask: Path | None = None) -> Settings:
     """Settings whose `auto` segmenter is decided, for runs over many files: one warning and one download at most.
 
+    mask: of the files, so that only the references need it.
+
     Raises:
-        SegmenterError: a segmenter asked for by name, or its weights, can't be had.
+        SegmenterError: see `chosen_network`.
     """
-    return chosen_network(settings, Teller(progress), needed=True)[1]
+    say = Teller(progress)
+    _, settings, why = chosen_network(settings, say, needed=True, given=(mask, None))
+    if why is not None and mask is not None:
+        say.warning(f"no reference gets a foreground but by --ref-mask, because there is no segmenter: {why}")
+    return settings
 
 
 def reference_palettes(path: Path, settings: Settings, mask: Path | None = None) -> Palettes:
@@ -315,7 +320,7 @@ def transfer_image(source: NDArray[Any], reference: NDArray[Any], settings: Sett
     settings = settings or Settings()
     rgb, top = _as_srgb(source, "source")
     other = _as_srgb(reference, "reference")[0]
-    network, settings = chosen_network(settings, Teller(None), needed=True)
+    network, settings, _ = chosen_network(settings, Teller(None), needed=True)
     palettes = picture_look(other, settings, None if network is None else picture_mask(other, network))[0]
     palettes = region_palettes(palettes, settings, network is not None)
     rgb = picture_through_lut(rgb, settings)

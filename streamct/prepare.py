@@ -29,13 +29,10 @@ from streamct.parts import is_anywhere, trimmed
 from streamct.references import Given, References, Wanted, look, map_for, references
 from streamct.run import (
     Teller,
-    check_regions,
     chosen_network,
     clip_mattes,
-    described,
-    never_split,
-    no_split,
     region_palettes,
+    segmented_by,
     telling,
 )
 from streamct.segment import GivenMattes
@@ -44,6 +41,7 @@ from streamct.segment.given import PartMattes, mattes_for
 from streamct.segment.none import NoSegmenter
 from streamct.settings import Settings
 from streamct.tracks import Tracks
+from streamct.undivided import check_regions, never_split, reference_undivided
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ class Prepared:
     """A run that may begin. plan: of the output. settings: with nothing left open about the segmenter. palettes: of
     the reference; held: the map instead. given: the user's mattes, or none. network: the segmenter, None without one.
     used: whether masks matter. mattes: of the clip, to be closed. trim: the part that is written, None for all;
-    anywhere: reading may begin in the middle of the clip."""
+    anywhere: reading may begin in the middle of the clip. reference: what told the reference's foreground."""
 
     plan: OutputPlan
     settings: Settings
@@ -112,6 +110,7 @@ class Prepared:
     mattes: Mattes
     trim: Trim | None = None
     anywhere: bool = False
+    reference: str = "none"
 
     def details(self, source: Source, frames: int, seconds: float) -> dict[str, Any]:
         """What a report says beside the main facts."""
@@ -127,9 +126,8 @@ class Prepared:
             "workers": 1,
             "spans": 1,
         }
-        if self.network is not None:
-            details["network"] = described(self.network, self.settings)
-        return details
+        frames_seen = self.network is not None and self.mattes.name == self.network.name
+        return details | segmented_by(self.network, self.settings, self.reference, frames_seen)
 
 
 def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
@@ -181,25 +179,27 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
     else:
         needed = mask is None or ref_mask is None
     unsaved = "" if save_masks is None or mask is not None else f" No masks are saved in {save_masks}."
-    network, settings = chosen_network(settings, say, needed, unsaved)
-    palettes, held = None, None
+    network, settings, why = chosen_network(settings, say, needed, unsaved, given=(mask, ref_mask))
+    masked = mask is not None or network is not None
+    palettes, held, told_by = None, None, "none"
     if map is not None and asked.map is not None:
-        check_regions(settings, mask is not None or network is not None)
-        held = Held(asked.map, MapBaker(map, settings, split=mask is not None or network is not None))
+        check_regions(settings, masked)
+        held = Held(asked.map, MapBaker(map, settings, split=masked))
         apart = held.baker.splits
         if (warning := unmasked(map, settings, apart, mask is not None)) is not None:
             say.warning(f"{asked.map}: {warning}")
     else:
         assert reference is not None
         seen = asked.seen or look(reference, settings, ref_mask, network, say.warning)
-        palettes = region_palettes(seen.palettes, settings, mask is not None or network is not None)
+        told_by = seen.segmenter
+        palettes = region_palettes(seen.palettes, settings, masked)
         apart = palettes.split is not None
-        if ref_mask is not None and mask is None and network is None:
+        if ref_mask is not None and not masked and why is None:
             say.warning(
                 "--ref-mask alone does nothing: the clip has no mask (--mask, --segmenter), so it is one region"
             )
-        if not apart and (mask is not None or network is not None):
-            say.warning(no_split(seen.share))
+        if (warning := reference_undivided(seen.palettes, seen.share, settings, masked, why)) is not None:
+            say.warning(warning)
     used = apart or save_masks is not None
     segmenting = network if mask is None and used and kept.saved is None else None
     if asked.cuts is not None and settings.time.mode == "off" and segmenting is None:
@@ -214,7 +214,7 @@ def prepare(source: Source, asked: Request, say: Teller) -> Prepared:
         anywhere = source.sought and held is None and is_anywhere(by_number, kept.cuts, kept.saved is not None)
         if settings.time.mode != "shot" or kept.saved is not None:
             trim.prepare(max(reach(settings, mattes.support)), anywhere)
-    return Prepared(plan, settings, palettes, held, kept, given, network, used, mattes, trim, anywhere)
+    return Prepared(plan, settings, palettes, held, kept, given, network, used, mattes, trim, anywhere, told_by)
 
 
 def share_of(foreground: Foreground | None) -> dict[str, Any]:

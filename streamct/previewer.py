@@ -40,6 +40,7 @@ from streamct.render import Renderer
 from streamct.run import Teller, clip_mattes, telling
 from streamct.segment import Mask
 from streamct.segment.given import given_mattes
+from streamct.segment.matte import resized
 from streamct.segment.upright import quarter_turns
 from streamct.settings import Settings
 from streamct.sheet import Picture, cell_size, fit, pictures_per_row, variants_per_row
@@ -60,11 +61,12 @@ _SHORT, _ENDLESS = 8e8, 1e12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
-    """One frame of a sheet, before and after, once for each variant."""
+    """One frame of a sheet, before and after, once for each variant. matte: (h, w) of `source`, None without a mask."""
 
     label: str
     source: Picture
     graded: list[Picture]
+    matte: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,6 +163,7 @@ class Previewer:
         self._proxies = {v.settings.palette.proxy_size: v.settings.palette for v in near}
         self._found: dict[str, list[_Found]] = {}
         self._luts: dict[tuple[int, int], tuple[Lut, ...]] = {}
+        self._masks: dict[int, Mask] = {}
 
     def rows(self, count: int, at: Sequence[str]) -> tuple[list[Row], list[Regions]]:
         """The frames asked for, in order of time, and the colours of frames that were looked at for the first variant.
@@ -266,7 +269,7 @@ class Previewer:
                 pictures.append(self._shown(planes, variants, graded=True))
         return [
             Row(timecode(float((frame.pts - excerpt.first) * self._clip.time_base)),
-                self._shown(frame.planes, variants), pictures)
+                source := self._shown(frame.planes, variants), pictures, self._matte(frame.pts, source))
             for frame, pictures in zip(frames, graded, strict=True)
         ]  # fmt: skip
 
@@ -398,7 +401,14 @@ class Previewer:
         return known[-1]
 
     def _full(self, mattes: Mattes, frame: Frame, grade: Grade, mask: Mask | None) -> Mask | None:
-        return mattes.full(frame, mask) if len(grade.luts) > 1 else None
+        full = None if mask is None and not isinstance(mattes, Given) else mattes.full(frame, mask)
+        if full is not None:
+            self._masks.setdefault(frame.pts, full)
+        return full if len(grade.luts) > 1 else None
+
+    def _matte(self, pts: int, shown: Picture) -> Mask | None:
+        mask = self._masks.get(pts)
+        return None if mask is None else resized(np.rot90(mask, self._turns), shown.shape[1], shown.shape[0])
 
     def _rendered(self, frame: Frame, grade: Grade, mask: NDArray[np.uint8] | None) -> tuple[Plane, ...]:
         planes = tuple(np.empty_like(plane) for plane in frame.planes)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import time
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamct.color.histogram import Counter
 from streamct.color.jit import compiled_before, compiling
-from streamct.errors import UsageError
+from streamct.errors import SegmenterError
 from streamct.grade.cuts import ListedCuts
-from streamct.grade.foreground import Foreground
 from streamct.grade.mattes import Given, Mattes, Segmented
-from streamct.grade.regions import SPLIT_SHARES, Palettes, palettes_of
+from streamct.grade.regions import Palettes, palettes_of
 from streamct.grade.sample import sample_picture
 from streamct.model import Clip, Event, Progress, Report
 from streamct.segment import GivenMattes
@@ -25,6 +24,7 @@ from streamct.segment.matte import read_matte, resized
 from streamct.segment.still import picture_full, picture_mask
 from streamct.segment.upright import quarter_turns, stretched
 from streamct.settings import Settings
+from streamct.undivided import check_regions, clip_without_network
 
 if TYPE_CHECKING:
     from streamct.segment.deeplab import DeepLab
@@ -79,15 +79,31 @@ class Teller:
         return report
 
 
-def chosen_network(
-    settings: Settings, say: Teller, needed: bool, otherwise: str = ""
-) -> tuple[DeepLab | None, Settings]:
-    """The segmenter that the settings ask for, loaded, and the settings with nothing left open about it.
+class Chosen(NamedTuple):
+    """network: the segmenter, loaded, or None. settings: with nothing left open about it. why: none could be had,
+    where `auto` asked for one; None where that is not so."""
 
-    needed: whether there is anything for it to segment. otherwise: what else comes of having none.
+    network: DeepLab | None
+    settings: Settings
+    why: str | None = None
+
+
+def chosen_network(
+    settings: Settings,
+    say: Teller,
+    needed: bool,
+    otherwise: str = "",
+    given: tuple[Path | None, Path | None] = (None, None),
+) -> Chosen:
+    """The segmenter that the settings ask for.
+
+    needed: whether there is anything for it to segment. otherwise: what else comes of having none. given: the user's
+    masks of the input and of the reference. Where `auto` finds no network that is told, but for an input with masks:
+    there it depends on the reference (`reference_undivided`).
 
     Raises:
-        SegmenterError, UsageError, SettingsError: see `resolve` and `load`.
+        SegmenterError, UsageError, SettingsError: see `resolve` and `load`. SegmenterError also where `auto` finds no
+            network and one region is to be graded, which nothing else tells.
     """
     if not needed:
         check_none(settings.segment)
@@ -96,27 +112,39 @@ def chosen_network(
                 f"--segmenter {settings.segment.segmenter}: there is nothing to segment, for masks are given, or a map "
                 "that needs none"
             )
-        return None, settings
-    filled, warning = resolve(settings.segment, say.passing)
-    if warning is not None:
-        say.warning(warning + otherwise)
+        return Chosen(None, settings)
+    filled, why = resolve(settings.segment, say.passing)
+    if why is not None and given[0] is None:
+        if settings.mapping.regions != "both":
+            raise SegmenterError(why)
+        say.warning(clip_without_network(why, given[1] is not None) + otherwise)
     settings = settings.model_copy(update={"segment": filled})
-    return (None if filled.segmenter == "none" else load(filled)), settings
+    return Chosen(None if filled.segmenter == "none" else load(filled), settings, why)
 
 
 def fell_back(asked: Settings, filled: Settings) -> bool:
-    """Whether no segmenter could be had for `auto`, which `chosen_network` has told."""
+    """Whether no segmenter could be had for `auto`, which has been told."""
     return asked.segment.segmenter == "auto" and filled.segment.segmenter == "none"
 
 
-def described(network: DeepLab, settings: Settings) -> dict[str, Any]:
-    """What a report says of the network that was used."""
+def segmented_by(
+    network: DeepLab | None, settings: Settings, reference: str = "none", frames: bool = False
+) -> dict[str, Any]:
+    """What a report says of the network that was used, and of what told the reference's foreground.
+
+    reference: see `Wanted.segmenter`. frames: whether the network looked at the frames of a clip.
+    """
+    told: dict[str, Any] = {} if reference == "none" else {"reference segmenter": reference}
+    return told if network is None else told | {"network": _described(network, settings, frames)}
+
+
+def _described(network: DeepLab, settings: Settings, frames: bool) -> dict[str, Any]:
     return {
         "name": network.name,
         "device": network.device,
         "precision": network.precision,
         "size": network.size,
-        "every": settings.segment.every,
+        **({"every": settings.segment.every} if frames else {}),
         "memory": network.memory(),
         "weights": str(settings.segment.weights or "torchvision"),
     }
@@ -133,28 +161,6 @@ def region_palettes(palettes: Palettes, settings: Settings, masked: bool) -> Pal
     if settings.mapping.regions == "both":
         return palettes
     return palettes if palettes.split is not None else Palettes(palettes.whole, (palettes.whole, palettes.whole))
-
-
-def check_regions(settings: Settings, masked: bool) -> None:
-    """Refuse to grade one region where nothing tells where it is. masked: whether the input has masks.
-
-    Raises:
-        UsageError: so it is.
-    """
-    regions = settings.mapping.regions
-    if regions != "both" and not masked:
-        raise UsageError(f"--regions {regions}: nothing tells where that is. Add --mask or --segmenter.")
-
-
-def no_split(share: float | None) -> str:
-    """Why foreground and background are not graded apart. share: of the reference's foreground, if it has a mask."""
-    if share is None:
-        return "the reference has no foreground of its own (--ref-mask), so the whole frame is graded as one region"
-    low, high = SPLIT_SHARES
-    return (
-        f"{share:.1%} of the reference are foreground; a split needs {low:.0%} to {high:.0%}, "
-        "so the whole frame is graded as one region"
-    )
 
 
 def telling(given: GivenMattes, say: Teller) -> GivenMattes:
@@ -184,24 +190,6 @@ def picture_weights(
         if line:
             say.warning(line)
     return matte
-
-
-def never_split(foreground: Foreground | None, palettes: Palettes | None, settings: Settings) -> str | None:
-    """A warning where a clip has masks, and still all of it is graded as one region. palettes: of the reference."""
-    if foreground is None or foreground.share is None or foreground.split:
-        return None
-    if palettes is None or palettes.split is None or settings.mapping.regions != "both":
-        return None
-    return clip_no_split(foreground.share, "clip")
-
-
-def clip_no_split(share: float, what: str) -> str:
-    """Why foreground and background of a clip or picture are not graded apart. share: of its foreground."""
-    low, high = SPLIT_SHARES
-    found = f"{share:.1%} of the {what} are foreground"
-    if low <= share <= high:
-        found += ", but all or nothing of it at any time"
-    return f"{found}; a split needs {low:.0%} to {high:.0%}, so it is graded as one region"
 
 
 def clip_mattes(

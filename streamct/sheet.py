@@ -31,11 +31,13 @@ Picture = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
-    """A frame before and after, of one size, and what its label says: its time."""
+    """A frame before and after, of one size, and what its label says: its time. matte: (h, w) foreground weights
+    0..255, None without a mask."""
 
     source: Picture
     graded: Picture
     label: str
+    matte: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +64,25 @@ class Heading:
     settings: str
 
 
+def outlined(picture: Picture, matte: NDArray[np.uint8] | None) -> Picture:
+    """The picture (h, w, 3) with a line around the foreground of `matte` (h, w), light inside and dark outside; of
+    what is foreground by half or more. Without a matte it is the picture itself."""
+    if matte is None:
+        return picture
+    inside = matte > 127
+    around = np.pad(inside, 1, mode="edge")
+    near = np.stack([around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]])
+    out = picture.copy()
+    out[inside & ~near.all(axis=0)] = 1
+    out[~inside & near.any(axis=0)] = 0
+    return out
+
+
+def share_told(matte: NDArray[np.uint8] | None) -> str:
+    """How much of a frame is foreground, for its label."""
+    return "" if matte is None else f"  foreground {matte.mean() / 255:.0%}"
+
+
 def cell_size(aspect: float, per_row: int) -> tuple[int, int]:
     """(width, height) of the largest picture of this aspect (width / height) in a row of so many."""
     room = (WIDTH - 2 * _MARGIN - _SIDE - 2 * _GAP - (per_row - 1) * _GAP) // per_row
@@ -77,7 +98,8 @@ def pictures_per_row(aspect: float) -> int:
 def pair_sheet(
     heading: Heading, pairs: Sequence[Pair], reference: Picture, matches: Sequence[Match]
 ) -> NDArray[np.uint8]:
-    """Each pair source | graded; beside them the reference and scopes of all three; below, the palettes.
+    """Each pair source | graded; beside them the reference and scopes of all three; below, the palettes. In the source
+    the foreground is outlined.
 
     Pictures are drawn at their own size, which `cell_size` gives; the reference is scaled.
 
@@ -85,7 +107,10 @@ def pair_sheet(
     """
     aspect = pairs[0].source.shape[1] / pairs[0].source.shape[0]
     per_row = pictures_per_row(aspect)
-    cells = [cell for p in pairs for cell in ((p.source, p.label, _TEXT), (p.graded, f"{p.label}  graded", _TEXT))]
+    cells = []
+    for pair in pairs:
+        before = (outlined(pair.source, pair.matte), f"{pair.label}{share_told(pair.matte)}", _TEXT)
+        cells += [before, (pair.graded, f"{pair.label}  graded", _TEXT)]
     left = _grid(cells, per_row)
     groups = [("source", [p.source for p in pairs]), ("graded", [p.graded for p in pairs]), ("reference", [reference])]
     right = np.concatenate([_captioned(fit(reference, _SIDE, _SIDE), "reference", _SIDE), _scopes(groups)])

@@ -14,6 +14,7 @@ from streamct.color.histogram import Counter
 from streamct.color.palette import extract, extract_joint
 from streamct.errors import OutputError, UsageError
 from streamct.grade.cutlist import idle, read_cuts
+from streamct.grade.foreground import Foreground
 from streamct.grade.lookfile import MapFile
 from streamct.grade.mapped import MapBaker, shown_palette
 from streamct.grade.regions import SPLIT_SHARES, Colours, Regions, add_colours
@@ -28,11 +29,12 @@ from streamct.model import Palette, Progress, Report
 from streamct.moments import Moment, as_seconds
 from streamct.previewer import Masked, Previewer, Row, Variant, picture_size
 from streamct.references import Given, References, Wanted, check_single, look, map_for, references, swatches
-from streamct.run import Teller, check_regions, chosen_network, no_split, picture_weights, region_palettes
+from streamct.run import Teller, chosen_network, picture_weights, region_palettes
 from streamct.segment.matte import resized
 from streamct.settings import Settings
-from streamct.sheet import Heading, Match, Pair, Picture, fit, pair_sheet, variant_sheet
+from streamct.sheet import Heading, Match, Pair, Picture, fit, outlined, pair_sheet, share_told, variant_sheet
 from streamct.stills import grade_array
+from streamct.undivided import check_regions, clip_undivided, reference_undivided
 
 USUAL_FRAMES, USUAL_VARIANT_FRAMES = 4, 2
 MOST_FRAMES, MOST_VARIANTS = 24, 24
@@ -91,14 +93,14 @@ def write_sheet(
     if held is not None and map is not None and is_picture:
         check_single(held, map)
     needed = mask is None and MapBaker(held, settings).splits if held is not None else mask is None or ref_mask is None
-    network, settings = chosen_network(settings, say, needed=needed)
+    network, settings, why = chosen_network(settings, say, needed=needed, given=(mask, ref_mask))
     named = [(name, s.model_copy(update={"segment": settings.segment})) for name, s in variants] or [("", settings)]
     masked = Masked(mask, network)
     if held is not None and map is not None:
         chosen, shown = _by_map(held, map, named, masked, say), _seen_of(held, asked, settings, say)
     else:
         assert asked is not None
-        chosen, shown = _by_references(asked, named, ref_mask, masked, say)
+        chosen, shown = _by_references(asked, named, ref_mask, masked, say, why)
     if is_picture:
         if at or (start, stop) != (None, None):
             raise UsageError("--at, --from, --to: a picture has no time. Leave them out.")
@@ -117,14 +119,20 @@ def write_sheet(
             if network is None and all(own.time.mode == "off" for _, own in named):
                 say.warning(idle(cuts))
         rows, colours = Previewer(clip, chosen, say, masked, listed, low, high).rows(count, at)
+    if (warning := _undivided(colours, chosen[0], is_picture)) is not None:
+        say.warning(warning)
     towards = map.name if map is not None else asked.name if asked is not None else ""
     names = [path.name for path in (mask, ref_mask) if path is not None]
     heading = Heading(f"{input.name} → {towards}", _described(chosen[0], bool(variants), names, held is not None))
     if variants:
-        grid = [(row.label, row.source, list(zip([n for n, _ in named], row.graded, strict=True))) for row in rows]
+        called = [name for name, _ in named]
+        grid = [
+            (f"{r.label}{share_told(r.matte)}", outlined(r.source, r.matte), list(zip(called, r.graded, strict=True)))
+            for r in rows
+        ]
         sheet = variant_sheet(heading, grid, shown)
     else:
-        pairs = [Pair(r.source, r.graded[0], r.label) for r in rows]
+        pairs = [Pair(r.source, r.graded[0], r.label, r.matte) for r in rows]
         matches = (
             _map_matches(chosen[0].baker)
             if chosen[0].baker is not None
@@ -140,10 +148,22 @@ def write_sheet(
     return say.done(Report(input, said, output, len(rows), elapsed, name, tuple(say.said), details))
 
 
+def _undivided(colours: Sequence[Regions], variant: Variant, is_picture: bool) -> str | None:
+    """A warning where the masks of all that was looked at hold nothing or all of it."""
+    foreground = Foreground()
+    for seen in colours:
+        foreground.add(seen)
+    share = foreground.share
+    if share is None or not variant.splits or foreground.between or SPLIT_SHARES[0] <= share <= SPLIT_SHARES[1]:
+        return None
+    what = "picture" if is_picture else "frames that were looked at"
+    return clip_undivided(share, what, variant.settings.mapping.regions)
+
+
 def _by_references(
-    asked: References, named: Sequence[Named], ref_mask: Path | None, masked: Masked, say: Teller
+    asked: References, named: Sequence[Named], ref_mask: Path | None, masked: Masked, say: Teller, why: str | None
 ) -> tuple[list[Variant], Picture]:
-    """The variants with the references' palettes, and the references to look at."""
+    """The variants with the references' palettes, and the references to look at. why: see `Chosen`."""
     seen: dict[str, Wanted] = {}
     chosen = []
     for _, own in named:
@@ -152,8 +172,9 @@ def _by_references(
             seen[key] = look(asked, own, ref_mask, masked.network, *([] if seen else [say.warning]))
         chosen.append(Variant(own, region_palettes(seen[key].palettes, own, masked.any)))
     first = next(iter(seen.values()))
-    if not chosen[0].splits and masked.any:
-        say.warning(no_split(first.share))
+    own = chosen[0].settings
+    if (warning := reference_undivided(first.palettes, first.share, own, masked.any, why)) is not None:
+        say.warning(warning)
     return chosen, first.picture
 
 
@@ -223,7 +244,9 @@ def _picture_rows(
     ]
     source = None if matte is None else lambda width, height: resized(matte, width, height)
     colours = sample_picture(rgb, source, chosen[0].settings.palette, Counter())
-    return [Row("picture", fit(rgb, *size), graded)], [colours]
+    shown = fit(rgb, *size)
+    small = None if matte is None else resized(matte, shown.shape[1], shown.shape[0])
+    return [Row("picture", shown, graded, small)], [colours]
 
 
 def _matches(colours: Sequence[Regions], variant: Variant, joint: bool) -> list[Match]:

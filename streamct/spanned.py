@@ -18,9 +18,10 @@ from streamct.media.masks import mask_folder
 from streamct.media.parts import parts_folder
 from streamct.model import Event, Progress, Report, Span
 from streamct.prepare import Request, share_of
-from streamct.run import Teller, fell_back, never_split
+from streamct.run import Teller, fell_back
 from streamct.segment.matte import Matte
 from streamct.span_jobs import Divided, Recipe, Rendered, Said, divide, find_track, grade_whole, join_parts, render_span
+from streamct.undivided import never_split
 
 PartPath = Callable[[Span], Path]
 """Where the part of a span lies; it may be there from an earlier run."""

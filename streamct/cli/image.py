@@ -134,7 +134,7 @@ def _grade_folder(
     with display, ExitStack() as stack:
         stack.callback(remove_empty, new)
         if mask is None or ref_mask is None:
-            settings = with_segmenter(settings, display)
+            settings = with_segmenter(settings, display, mask)
         for picture in pictures:
             ending = picture.suffix if picture.suffix.lower() in WRITABLE_EXTENSIONS else ".png"
             try:

@@ -189,7 +189,11 @@ SegmentEvery = Annotated[
 ]
 SaveMasks = Annotated[
     Path | None,
-    _option("--save-masks", help="Folder for the masks, upright PNGs; --mask takes them back.", panel=REGIONS),
+    _option(
+        "--save-masks",
+        help="Folder for the masks, upright PNGs; --mask takes them back, with --segmenter or --ref-mask for REF.",
+        panel=REGIONS,
+    ),
 ]
 Mask = Annotated[
     Path | None,
@@ -201,6 +205,10 @@ Mask = Annotated[
 ]
 StillMask = Annotated[
     Path | None, _option("--mask", help="A picture, white = foreground; or a class map.", panel=REGIONS)
+]
+SaveMask = Annotated[
+    Path | None,
+    _option("--save-mask", help="PNG for the foreground of a picture; --ref-mask takes it back.", panel=REGIONS),
 ]
 RefMask = Annotated[
     Path | None, _option("--ref-mask", help="The reference's foreground, a picture like --mask.", panel=REGIONS)

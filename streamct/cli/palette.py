@@ -34,6 +34,7 @@ def palette(
     segment_size: o.SegmentSize = None,
     segment_device: o.SegmentDevice = None,
     mask: o.StillMask = None,
+    save_mask: o.SaveMask = None,
     overwrite: o.Overwrite = False,
     verbose: o.Verbose = False,
 ) -> None:
@@ -41,6 +42,7 @@ def palette(
 
     What is printed is what -o look.json holds; `video`, `image`, `lut` and `preview` take it as REF or --palette. With
     a mask or a segmenter, foreground and background have palettes too; a PNG shows the matte, and a strip for each.
+    --save-mask writes the matte itself, to retouch it and give it to the other commands as --ref-mask.
 
     Example:  streamct palette ref.jpg -o look.json
     """
@@ -56,7 +58,7 @@ def palette(
     )
     if output is not None and output.suffix.lower() not in (".json", ".png"):
         raise OutputError(f"{output}: a palette is written as .json, its swatches as .png. Name one of them.")
-    from streamct.mapping import find_palette, palette_text, write_palette, write_swatches
+    from streamct.mapping import check_matte, find_palette, palette_text, write_matte, write_palette, write_swatches
     from streamct.media.files import check_target
 
     def tell(event: Event) -> None:
@@ -66,7 +68,11 @@ def palette(
     assert wanted is not None
     if output is not None:
         check_target(output, wanted.paths, overwrite)  # before a long reference is looked through
+    if save_mask is not None:
+        check_matte(wanted, settings, save_mask, mask, output, overwrite)
     seen = find_palette(wanted, settings, mask=mask, progress=tell)
+    if save_mask is not None:
+        write_matte(wanted, seen, save_mask, overwrite)
     if output is None or output.suffix.lower() == ".png":
         if output is not None:
             write_swatches(wanted, seen, output, overwrite)

@@ -42,10 +42,10 @@ _AUTO = {"cuda": "deeplabv3-resnet101", "cpu": "deeplabv3-mobilenet"}
 
 
 def resolve(settings: SegmentSettings, note: Callable[[str], None]) -> tuple[SegmentSettings, str | None]:
-    """Settings that leave nothing open (segmenter, device, size, every), and a warning or None.
+    """Settings that leave nothing open (segmenter, device, size, every), and why there is no network or None.
 
     `auto` takes resnet101 on a GPU and mobilenet on a CPU, or what --weights fits; where the weights can't be had
-    it becomes `none`, the paper's own rule for pictures without a clear split, and the warning says so.
+    it becomes `none`, the paper's own rule for pictures without a clear split, and what comes second says why.
     note: is told of a download.
 
     Raises:
@@ -77,8 +77,7 @@ def resolve(settings: SegmentSettings, note: Callable[[str], None]) -> tuple[Seg
         except SegmenterError as cause:
             if name != "auto":
                 raise
-            warning = f"the whole frame is graded as one region, because there is no segmenter: {cause}"
-            return SegmentSettings(radius=settings.radius), warning
+            return SegmentSettings(radius=settings.radius), str(cause)
         name = wanted
     filled = {
         "segmenter": name,

@@ -12,7 +12,7 @@ from streamct.color.correspondence import Correspondence
 from streamct.lettering import fitted, text_width, write
 from streamct.model import Palette
 from streamct.scopes import BACK, parade, vectorscope
-from streamct.sheet import Heading, Match, Pair, cell_size, fit, pair_sheet, pictures_per_row, variant_sheet
+from streamct.sheet import Heading, Match, Pair, cell_size, fit, outlined, pair_sheet, pictures_per_row, variant_sheet
 
 PRINTED = string.ascii_letters + string.digits + ".,:;-_/\\+=()[]%*'\"#<>!?~→·×±{}&@"
 
@@ -126,3 +126,18 @@ def test_settings_and_labels_take_as_many_lines_as_they_need(monkeypatch: pytest
     assert [text for text in written if "preset" in text or "chroma" in text] == ["preset film", "chroma 0.25"]
     assert "strength 0.5" in written
     assert not any("..." in text for text in written)
+
+
+def test_a_line_parts_the_foreground_from_the_rest() -> None:
+    picture = np.full((20, 30, 3), 0.5, np.float32)
+    matte = np.zeros((20, 30), np.uint8)
+    matte[5:, 10:20] = 255
+    drawn = outlined(picture, matte)
+    assert (drawn[5, 10:20] == 1).all()
+    assert (drawn[6:, [10, 19]] == 1).all()
+    assert (drawn[4, 10:20] == 0).all()
+    assert (drawn[6:, [9, 20]] == 0).all()
+    assert (drawn[7:, 12:18] == 0.5).all()  # also where the picture ends
+    assert (picture == 0.5).all()
+    assert outlined(picture, None) is picture
+    assert (outlined(picture, np.zeros_like(matte)) == picture).all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -236,3 +237,65 @@ def test_hdr_is_shown_as_srgb(folder: Path, tmp_path: Path, monkeypatch: pytest.
     assert any("cut off" in line for line in report.warnings)
     levels = [float(np.median(picture)) for picture in shown]
     assert sorted(levels) == pytest.approx([0.537, 0.537, 1.0, 1.0], abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["picture", "window", "shot", "variants"])
+def test_the_foreground_is_outlined_before_the_grade(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    rows: list[previewer.Row] = []
+    real = sheets.outlined if kind == "variants" else sheets.Pair
+
+    def seen(*arguments: object) -> object:
+        rows.append(previewer.Row("", arguments[0], [], arguments[-1]))  # type: ignore[arg-type]
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sheets, "outlined" if kind == "variants" else "Pair", seen)
+    settings = QUICK.updated(time__mode="shot" if kind == "shot" else "window")
+    given = {"mask": folder / "mask.png", "ref_mask": folder / "mask.png"}
+    clip, at = (folder / "in.png", ()) if kind == "picture" else (folder / "in.mp4", ("0.2", "1.5"))
+    named = [("a", settings), ("b", settings)] if kind == "variants" else []
+    write_sheet(clip, folder / "ref.png", tmp_path / "o.png", settings, at=at, variants=named, **given)
+    assert len(rows) == max(len(at), 1)
+    for row in rows:
+        assert row.matte is not None
+        assert row.matte.shape == row.source.shape[:2]
+        assert row.matte.mean() / 255 == pytest.approx(40 / 96, abs=0.01)
+        assert (row.matte[:, 0] == 255).all()
+
+
+def test_the_foreground_of_a_turned_clip_is_outlined_as_it_is_shown(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(previewer, "quarter_turns", lambda _: 3)
+    seen: list[previewer.Row] = []
+    real = previewer.Previewer.rows
+
+    def rows(self: previewer.Previewer, *arguments: Any) -> Any:
+        found = real(self, *arguments)
+        seen.extend(found[0])
+        return found
+
+    monkeypatch.setattr(previewer.Previewer, "rows", rows)
+    given = {"mask": folder / "mask.png", "ref_mask": folder / "mask.png"}
+    write_sheet(folder / "in.mp4", folder / "ref.png", tmp_path / "o.png", QUICK, at=("0.2",), **given)
+    (row,) = seen
+    assert row.matte is not None
+    assert row.matte.shape == row.source.shape[:2]
+    assert row.matte.shape[0] > row.matte.shape[1]
+    assert ((row.matte[0] == 255).all(), (row.matte[-1] == 0).all()) == (True, True)  # what is stored on the left
+
+
+@pytest.mark.parametrize("regions", ["both", "fg"])
+@pytest.mark.parametrize("name", ["in.mp4", "in.png"])
+def test_masks_that_hold_nothing_are_told_on_a_sheet(folder: Path, tmp_path: Path, regions: str, name: str) -> None:
+    save_png(tmp_path / "black.png", np.zeros((64, 96, 3), np.uint8))
+    at = ("0.2",) if name == "in.mp4" else ()
+    report = write_sheet(
+        folder / name, folder / "ref.png", tmp_path / "o.png", QUICK.updated(mapping__regions=regions), at=at,
+        mask=tmp_path / "black.png", ref_mask=folder / "mask.png",
+    )  # fmt: skip
+    (line,) = report.warnings
+    done = "nothing is graded" if regions == "fg" else "so it is graded as one region"
+    assert line.startswith("0.0% of the ")
+    assert line.endswith(done)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +121,8 @@ def test_a_reference_without_a_split_spares_the_clip_the_network(network: Firm, 
     save_png(tmp_path / "flat.png", np.full((40, 40, 3), (30, 60, 120), np.uint8))
     report = grade_video(clip, tmp_path / "flat.png", tmp_path / "out.mkv", settings())
     assert report.segmenter == "none"
+    assert report.details["reference segmenter"] == "deeplabv3-mobilenet"
+    assert "every" not in report.details["network"]  # it looked at no frames
     assert len(report.warnings) == 1
     assert len(network.batches) == 1  # the reference's
 
@@ -133,6 +134,7 @@ def test_a_given_matte_goes_before_the_network(network: Firm, scene: Any, tmp_pa
     save_png(tmp_path / "half.png", half)
     report = grade_video(clip, reference, tmp_path / "out.mkv", settings(), mask=tmp_path / "half.png")
     assert report.segmenter == "matte"
+    assert report.details["reference segmenter"] == "deeplabv3-mobilenet"
     assert len(network.batches) == 1  # the reference's, which has none given
 
 
@@ -155,17 +157,6 @@ def test_a_failed_run_leaves_neither_clip_nor_masks(
     with pytest.raises(OutputError, match="the check failed"):
         grade_video(clip, reference, tmp_path / "out.mkv", settings(), save_masks=tmp_path / "masks")
     assert sorted(p.name for p in tmp_path.iterdir()) == before
-
-
-@pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def fail(*_: object, **__: object) -> object:
-        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-
-    monkeypatch.setattr(socket, "getaddrinfo", fail)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(variable, raising=False)
 
 
 def test_offline_auto_warns_once_and_finishes(offline: None, scene: Any, tmp_path: Path) -> None:
@@ -220,7 +211,8 @@ def test_a_still_is_split_too(network: Firm, scene: Any, tmp_path: Path) -> None
     pictures, masks = moving_scene(1, width=96, height=64)
     save_png(tmp_path / "in.png", pictures[0])
     report = grade_picture(tmp_path / "in.png", reference, tmp_path / "out.png", settings())
-    assert report.segmenter == "deeplabv3-mobilenet"
+    assert report.segmenter == report.details["reference segmenter"] == "deeplabv3-mobilenet"
+    assert "every" not in report.details["network"]
     from streamct.media.image import read_picture
 
     rgb = read_picture(tmp_path / "out.png").rgb
@@ -285,3 +277,42 @@ def test_the_palette_of_a_split_picture_has_two_parts(
     assert sheet.shape == (480, 2 * 640 + 3 * 8 + 2 * 160, 3)
     assert sheet[5, 648 + 5].max() < 0.2 * sheet[5, 5].max() + 0.01
     assert np.allclose(sheet[240, -5] * 255, (20, 90, 60), atol=1)
+
+
+def test_the_reference_s_matte_is_saved_and_taken_back(network: Firm, scene: Any, tmp_path: Path) -> None:
+    from streamct.cli.palette import palette
+
+    clip, reference, _ = scene
+    saved = tmp_path / "saved.png"
+    palette([str(reference)], segmenter="auto", save_mask=saved)
+    truth = np.zeros((60, 80), bool)
+    truth[15:45, 20:60] = True
+    assert iou(read_matte(saved)[0] > 127, truth) > 0.95
+    report = grade_video(
+        clip, reference, tmp_path / "out.mkv", Settings().updated(**LOSSLESS), mask=saved, ref_mask=saved
+    )
+    assert (report.segmenter, [line for line in report.warnings if "region" in line]) == ("matte", [])
+    with pytest.raises(OutputError, match="exists"):
+        palette([str(reference)], segmenter="auto", save_mask=saved)
+
+
+def test_a_matte_that_nothing_tells_or_that_no_option_takes_is_not_saved(scene: Any, tmp_path: Path) -> None:
+    from streamct.cli.palette import palette
+
+    clip, reference, _ = scene
+    saved = tmp_path / "saved.png"
+    with pytest.raises(UsageError, match="--save-mask: there is no mask to save"):
+        palette([str(reference)], save_mask=saved)
+    for several in ([str(reference)] * 2, [str(clip)]):
+        with pytest.raises(UsageError, match="--save-mask: a mask belongs to one picture"):
+            palette(several, segmenter="auto", save_mask=saved)
+    with pytest.raises(OutputError, match="is the output too"):
+        palette([str(reference)], saved, segmenter="auto", save_mask=saved)
+
+
+def test_offline_no_matte_is_saved_and_that_is_an_error(offline: None, scene: Any, tmp_path: Path) -> None:
+    from streamct.cli.palette import palette
+
+    with pytest.raises(SegmenterError, match="there is no mask to save, because there is no segmenter"):
+        palette([str(scene[1])], segmenter="auto", save_mask=tmp_path / "saved.png")
+    assert not (tmp_path / "saved.png").exists()
