@@ -30,7 +30,7 @@ from streamct.spanned import grade_in_spans
 
 CLIP, REFERENCE = "clips/mdn-flower.mp4", "refs/jr-autumn.jpg"
 RAY = ("--engine", "ray", "--cpu-workers", "2", "--spans", "4")
-_FRAMES, _SIZE = 600, (960, 540)
+_FRAMES, _SIZE = 1500, (960, 540)
 """Of the clip, repeated: long enough that what is at work at 30% is seen."""
 _LIMIT = 600
 _STOP = 2.0

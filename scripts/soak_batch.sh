@@ -114,10 +114,14 @@ if "$python" -c "import aiohttp, ray.dashboard.modules.job.sdk" 2>/dev/null; the
     cluster=$!
     until (exec 3<> "/dev/tcp/127.0.0.1/$((port + 1))") 2> /dev/null || ! kill -0 $cluster; do sleep 0.5; done
     began=$(seconds)
-    code=0
-    "$python" -m ray.scripts.scripts job submit --address "http://127.0.0.1:$((port + 1))" -- \
-        "$python" -c "from streamct.cli import main; main()" batch "$scene/clean" "$reference" -o "$scene/job" -q \
-        > "$scene/said" 2>&1 || code=$?
+    for _ in $(seq 60); do  # the queue answers before there is anybody to give a job to
+        code=0
+        "$python" -m ray.scripts.scripts job submit --address "http://127.0.0.1:$((port + 1))" -- \
+            "$python" -c "from streamct.cli import main; main()" batch "$scene/clean" "$reference" -o "$scene/job" -q \
+            > "$scene/said" 2>&1 || code=$?
+        grep -q "No available agent" "$scene/said" || break
+        sleep 1
+    done
     kill -TERM $cluster && wait $cluster || true
     [ $code = 0 ] || broken "ray job submit left with $code: $(tail -20 "$scene/said")"
     [ "$(find "$scene/job" -maxdepth 1 -name "*.mkv" | wc -l)" = 3 ] || broken "the job's outputs are missing"

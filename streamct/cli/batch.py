@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +17,6 @@ from streamct.cli import options as o
 from streamct.errors import StreamctError, UsageError
 
 if TYPE_CHECKING:
-    from streamct.execute.engine import Engine
     from streamct.references import References
     from streamct.sources import Item
 
@@ -158,10 +157,10 @@ def batch(
     )
     from streamct.batch import open_folders, run_batch
     from streamct.cli.batch_display import BatchDisplay, plain_report
-    from streamct.execute.engine import Engine, open_executor
+    from streamct.execute.engine import Engine, open_executor, unused
     from streamct.file_task import Options, segments
     from streamct.ledger import FOLDER, Ledger
-    from streamct.media.files import check_room, sweep
+    from streamct.media.files import check_room, remove_empty, sweep
     from streamct.sources import collect
     from streamct.work import cores
 
@@ -205,7 +204,7 @@ def batch(
                 outputs=() if dry_run else (output, work),
             )
             with closing(executor):
-                for line in _unused(where, executor.name, any(map(segments, found.items))):
+                for line in unused(where, executor.name, any(map(segments, found.items))):
                     display.note(line)
                 told = run_batch(found.items, options, executor, progress=display, dry=dry_run)
         except (Stopped, StreamctError) as end:
@@ -220,7 +219,7 @@ def batch(
             if report is not None:
                 _write(report, plain_report(told), found.unread)
         finally:
-            _remove_empty(new)
+            remove_empty(new)
     if told.failed or found.unread:
         raise typer.Exit(1)
 
@@ -250,15 +249,6 @@ def _split(
     return paths[:-1], references(str(paths[-1]), start=start, stop=stop)
 
 
-def _unused(asked: Engine, engine: str, segmenting: bool) -> Iterator[str]:
-    """Lines about what is asked for and changes nothing."""
-    for flag, value in (("--gpu-workers", asked.gpu_workers), ("--gpus-per-worker", asked.gpus_per_worker)):
-        if value is not None and engine == "local":
-            yield f"{flag} {value:g}: is for --engine ray and changes nothing here"
-        elif value is not None and not segmenting:
-            yield f"{flag} {value:g}: changes nothing, because no network segments; see --segmenter"
-
-
 def _seen(items: Sequence[Item]) -> list[Path]:
     """What every machine has to see: one file of each folder that is read from."""
     named = (
@@ -274,13 +264,6 @@ def _seen(items: Sequence[Item]) -> list[Path]:
 
 def _lies_in(path: Path, folder: Path) -> bool:
     return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))
-
-
-def _remove_empty(folders: Iterable[Path]) -> None:
-    """Remove those folders, innermost first, in which nothing came to lie."""
-    for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
-        with suppress(OSError):  # of those that hold something
-            folder.rmdir()
 
 
 def _why(end: BaseException) -> str:

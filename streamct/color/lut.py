@@ -414,11 +414,14 @@ def columns_of(c1: NDArray[np.unsignedinteger], c2: NDArray[np.unsignedinteger],
 
 @kernel
 def _mark(c1, c2, shift, pairs) -> None:  # type: ignore[no-untyped-def]
-    """Mark the pairs of chroma codes, in whole code units of 8 bits, that occur."""
+    """Mark the pairs of chroma codes, in whole code units of 8 bits, that occur. Words may hold more than their depth
+    has bits; such a code counts as the highest, as it does where Luts are applied."""
+    top = np.uint32(255)
     for y in range(c1.shape[0]):
         line_1, line_2 = c1[y], c2[y]
         for x in range(line_1.shape[0]):
-            pairs[np.uint64(line_1[x] >> shift) << np.uint64(8) | np.uint64(line_2[x] >> shift) & np.uint64(255)] = True
+            u, v = min(np.uint32(line_1[x]) >> shift, top), min(np.uint32(line_2[x]) >> shift, top)
+            pairs[np.uint64(u) << np.uint64(8) | np.uint64(v)] = True
 
 
 @kernel

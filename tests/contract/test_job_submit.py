@@ -71,12 +71,17 @@ def test_a_submitted_batch_uses_the_cluster_it_runs_on(queue: str, tmp_path: Pat
     save_png(tmp_path / "ref.png", moving_picture(1, seed=5)[0][..., ::-1])
     batch = ["batch", str(tmp_path / "in"), str(tmp_path / "ref.png"), "-o", str(tmp_path / "out"), "--codec", "ffv1"]
     job = [sys.executable, "-c", "from streamct.cli import main; main()", *batch]
-    submitted = subprocess.run(
-        [*RAY, "job", "submit", "--address", queue, "--", *job],
-        env={**os.environ, **OPEN}, capture_output=True, text=True, timeout=SECONDS, check=False,
-    )  # fmt: skip
-    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
-    said = submitted.stdout + submitted.stderr
+    ends = time.monotonic() + SECONDS
+    while True:  # the queue answers before there is anybody to give a job to
+        submitted = subprocess.run(
+            [*RAY, "job", "submit", "--address", queue, "--", *job],
+            env={**os.environ, **OPEN}, capture_output=True, text=True, timeout=SECONDS, check=False,
+        )  # fmt: skip
+        said = submitted.stdout + submitted.stderr
+        if "No available agent" not in said or time.monotonic() > ends:
+            break
+        time.sleep(0.5)
+    assert submitted.returncode == 0, said
     assert "engine: ray (RAY_ADDRESS " in said, said
     lossless = Settings().updated(output__codec="ffv1")
     for name in ("a", "b"):

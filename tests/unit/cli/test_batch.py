@@ -21,10 +21,9 @@ from clips import decoded, moving_picture, write_clip
 
 from streamct import batch
 from streamct.cli import main
-from streamct.cli.batch import _unused
 from streamct.errors import ClusterError, StallError
 from streamct.execute import engine
-from streamct.execute.engine import Engine
+from streamct.execute.engine import Engine, unused
 from streamct.media.image import save_png
 from streamct.pipeline import grade_picture, grade_video
 from streamct.references import references
@@ -333,10 +332,10 @@ def test_options_that_change_nothing_are_said_to(streamct: Run, root: Path) -> N
     assert run.returncode == 0, run.stderr
     for given in ("--gpus-per-worker 0.5", "--gpu-workers 1"):
         assert f"note: {given}: is for --engine ray and changes nothing here" in run.stderr
-    assert list(_unused(Engine("ray", gpu_workers=2), "ray", segmenting=False)) == [
+    assert list(unused(Engine("ray", gpu_workers=2), "ray", segmenting=False)) == [
         "--gpu-workers 2: changes nothing, because no network segments; see --segmenter"
     ]
-    assert list(_unused(Engine("ray", gpu_workers=2), "ray", segmenting=True)) == []
+    assert list(unused(Engine("ray", gpu_workers=2), "ray", segmenting=True)) == []
 
 
 def test_json_events_tell_of_each_file_and_of_all(streamct: Run, root: Path) -> None:

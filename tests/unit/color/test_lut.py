@@ -219,6 +219,15 @@ def test_the_columns_of_a_frame_are_the_corners_of_its_chroma_samples_cells(dept
     np.testing.assert_array_equal(columns_of(c1, c2, depth), expected)
 
 
+@pytest.mark.parametrize("depth", [9, 10, 12])
+def test_words_with_more_bits_than_their_depth_count_as_the_highest_code(depth: int) -> None:
+    c1, c2 = np.random.default_rng(8).integers(0, 1 << 16, (2, 5, 7)).astype(np.uint16)
+    top = np.uint16((1 << depth) - 1)
+    for given in ((c1, c2), (c1, c2 & top), (c1 & top, c2)):
+        held = (np.minimum(plane, top) for plane in given)
+        np.testing.assert_array_equal(columns_of(*given, depth), columns_of(*held, depth))
+
+
 def test_a_lut_drains_colour_as_its_map_does(grid: LutGrid) -> None:
     drained = replace(film_map(0), colour=0.0)
     table = grid.bake(drained).table[48, 40:60] / ONE  # near grey, inside the gamut
