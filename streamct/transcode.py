@@ -65,7 +65,12 @@ def transcode(
             return target
 
         keep = None if trim is None else lambda frame: trim.holds(frame.pts)
-        frames = Stream(reader, sample, grading, render, writer.write, source.stop, keep).run(say.progress)
+        def stop() -> None:
+            source.stop()
+            if isinstance(temporary, StandardOutput):
+                temporary.stop()
+
+        frames = Stream(reader, sample, grading, render, writer.write, stop, keep).run(say.progress)
         writer.close()
     for line in (*reader.warnings, *writer.notes[known:]):
         say.warning(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import sys
@@ -10,6 +11,8 @@ from contextlib import suppress
 from types import FrameType
 
 _CLOSED = 128 + signal.SIGPIPE
+_OBJECTS = 50_000
+"""How many come before garbage is looked for: imports make three times as many, and none of it is garbage."""
 
 
 class Stopped(BaseException):
@@ -38,6 +41,8 @@ def main() -> None:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
         signal.signal(signal.SIGHUP, _stop)
     verbose = "--verbose" in sys.argv or "-v" in sys.argv
+    gc.set_threshold(_OBJECTS, 20, 20)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # our products are small, and threads that wait for more cost
     try:
         from streamct.cli.app import app
         from streamct.cli.report import complain, complain_internal

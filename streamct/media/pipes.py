@@ -11,7 +11,7 @@ import select
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,7 @@ class StandardInput:
 
 
 class StandardOutput:
-    """Standard output for `av.open`.
+    """Standard output for `av.open`. `stop`, from any thread, ends a write that waits for a reader.
 
     Raises:
         UsageError: it is a terminal or closed.
@@ -105,22 +105,49 @@ class StandardOutput:
         self.interrupted: BaseException | None = None
         try:
             self._target = sys.__stdout__.fileno() if sys.__stdout__ is not None else 1
-            os.fstat(self._target)
+            flows = not stat.S_ISREG(os.fstat(self._target).st_mode)
         except (OSError, ValueError) as cause:
             raise UsageError(f"-o -: {STDOUT} is closed. Name an output file.") from cause
         if os.isatty(self._target):
             raise UsageError(f"-o -: {STDOUT} is a terminal. Pipe it into a program, or name an output file.")
+        self._own, self._most = -1, None if not flows else select.PIPE_BUF
+        if flows:
+            with suppress(OSError):  # opened anew: not to wait holds for us alone, not for who else has the same pipe
+                self._own = os.open(f"/proc/self/fd/{self._target}", os.O_WRONLY | os.O_NONBLOCK)
+                self._target, self._most = self._own, None
+        self._wake, self._waker = os.pipe()
+        self._stopped = False
+        self._poll = select.poll()
+        self._poll.register(self._target, select.POLLOUT)
+        self._poll.register(self._wake, select.POLLIN)
+
+    def stop(self) -> None:
+        """Make this and every later write fail at once."""
+        if not self._stopped:
+            self._stopped = True
+            os.write(self._waker, b"!")
+
+    def close(self) -> None:
+        """Give back what waking takes; standard output itself stays open. No write may be going on."""
+        for descriptor in (self._wake, self._waker, self._own):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._wake = self._waker = self._own = -1
 
     def write(self, data: bytes) -> int:
         """Write all of it.
 
         Raises:
-            ClosedOutputError: nobody reads any more.
+            ClosedOutputError: nobody reads any more, or `stop` was called.
         """
         left = memoryview(data)
         try:
             while len(left):
-                left = left[os.write(self._target, left) :]
+                self._poll.poll()
+                if self._stopped:
+                    raise ClosedOutputError(f"{STDOUT}: writing was stopped.")
+                with suppress(BlockingIOError):
+                    left = left[os.write(self._target, left[: self._most]) :]
         except BrokenPipeError as cause:
             raise ClosedOutputError(f"{STDOUT}: was closed by the program that read it.") from cause
         except Exception:
@@ -149,5 +176,8 @@ def standard_output() -> Iterator[StandardOutput]:
         UsageError: it is a terminal or closed.
     """
     pipe = StandardOutput()
-    with passing_on(pipe):
-        yield pipe
+    try:
+        with passing_on(pipe):
+            yield pipe
+    finally:
+        pipe.close()

@@ -47,6 +47,8 @@ _POINT_STEP = Fraction(1, 10_000)
 _LIGHT_STEP = Fraction(1, 1000)
 _ASPECT_STEP = Fraction(1, 1000)
 """For codecs, which hold a pixel aspect in small numbers: how near depends on the encoder."""
+_THREADS = 16
+"""Of the decoder: each holds a picture."""
 _LAST = 16
 """Packets at the end of which every frame is decoded."""
 
@@ -274,7 +276,7 @@ def _decoded(path: Path, index: int, sought: bool) -> tuple[int, int]:
     with av.open(str(path)) as container:
         stream = video_stream(container, index)
         context = stream.codec_context
-        context.thread_type, context.thread_count = "AUTO", cores()  # nothing else is at work by now
+        context.thread_type, context.thread_count = "AUTO", min(cores(), _THREADS)  # nothing else is at work by now
         if stream.duration and sought:
             start = stream.start_time or 0
             container.seek(start + max(stream.duration - 1, 0), stream=stream)

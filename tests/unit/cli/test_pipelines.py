@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
+import signal
 import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
 
 import av
@@ -78,3 +82,23 @@ def test_a_full_standard_output_is_said_in_a_whole_sentence(folder: Path) -> Non
         run.stderr
         == b"error: standard output: no space left where it goes to. Free some, or write elsewhere with -o.\n"
     )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_run_whose_reader_takes_nothing(folder: Path, number: signal.Signals) -> None:
+    planes = [streams.random_planes("yuv420p", 320, 240, seed) for seed in range(8)]
+    clip = streams.write_planes(folder / "stalled.mkv", "yuv420p", planes, (320, 240))
+    command = [*SCRIPT, "video", str(clip), str(folder / "ref.png"), "-o", "-", "--codec", "ffv1", "-q"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.read(1) == b"\x1a"
+    held, seen = fcntl.ioctl(process.stdout, termios.FIONREAD, bytes(4)), b""
+    while held != seen:  # until no more comes: the pipe is full
+        held, seen = fcntl.ioctl(process.stdout, termios.FIONREAD, bytes(4)), held
+        time.sleep(0.2)
+    process.send_signal(number)
+    assert process.wait() == 128 + number
+    assert process.stderr is not None
+    assert process.stderr.read().startswith(b"stopped (")
+    process.stdout.close()
+    process.stderr.close()
