@@ -24,6 +24,7 @@ and so lives in an environment of its own.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 from statistics import median
@@ -31,7 +32,7 @@ from statistics import median
 from bench_batch import folder, folder_memory
 from bench_engines import engines
 from bench_kernel import analysis, kernel
-from bench_run import Run, first_frame, machine, measure, medians, scaled_clip, scratch, show, streamct
+from bench_run import Run, ffmpeg, first_frame, machine, measure, medians, scaled_clip, scratch, show, streamct
 from bench_timeline import timeline
 from bench_video import scale, video
 
@@ -147,6 +148,31 @@ _WITH_FRAMES = {"video": video, "scale": scale, "engines": engines}
 _FOLDERS = {"folder": folder, "folder-memory": folder_memory}
 
 
+_NEED_FFMPEG = ("kernel", "video", "scale")
+_LEAST_FRAMES = {"video": 60, "scale": 360, "timeline": 60, "engines": 60}
+"""Fewer end before a run is under way."""
+
+
+def _check(parser: argparse.ArgumentParser, asked: argparse.Namespace) -> None:
+    """Say what is wrong before anything is made."""
+    for folder in ("clips", "refs"):
+        if not (asked.data / folder).is_dir():
+            parser.error(f"{asked.data}: has no folder {folder}/ (see CONTRIBUTING.md)")
+    if asked.rounds < 1:
+        parser.error(f"--rounds {asked.rounds}: at least one is needed")
+    least = _LEAST_FRAMES.get(asked.bench, 1)
+    if asked.frames is not None and asked.frames < least:
+        parser.error(f"--frames {asked.frames}: {asked.bench} needs at least {least}")
+    for path, option in (
+        (asked.color_matcher, "--color-matcher"),
+        (asked.picture and asked.picture.parent, "--picture"),
+    ):
+        if path is not None and not path.exists():
+            parser.error(f"{option}: there is no {path}")
+    if asked.bench in _NEED_FFMPEG:
+        ffmpeg()
+
+
 def main() -> None:
     """Run the benchmark that was asked for."""
     if sys.argv[1:2] == ["segment"]:
@@ -164,6 +190,8 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, metavar="SVG")
     parser.add_argument("--json", action="store_true", dest="as_json")
     asked = parser.parse_args()
+    _check(parser, asked)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the clips made here are removed
     if not asked.as_json:
         print(machine())
     if asked.bench == "analysis":

@@ -65,6 +65,7 @@ def transcode(
             return target
 
         keep = None if trim is None else lambda frame: trim.holds(frame.pts)
+
         def stop() -> None:
             source.stop()
             if isinstance(temporary, StandardOutput):
