@@ -155,9 +155,9 @@ _LEAST_FRAMES = {"video": 60, "scale": 360, "timeline": 60, "engines": 60}
 
 def _check(parser: argparse.ArgumentParser, asked: argparse.Namespace) -> None:
     """Say what is wrong before anything is made."""
-    for folder in ("clips", "refs"):
-        if not (asked.data / folder).is_dir():
-            parser.error(f"{asked.data}: has no folder {folder}/ (see CONTRIBUTING.md)")
+    for name in ("clips", "refs"):
+        if not (asked.data / name).is_dir():
+            parser.error(f"{asked.data}: has no folder {name}/ (see CONTRIBUTING.md)")
     if asked.rounds < 1:
         parser.error(f"--rounds {asked.rounds}: at least one is needed")
     least = _LEAST_FRAMES.get(asked.bench, 1)

@@ -1,7 +1,6 @@
 """Decode, analyse, grade and encode at the same time, in bounded memory and in order.
 
-One thread decodes, one samples and grades, `workers` render, one encodes; a single worker is the encoding thread
-itself, since each hand-over between threads costs a wait for the interpreter. Frames wait in a ring until their
+One thread decodes, one samples and grades, `workers` render, one encodes. Frames wait in a ring until their
 grade is known: at most the grader's delay and what is in flight. The first error of any thread stops all and
 is raised by `run`; so does an interrupt of the caller.
 """
@@ -12,8 +11,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from streamct.grade.track import Grade
@@ -86,8 +84,8 @@ class Stream:
         self._keep = keep
         workers = render_workers()
         self._decoded: queue.Queue[Frame | None] = queue.Queue(_DECODED_AHEAD)
-        self._rendered: queue.Queue[Callable[[], Frame] | None] = queue.Queue(2 * workers)
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="streamct-render") if workers > 1 else None
+        self._rendered: queue.Queue[Future[Frame] | None] = queue.Queue(2 * workers)
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="streamct-render")
         self._stop = threading.Event()
         self._error: BaseException | None = None
         self._lock = threading.Lock()
@@ -117,8 +115,7 @@ class Stream:
             self._on_stop()
             raise
         finally:
-            if self._pool is not None:
-                self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool.shutdown(wait=True, cancel_futures=True)
             for thread in threads:
                 thread.join()
         if self._error is not None:
@@ -154,18 +151,15 @@ class Stream:
         self._put(self._rendered, None)
 
     def _submit(self, frame: Frame, grade: Grade) -> None:
-        if self._pool is None:
-            self._put(self._rendered, partial(self._render, frame, grade))
-            return
         try:
             future = self._pool.submit(self._render, frame, grade)
         except RuntimeError as closed:
             raise _StoppedError from closed
-        self._put(self._rendered, future.result)
+        self._put(self._rendered, future)
 
     def _encode(self) -> None:
-        while (rendered := self._get(self._rendered)) is not None:
-            self._write(rendered())
+        while (future := self._get(self._rendered)) is not None:
+            self._write(future.result())
             self._done += 1
 
     def _put(self, target: queue.Queue[T], item: T) -> None:
