@@ -140,9 +140,9 @@ def _drawn(recorder: Recorder, where: str) -> str:
         return _MARGIN + (seconds - begin) / _SHOWN * (_WIDTH - _MARGIN - 20)
 
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH + 20} {height}" font-family="sans-serif" '
         f'font-size="13">',
-        f'<rect width="{_WIDTH}" height="{height}" fill="white"/>',
+        f'<rect width="{_WIDTH + 20}" height="{height}" fill="white"/>',
     ]
     at = float(_MARGIN)
     for name, colour in (*_COLOURS.items(), ("threads of x264 and others", _OTHERS)):
