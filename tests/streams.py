@@ -106,7 +106,10 @@ def write_planes(
                 marker.push(frame)
                 frame = marker.pull()
             container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+        for packet in stream.encode(None):
+            if codec == "libx265" and len(frames) < 3:
+                packet.dts = packet.pts  # x265 has none for so few
+            container.mux(packet)
     return path
 
 

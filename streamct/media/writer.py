@@ -33,6 +33,8 @@ from streamct.model import Clip, Frame
 
 _KEYFRAME_SECONDS = 10
 _WITHOUT_NEGATIVE_TIMES = {"mpegts", "nut", "flv"}
+_TOLD_BY_X265 = 3
+"""So many frames it needs to tell when each is to be decoded; of fewer it gives whatever lies in memory."""
 _PROGRESSIVE, _TOP_FIELD_FIRST, _BOTTOM_FIELD_FIRST = 1, 2, 3  # of AVFieldOrder
 
 
@@ -285,8 +287,10 @@ class Writer:
                 if counts_frames(self._plan.codec):
                     packet.pts = packet.dts = self.times[packet.pts or 0]  # no frame refers to a later one
                     packet.time_base = self._clip.time_base
+                if self._plan.encoder == "libx265" and len(self.times) < _TOLD_BY_X265:
+                    packet.dts = packet.pts  # there is no frame to refer to a later one
                 if packet.pts is not None and packet.dts is not None and packet.dts > packet.pts:
-                    packet.dts = packet.pts  # x265 on very short clips
+                    packet.dts = packet.pts
                 if packet.pts is not None:
                     time = packet.pts * packet.time_base
                     self.encoded.append(time)

@@ -194,6 +194,23 @@ def test_a_single_frame_is_a_clip(tmp_path: Path, codec: str) -> None:
     assert len(samples(tmp_path / "b.mkv")) == 1
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+def test_hevc_of_so_few_frames_that_x265_does_not_know_when_to_decode_them(
+    tmp_path: Path, count: int, ending: str
+) -> None:
+    path = streams.write_planes(tmp_path / "a.mp4", "yuv420p", smooth(count), (64, 48), codec="libx264")
+    for turn in range(4):  # what x265 gives then is what lay in memory
+        written = tmp_path / f"{turn}{ending}"
+        rewrite(path, written, codec="hevc")
+        with av.open(str(written)) as container:
+            packets = [packet for packet in container.demux(video=0) if packet.size]
+            assert len(packets) == count
+            assert container.start_time == 0
+            assert all(packet.dts is None or packet.dts * packet.time_base * 25 >= -4 for packet in packets)
+        assert times(written) == pytest.approx([n / 25 for n in range(count)], abs=1e-3)
+
+
 def test_frames_out_of_an_encoder_with_b_frames_keep_their_times(tmp_path: Path) -> None:
     path = streams.write_planes(tmp_path / "a.mp4", "yuv420p", smooth(30), (64, 48), codec="libx264")
     rewrite(path, tmp_path / "b.mp4", encoder_preset="medium")
