@@ -290,7 +290,7 @@ class Writer:
                 if self._plan.encoder == "libx265" and len(self.times) < _TOLD_BY_X265:
                     packet.dts = packet.pts  # there is no frame to refer to a later one
                 if packet.pts is not None and packet.dts is not None and packet.dts > packet.pts:
-                    packet.dts = packet.pts
+                    packet.dts = packet.pts  # nothing is decoded after it is shown
                 if packet.pts is not None:
                     time = packet.pts * packet.time_base
                     self.encoded.append(time)

@@ -116,14 +116,12 @@ def load(settings: SegmentSettings) -> DeepLab:
     """
     if _server is not None:
         return _server.load(settings)
-    from streamct.segment.weights import FETCHED_AGAIN, SAVED, cached, identity
+    from streamct.segment.weights import FETCHED_AGAIN, SAVED, cached, check_file, identity
 
     path, remedy = settings.weights, SAVED
     if path is None:
         path, remedy = cached(settings.segmenter), FETCHED_AGAIN
-    if not path.is_file():
-        kind = "is a folder, not a weights file" if path.is_dir() else "no such weights file"
-        raise SegmenterError(f"{path}: {kind}. Check the path of --weights.")
+    check_file(path)
     size = settings.size or 0
     return _loaded(settings.segmenter, path, identity(path), settings.classes, settings.device, size, remedy)
 

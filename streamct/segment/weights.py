@@ -95,6 +95,17 @@ def _impatient() -> Iterator[None]:
             socket.setdefaulttimeout(before)
 
 
+def check_file(path: Path) -> None:
+    """Refuse weights that are no file.
+
+    Raises:
+        SegmenterError: so it is.
+    """
+    if not path.is_file():
+        kind = "is a folder, not a weights file" if path.is_dir() else "no such weights file"
+        raise SegmenterError(f"{path}: {kind}. Check the path of --weights.")
+
+
 def read_state(path: Path, remedy: str = SAVED) -> dict[str, Tensor]:
     """The tensors of a checkpoint: a state dict, or one under "model" or "state_dict", also of a network that was
     trained in parallel. Nothing in it is run.
@@ -107,9 +118,7 @@ def read_state(path: Path, remedy: str = SAVED) -> dict[str, Tensor]:
     load_torch()
     import torch
 
-    if not path.is_file():
-        kind = "is a folder, not a weights file" if path.is_dir() else "no such weights file"
-        raise SegmenterError(f"{path}: {kind}. Check the path of --weights.")
+    check_file(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch doubts pickles of other protocols, and then reads or refuses them

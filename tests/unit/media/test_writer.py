@@ -17,6 +17,7 @@ from streamct.media.output import resolve_output
 from streamct.media.passthrough import Passthrough
 from streamct.media.probe import probe
 from streamct.media.reader import Reader
+from streamct.media.writer import Writer
 from streamct.settings import OutputSettings
 
 LOSSLESS = [
@@ -194,21 +195,32 @@ def test_a_single_frame_is_a_clip(tmp_path: Path, codec: str) -> None:
     assert len(samples(tmp_path / "b.mkv")) == 1
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
+class Torn:
+    """A stream whose packets have what lies in memory for decoding times, as x265 gives them for one or two frames."""
+
+    def __init__(self, stream: av.video.stream.VideoStream) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def encode(self, picture: av.VideoFrame | None) -> list[av.Packet]:
+        packets = self._stream.encode(picture)
+        for packet in packets:
+            packet.dts = packet.pts - 8_162_898_880_561_181
+        return packets
+
+
+@pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("ending", [".mp4", ".mkv"])
 def test_hevc_of_so_few_frames_that_x265_does_not_know_when_to_decode_them(
-    tmp_path: Path, count: int, ending: str
+    tmp_path: Path, count: int, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    add = Writer._add_video
+    monkeypatch.setattr(Writer, "_add_video", lambda writer: Torn(add(writer)))
     path = streams.write_planes(tmp_path / "a.mp4", "yuv420p", smooth(count), (64, 48), codec="libx264")
-    for turn in range(4):  # what x265 gives then is what lay in memory
-        written = tmp_path / f"{turn}{ending}"
-        rewrite(path, written, codec="hevc")
-        with av.open(str(written)) as container:
-            packets = [packet for packet in container.demux(video=0) if packet.size]
-            assert len(packets) == count
-            assert container.start_time == 0
-            assert all(packet.dts is None or packet.dts * packet.time_base * 25 >= -4 for packet in packets)
-        assert times(written) == pytest.approx([n / 25 for n in range(count)], abs=1e-3)
+    rewrite(path, tmp_path / f"b{ending}", codec="hevc")
+    assert times(tmp_path / f"b{ending}") == pytest.approx([n / 25 for n in range(count)], abs=1e-3)
 
 
 def test_frames_out_of_an_encoder_with_b_frames_keep_their_times(tmp_path: Path) -> None:
